@@ -1,0 +1,109 @@
+"""The embedded content-addressed store: a folder of files, each named by the CID of its content."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from offchain.store.cid import Cid
+
+_UNFINISHED_PREFIX = ".writing-"
+
+
+class StoreError(Exception):
+    """Content could not be had from the store."""
+
+
+class NotFound(StoreError):
+    """The store does not hold this CID."""
+
+
+class TooLarge(StoreError):
+    """The content is larger than the reader allows; it was not read."""
+
+
+class Corrupt(StoreError):
+    """What the store holds under this CID is not the content the CID stands for."""
+
+
+class Store(Protocol):
+    """Where content is pinned and fetched; the chain holds only CIDs and content hashes."""
+
+    def put(self, data: bytes) -> Cid:
+        """Keep ``data``; putting the same content again, from anywhere, changes nothing."""
+        ...
+
+    def get(self, cid: Cid, *, limit: int) -> bytes:
+        """The content of ``cid`` if it has at most ``limit`` bytes.
+
+        Raises ``NotFound``, ``TooLarge`` (before reading) or ``Corrupt``.
+        """
+        ...
+
+
+class LocalStore:
+    """A store in one folder, which any number of processes may use at the same time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, cid: Cid) -> Path:
+        """Where the content of ``cid`` lies, if the store holds it."""
+        return self._folder / str(cid)
+
+    def put(self, data: bytes) -> Cid:
+        """Keep ``data`` durably: under its name there is always the whole content or nothing."""
+        cid = Cid.of(data)
+        if not self._holds(cid, data):
+            self._write(cid, data)
+        return cid
+
+    def get(self, cid: Cid, *, limit: int) -> bytes:
+        """The content of ``cid``, hashed again on reading; ``limit`` in bytes."""
+        try:
+            with self.path(cid).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limit:
+                    raise TooLarge(
+                        f"{cid} has {size} bytes, allowed are {limit}: raise the limit or refuse it"
+                    )
+                data = file.read(limit + 1)  # the file may have grown since
+        except FileNotFoundError:
+            raise NotFound(
+                f"{cid} is not in {self._folder}: ask its author to put it again, or check the folder"
+            ) from None
+        if Cid.of(data) != cid:
+            raise Corrupt(
+                f"{self.path(cid)} was changed on disk: remove the file and put the content again"
+            )
+        return data
+
+    def _holds(self, cid: Cid, data: bytes) -> bool:
+        try:
+            return self.path(cid).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
+    def _write(self, cid: Cid, data: bytes) -> None:
+        handle, name = tempfile.mkstemp(prefix=_UNFINISHED_PREFIX, dir=self._folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.path(cid))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        """Make the new name itself survive a power cut."""
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
