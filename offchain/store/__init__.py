@@ -1,8 +1,16 @@
 """Content identifiers and the content store."""
 
-from offchain.store.cid import Cid, InvalidCid
-from offchain.store.fetch import WrongContent, content_hash, fetch_verified
-from offchain.store.local import Corrupt, LocalStore, NotFound, Store, StoreError, TooLarge
+from offchain.store.cid import Cid
+from offchain.store.errors import (
+    Corrupt,
+    InvalidCid,
+    NotFound,
+    StoreError,
+    TooLarge,
+    WrongContent,
+)
+from offchain.store.fetch import content_hash, fetch_verified
+from offchain.store.local import LocalStore, Store
 
 __all__ = [
     "Cid",

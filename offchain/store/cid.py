@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from aleph_cid import CidHasher
 from multiformats import multibase
 
+from offchain.store.errors import InvalidCid
+
 BINARY_LENGTH = 36  # bytes: version, codec, hash name, hash length, then 32 bytes of sha2-256
 _CIDV1_RAW_SHA256 = bytes.fromhex("01551220")  # content of one chunk
 _CIDV1_DAG_PB_SHA256 = bytes.fromhex("01701220")  # root of a tree of chunks
-
-
-class InvalidCid(ValueError):
-    """Not a CIDv1 (raw or dag-pb, sha2-256), in binary or text form."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,10 @@ class Cid:
         prefix = self.binary[:4]
         known = prefix in (_CIDV1_RAW_SHA256, _CIDV1_DAG_PB_SHA256)
         if not known or len(self.binary) != BINARY_LENGTH:
+            shown = self.binary[:BINARY_LENGTH].hex()
             raise InvalidCid(
-                f"0x{self.binary[:BINARY_LENGTH].hex()} ({len(self.binary)} bytes) is no binary CIDv1"
-                f" (raw or dag-pb, sha2-256): give the {BINARY_LENGTH} bytes that the chain stores"
+                f"0x{shown} ({len(self.binary)} bytes) is no binary CIDv1 (raw or dag-pb,"
+                f" sha2-256): give the {BINARY_LENGTH} bytes that the chain stores"
             )
 
     @classmethod

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from offchain.store.cid import Cid
-from offchain.store.local import Store, StoreError
-
-
-class WrongContent(StoreError):
-    """The content behind a CID is not what the hash on chain stands for."""
+from offchain.store.errors import WrongContent
+from offchain.store.local import Store
 
 
 def content_hash(content: bytes) -> bytes:
@@ -18,7 +15,7 @@ def content_hash(content: bytes) -> bytes:
 
 
 def fetch_verified(store: Store, cid: Cid, expected_hash: bytes, *, limit: int) -> bytes:
-    """The content of ``cid`` (at most ``limit`` bytes), checked against keccak256 ``expected_hash``.
+    """The content of ``cid`` (at most ``limit`` bytes), if keccak256 of it is ``expected_hash``.
 
     A CID is only a locator: its author may have posted one that belongs to other content.
     Raises the store's errors and ``WrongContent``.

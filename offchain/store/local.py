@@ -8,24 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from offchain.store.cid import Cid
+from offchain.store.errors import Corrupt, NotFound, TooLarge
 
 _UNFINISHED_PREFIX = ".writing-"
-
-
-class StoreError(Exception):
-    """Content could not be had from the store."""
-
-
-class NotFound(StoreError):
-    """The store does not hold this CID."""
-
-
-class TooLarge(StoreError):
-    """The content is larger than the reader allows; it was not read."""
-
-
-class Corrupt(StoreError):
-    """What the store holds under this CID is not the content the CID stands for."""
 
 
 class Store(Protocol):
@@ -73,7 +58,7 @@ class LocalStore:
                 data = file.read(limit + 1)  # the file may have grown since
         except FileNotFoundError:
             raise NotFound(
-                f"{cid} is not in {self._folder}: ask its author to put it again, or check the folder"
+                f"{cid} is not in {self._folder}: check the folder or ask its author to put it"
             ) from None
         if Cid.of(data) != cid:
             raise Corrupt(
