@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Request, Rules} from "../interfaces/Types.sol";
+import {IJobs} from "../interfaces/IJobs.sol";
+import {BPS, MAX_CID_BYTES} from "../lib/Limits.sol";
+
+/// @title What a request may ask for
+library Bounds {
+    /// @notice A sample is a bitmap of one word.
+    uint256 internal constant MAX_SELLERS = 256;
+    /// @notice A node's paid rounds are a bitmap of one word.
+    uint256 internal constant MAX_ROUNDS = 256;
+    /// @notice With half the pool Byzantine nothing could be decided; near it, hardly anything.
+    uint256 internal constant MAX_BYZANTINE_BPS = 4500;
+    /// @notice Above this the first mini-round would ask most pools whole.
+    uint256 internal constant MAX_BASE = 128;
+    /// @notice One wrong result in ten is no agreement.
+    uint256 internal constant MAX_ERROR_PPM = 100_000;
+    /// @notice A minute of 12 s blocks: less could be missed by an honest party.
+    uint256 internal constant MIN_WINDOW_BLOCKS = 5;
+    /// @notice A week of 12 s blocks, the longest that a state can hold money still.
+    uint256 internal constant MAX_WINDOW_BLOCKS = 50_400;
+    /// @notice Fewer seats cannot outvote even one Byzantine node at f = 0.3.
+    uint256 internal constant MIN_SEATS = 4;
+
+    function check(Request calldata request) internal pure {
+        _cid(request.specCid);
+        _cid(request.evaluationCid);
+        Rules calldata rules = request.rules;
+        _within("targetBps", rules.targetBps, 1, BPS);
+        _within("rounds", rules.rounds, 1, MAX_ROUNDS);
+        _within("sampleSize", rules.sampleSize, 1, MAX_SELLERS);
+        _within("byzantineBps", rules.byzantineBps, 0, MAX_BYZANTINE_BPS);
+        _within("base", rules.base, 1, MAX_BASE);
+        _within("errorPpm", rules.errorPpm, 1, MAX_ERROR_PPM);
+        _within("updateBlocks", rules.updateBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
+        _within("commitBlocks", rules.commitBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
+        _within("revealBlocks", rules.revealBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
+        _within("openBlocks", rules.openBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
+    }
+
+    function _within(bytes32 rule, uint256 value, uint256 low, uint256 high) private pure {
+        if (value < low || value > high) revert IJobs.RuleOutOfBounds(rule);
+    }
+
+    function _cid(bytes calldata cid) private pure {
+        if (cid.length == 0 || cid.length > MAX_CID_BYTES) revert IJobs.BadCid();
+    }
+}
