@@ -1,0 +1,1 @@
+"""Byzantine behaviours, for demonstrations, tests and experiments."""

@@ -1,0 +1,1 @@
+"""Data sets, their partition among sellers, and a party's own data file."""

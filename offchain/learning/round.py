@@ -1,0 +1,259 @@
+"""The round computation: ``next_state(state, updates, evaluation, seed, spec)``, a pure function.
+
+The same code runs in a CONE node and in an experiment. Everything that reaches the digest is an
+integer or an exact float64 sum, so honest nodes agree to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+
+from offchain.learning import draws, sampler
+from offchain.learning.contributions import credit
+from offchain.learning.grid import IntVector, add_update
+from offchain.learning.inference import Predictions, predict
+from offchain.learning.models import check_weights, initial_weights
+from offchain.learning.rules import RULES
+from offchain.learning.spec import BASIS_POINTS, JobSpec
+from offchain.learning.updates import (
+    EvaluationSet,
+    MalformedUpdate,
+    UpdateTooLarge,
+    check_evaluation,
+    decode_update,
+    encode_model,
+)
+
+KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
+    "kept",
+    "late",
+    "malformed",
+    "too large",
+    "harmful",
+    "outlier",
+)
+_WORST = Fraction(-1)
+_SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What is known before a round is computed."""
+
+    round: int
+    """The round to compute, from 1."""
+    weights: IntVector
+    """int32 (d,): the current model."""
+    probabilities: tuple[int, ...]
+    """By seller; they sum to PROBABILITY_ONE. The distribution that ``draws`` came from."""
+    contributions: tuple[int, ...]
+    """By seller, cumulative, in evaluation samples."""
+    draws: tuple[int, ...]
+    """By seller: how often it was drawn for this round."""
+
+    @property
+    def sampled(self) -> tuple[int, ...]:
+        """Indices of the sellers drawn for this round, ascending."""
+        return tuple(i for i, m in enumerate(self.draws) if m)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one sampled seller's update, for people."""
+
+    index: int
+    kept: bool
+    reason: str
+    """``kept``, ``late``, ``malformed``, ``too large``, ``harmful`` or ``outlier``."""
+    utility: int
+    """Evaluation samples gained by its model over the base model; 0 where there is no update."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class RoundOutput:
+    """The result of a round."""
+
+    state: State
+    """The state before the next round, with its draws."""
+    metric_numerator: int
+    """Evaluation samples that the new model classifies correctly."""
+    metric_denominator: int
+    """Evaluation samples."""
+    predictions: bytes
+    """Every per-sample prediction in the order: base model, each decoded update's model by seller
+    index, new model. One byte each, or two (little-endian) with more than 256 classes."""
+    verdicts: tuple[Verdict, ...]
+    """By sampled seller, ascending index."""
+
+
+def initial_state(spec: JobSpec, sellers: int, seed: bytes) -> State:
+    """The state before round 1 of ``sellers`` matched sellers; ``seed`` (32 bytes) draws them."""
+    return State(
+        round=1,
+        weights=initial_weights(spec.model, spec.init_seed),
+        probabilities=sampler.uniform(sellers),
+        contributions=(0,) * sellers,
+        draws=draws.first_draw(sellers, spec.sample_size, seed),
+    )
+
+
+def next_state(
+    state: State,
+    updates: Mapping[int, bytes],
+    evaluation: EvaluationSet,
+    seed: bytes,
+    spec: JobSpec,
+) -> RoundOutput:
+    """Compute a round.
+
+    ``updates`` maps a sampled seller's index to the bytes it posted, whose hash has been checked;
+    bytes that could not be fetched are ``b""``. A sampled seller that is absent is late; entries of
+    sellers that were not sampled are ignored. ``seed`` (32 bytes) draws the next sample. Raises
+    ValueError when the state or the evaluation set does not fit the specification.
+    """
+    _check_state(state, spec)
+    check_evaluation(evaluation, spec.model)
+    trials = [_try(state, index, updates.get(index), evaluation, spec) for index in state.sampled]
+    base = predict(spec.model, state.weights, evaluation.inputs)
+    before = _correct(base, evaluation)
+    trials = [_refuse_harmful(trial, before, len(evaluation), spec) for trial in trials]
+    weights, trials = _aggregate(state.weights, trials, spec)
+    new = predict(spec.model, weights, evaluation.inputs)
+    probabilities = _step(state, trials, before, len(evaluation), spec)
+    kept = {trial.index: trial.correct - before for trial in trials if trial.reason == KEPT}
+    following = State(
+        round=state.round + 1,
+        weights=weights,
+        probabilities=probabilities,
+        contributions=credit(state.contributions, kept),
+        draws=draws.draw(probabilities, spec.sample_size, seed),
+    )
+    shown = [base, *(trial.predictions for trial in trials if trial.predictions is not None), new]
+    return RoundOutput(
+        state=following,
+        metric_numerator=_correct(new, evaluation),
+        metric_denominator=len(evaluation),
+        predictions=b"".join(item.tobytes() for item in shown),
+        verdicts=tuple(_verdict(trial, before) for trial in trials),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One sampled seller's update on its way through the round."""
+
+    index: int
+    reason: str
+    detail: str = ""
+    delta: IntVector | None = None
+    predictions: Predictions | None = None
+    correct: int = 0
+
+
+def _try(
+    state: State, index: int, data: bytes | None, evaluation: EvaluationSet, spec: JobSpec
+) -> _Trial:
+    """Decode an update and measure the model it makes."""
+    if data is None:
+        return _Trial(index, LATE, "nothing was posted before the deadline")
+    try:
+        delta = decode_update(data, spec.model.dimension)
+    except UpdateTooLarge as error:
+        return _Trial(index, TOO_LARGE, str(error))
+    except MalformedUpdate as error:
+        return _Trial(index, MALFORMED, str(error))
+    predictions = predict(spec.model, add_update(state.weights, delta), evaluation.inputs)
+    correct = _correct(predictions, evaluation)
+    return _Trial(index, KEPT, delta=delta, predictions=predictions, correct=correct)
+
+
+def _refuse_harmful(trial: _Trial, before: int, samples: int, spec: JobSpec) -> _Trial:
+    """Refuse an update whose own model loses more accuracy than the threshold."""
+    lost = before - trial.correct
+    if trial.reason != KEPT or lost * BASIS_POINTS <= spec.harmful_threshold * samples:
+        return trial
+    return replace(trial, reason=HARMFUL, detail=f"its model loses {lost} of {samples} samples")
+
+
+def _aggregate(
+    weights: IntVector, trials: list[_Trial], spec: JobSpec
+) -> tuple[IntVector, list[_Trial]]:
+    """The new weights, and the trials with what the rule left out marked as outliers."""
+    candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
+    if not candidates:
+        return weights, trials
+    f = len(candidates) * spec.byzantine_sellers // BASIS_POINTS
+    rule = RULES[spec.rule](f=f)
+    decision = rule.decide(np.stack([t.delta for t in candidates if t.delta is not None]))
+    kept = {candidates[row].index for row in decision.kept}
+    marked = [
+        replace(t, reason=OUTLIER) if t.reason == KEPT and t.index not in kept else t
+        for t in trials
+    ]
+    return add_update(weights, decision.aggregate), marked
+
+
+def _step(
+    state: State, trials: list[_Trial], before: int, samples: int, spec: JobSpec
+) -> tuple[int, ...]:
+    """The sampler's step; a seller with no readable update counts as the worst utility, -1."""
+    utilities = [Fraction(0)] * len(state.draws)
+    for trial in trials:
+        readable = trial.predictions is not None
+        utilities[trial.index] = Fraction(trial.correct - before, samples) if readable else _WORST
+    return sampler.step(state.probabilities, state.draws, utilities, spec.sampler)
+
+
+def _correct(predictions: Predictions, evaluation: EvaluationSet) -> int:
+    return int(np.count_nonzero(predictions == evaluation.labels))
+
+
+def _verdict(trial: _Trial, before: int) -> Verdict:
+    utility = 0 if trial.predictions is None else trial.correct - before
+    return Verdict(trial.index, trial.reason == KEPT, trial.reason, utility, trial.detail)
+
+
+def _check_state(state: State, spec: JobSpec) -> None:
+    check_weights(spec.model, state.weights)
+    sellers = len(state.draws)
+    if not len(state.probabilities) == len(state.contributions) == sellers:
+        raise ValueError("probabilities, contributions and draws have one entry per seller")
+    if sum(state.draws) != spec.sample_size or min(state.draws) < 0:
+        raise ValueError(f"the draws of a round are {spec.sample_size}, got {sum(state.draws)}")
+
+
+def model_bytes(state: State, spec: JobSpec) -> bytes:
+    """Canonical safetensors bytes of the state's model; its keccak256 is ``modelHash``."""
+    return encode_model(spec.model, state.weights)
+
+
+def sampler_bytes(state: State) -> bytes:
+    """abi.encode(uint256[] probabilities, uint256[] contributions, uint256[] draws).
+
+    Its keccak256 is ``samplerHash``.
+    """
+    return encode(
+        _SAMPLER_TYPES, [list(state.probabilities), list(state.contributions), list(state.draws)]
+    )
+
+
+def parse_sampler(
+    data: bytes,
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """(probabilities, contributions, draws) of ``sampler_bytes``. Raises ValueError."""
+    try:
+        probabilities, contributions, multiplicities = decode(_SAMPLER_TYPES, data)
+    except (DecodingError, OverflowError) as error:
+        raise ValueError(f"not a sampler state: {error}") from error
+    if encode(_SAMPLER_TYPES, [probabilities, contributions, multiplicities]) != data:
+        raise ValueError("not the canonical encoding of a sampler state")
+    if not len(probabilities) == len(contributions) == len(multiplicities):
+        raise ValueError("a sampler state has three lists of one length")
+    return tuple(probabilities), tuple(contributions), tuple(multiplicities)

@@ -1,0 +1,135 @@
+"""The off-chain half of the buyer's request, as canonical JSON whose keccak256 the chain holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from offchain.learning.canonical import (
+    SpecError,
+    decimal_text,
+    decode_json,
+    encode_json,
+    take_choice,
+    take_decimal,
+    take_decimal_text,
+    take_integer,
+    take_keys,
+)
+from offchain.learning.models import ModelSpec
+from offchain.learning.rules import RULES
+from offchain.learning.sampler import SamplerSpec
+
+SPEC_VERSION = 1
+BASIS_POINTS = 10_000
+SAMPLE_LIMIT = 256
+"""Most draws in a round."""
+OPTIMISERS = ("adam", "sgd")
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A seller's local training. Raises SpecError out of range."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: Decimal
+    optimiser: str
+
+    def __post_init__(self) -> None:
+        take_integer(self.epochs, "epochs", 1, 1000)
+        take_integer(self.batch_size, "batch_size", 1, 1 << 16)
+        take_decimal(self.learning_rate, "learning_rate", Decimal("0.000000001"), Decimal(1000))
+        take_choice(self.optimiser, "optimiser", OPTIMISERS)
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters as a JSON object; decimals as strings."""
+        return {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": decimal_text(self.learning_rate),
+            "optimiser": self.optimiser,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> TrainingSpec:
+        """Strict inverse of ``to_json``. Raises SpecError."""
+        items = take_keys(value, set(cls.__dataclass_fields__), "training")
+        rate = take_decimal_text(items["learning_rate"], "learning_rate")
+        return cls(**{**items, "learning_rate": rate})
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Everything that the round computation reads beside public state. Raises SpecError."""
+
+    dataset: str
+    """Name of the data; sellers match by tags, this is for people."""
+    model: ModelSpec
+    training: TrainingSpec
+    sampler: SamplerSpec
+    rule: str
+    """A name in ``rules.RULES``."""
+    byzantine_sellers: int
+    """Share of sellers that the rule tolerates, in basis points, below one half."""
+    sample_size: int
+    """K, draws per round."""
+    harmful_threshold: int
+    """An update that costs more accuracy than this, in basis points, is refused."""
+    init_seed: bytes
+    """32 bytes from which the initial weights follow."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dataset, str) or not 1 <= len(self.dataset) <= 64:
+            raise SpecError("dataset: expected a name of 1 to 64 characters")
+        take_choice(self.rule, "rule", tuple(RULES))
+        take_integer(self.byzantine_sellers, "byzantine_sellers", 0, BASIS_POINTS // 2 - 1)
+        take_integer(self.sample_size, "sample_size", 1, SAMPLE_LIMIT)
+        take_integer(self.harmful_threshold, "harmful_threshold", 0, BASIS_POINTS)
+        if len(self.init_seed) != 32:
+            raise SpecError("init_seed: expected 32 bytes")
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON, ASCII: sorted keys, decimals as strings."""
+        return encode_json(
+            {
+                "version": SPEC_VERSION,
+                "dataset": self.dataset,
+                "model": self.model.to_json(),
+                "training": self.training.to_json(),
+                "sampler": self.sampler.to_json(),
+                "rule": self.rule,
+                "byzantine_sellers": self.byzantine_sellers,
+                "sample_size": self.sample_size,
+                "harmful_threshold": self.harmful_threshold,
+                "init_seed": "0x" + self.init_seed.hex(),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JobSpec:
+        """Strict inverse of ``to_bytes``. Raises SpecError or ExactnessError."""
+        items = take_keys(decode_json(data), {"version", *cls.__dataclass_fields__}, "job")
+        take_integer(items.pop("version"), "version", SPEC_VERSION, SPEC_VERSION)
+        items["model"] = ModelSpec.from_json(items["model"])
+        items["training"] = TrainingSpec.from_json(items["training"])
+        items["sampler"] = SamplerSpec.from_json(items["sampler"])
+        items["init_seed"] = _seed(items["init_seed"])
+        return cls(**items)
+
+    @property
+    def hash(self) -> bytes:
+        """keccak256 of the canonical bytes, 32 bytes."""
+        return keccak(self.to_bytes())
+
+
+def _seed(text: Any) -> bytes:
+    if not isinstance(text, str) or not text.startswith("0x") or text != text.lower():
+        raise SpecError("init_seed: expected 0x and 64 lower-case hexadecimal digits")
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise SpecError(f"init_seed: {error}") from error

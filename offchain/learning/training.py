@@ -1,0 +1,92 @@
+"""A seller's local training in float32: deterministic on one machine, given a seed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from offchain.learning.grid import UPDATE_LIMIT, ByteArray, IntVector, from_grid, to_grid
+from offchain.learning.inference import Predictions, check_inputs
+from offchain.learning.models import INPUT_BITS, ModelSpec, check_weights, to_tensors
+from offchain.learning.spec import TrainingSpec
+
+
+def network(spec: ModelSpec) -> nn.Module:
+    """The float32 network of a specification; its inputs are u/256 of shape (n, *input_shape).
+
+    Parameter names and order are those of ``spec.parameters``.
+    """
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
+    if spec.architecture != "convolution":
+        modules["flatten"] = nn.Flatten()
+    for layer in spec.layers[:-1]:
+        outputs, inputs = layer.weight_shape[:2]
+        if layer.convolution:
+            modules[layer.name] = nn.Conv2d(inputs, outputs, spec.kernel, padding=spec.kernel // 2)
+        else:
+            modules[layer.name] = nn.Linear(inputs, outputs)
+        modules[f"{layer.name}_relu"] = nn.ReLU()
+        if layer.convolution:
+            modules["pool"] = nn.MaxPool2d(2)
+            modules["flatten"] = nn.Flatten()
+    last = spec.layers[-1]
+    modules[last.name] = nn.Linear(last.fan_in, last.outputs)
+    return nn.Sequential(modules)
+
+
+def train(
+    spec: ModelSpec,
+    weights: IntVector,
+    inputs: ByteArray,
+    labels: Predictions,
+    hyper: TrainingSpec,
+    seed: int,
+) -> IntVector:
+    """Train from ``weights`` on one seller's data and return the update int32 (d,).
+
+    ``inputs`` uint8 (n, *input_shape), ``labels`` (n,) below ``spec.classes``; ``seed`` orders the
+    batches. The update is clipped to ±UPDATE_LIMIT. The thread count is the caller's. Raises
+    ValueError on data that does not fit, or when training diverges to values that are not finite.
+    """
+    check_weights(spec, weights)
+    check_inputs(spec, inputs)
+    if labels.shape != (len(inputs),) or not len(labels) or int(labels.max()) >= spec.classes:
+        raise ValueError(f"expected a label below {spec.classes} for each of {len(inputs)} inputs")
+    model = network(spec)
+    _load(model, spec, weights)
+    values = torch.from_numpy(inputs.astype(np.float32) / (1 << INPUT_BITS))
+    _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed)
+    trained = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
+    return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
+
+
+def _load(model: nn.Module, spec: ModelSpec, weights: IntVector) -> None:
+    """Grid values have at most 19 significant bits, so float32 holds them exactly."""
+    tensors = to_tensors(spec, weights)
+    model.load_state_dict(
+        {
+            name: torch.from_numpy(from_grid(tensor).astype(np.float32))
+            for name, tensor in tensors.items()
+        }
+    )
+
+
+def _fit(model: nn.Module, values: Tensor, labels: Tensor, hyper: TrainingSpec, seed: int) -> None:
+    optimiser = _optimiser(model, hyper)
+    order = torch.Generator().manual_seed(seed)
+    for _ in range(hyper.epochs):
+        for batch in torch.split(torch.randperm(len(labels), generator=order), hyper.batch_size):
+            optimiser.zero_grad(set_to_none=True)
+            loss = nn.functional.cross_entropy(model(values[batch]), labels[batch])
+            torch.autograd.backward(loss)
+            optimiser.step()
+
+
+def _optimiser(model: nn.Module, hyper: TrainingSpec) -> torch.optim.Optimizer:
+    rate = float(hyper.learning_rate)
+    if hyper.optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), lr=rate)
+    return torch.optim.SGD(model.parameters(), lr=rate)
