@@ -1,0 +1,1 @@
+"""Modified YODA off chain: execution sets, the likelihood test, and the words that CONE nodes vote with."""

@@ -1,0 +1,63 @@
+"""The sequential likelihood test for a finite pool, in exact rational arithmetic.
+
+The model that `contracts/yoda/Likelihood.sol` is tested against; docs/protocol.md derives the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb
+
+BPS = 10_000
+"""Basis points in a whole."""
+PPM = 1_000_000
+"""Parts per million in a whole."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A frozen pool of `seats` nodes, at most ⌊f·seats⌋ of them Byzantine, f in basis points."""
+
+    seats: int
+    byzantine_bps: int
+
+    @property
+    def byzantine(self) -> int:
+        """b = ⌊fN⌋."""
+        return self.seats * self.byzantine_bps // BPS
+
+    @property
+    def honest(self) -> int:
+        """h = N - b = ⌈(1-f)N⌉."""
+        return self.seats - self.byzantine
+
+    def likelihood(self, votes: int, count: int) -> int:
+        """Likelihood, up to a common factor, that the digest with `count` of `votes` votes is the true result."""
+        return comb(self.honest, count) * comb(self.byzantine, votes - count)
+
+
+def odds_threshold(error_ppm: int) -> Fraction:
+    """(1 - β) / β: how many times likelier the leader must be than any other digest."""
+    return Fraction(PPM - error_ppm, error_ppm)
+
+
+def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int) -> bool:
+    """Whether the leader of `tally` (votes by digest) is accepted at tolerated error β = `error_ppm`."""
+    votes = sum(tally.values())
+    counts = sorted(tally.values(), reverse=True)
+    leader = counts[0] if counts else 0
+    if leader > pool.byzantine:
+        return True
+    leading = pool.likelihood(votes, leader)
+    # A digest that nobody has voted for so far may still be the true one.
+    others = [*counts[1:], 0]
+    threshold = odds_threshold(error_ppm)
+    return leading > 0 and all(leading >= threshold * pool.likelihood(votes, c) for c in others)
+
+
+def lead(pool: Pool, votes: int, leader: int, runner_up: int) -> Fraction | None:
+    """L_leader / L_runner-up, or None where the runner-up is impossible. Its logarithm is the contract's score."""
+    below = pool.likelihood(votes, runner_up)
+    return Fraction(pool.likelihood(votes, leader), below) if below else None

@@ -1,0 +1,78 @@
+"""The two words of a vote and the commitment that hides them until the reveal."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+from eth_abi.abi import encode
+from eth_abi.packed import encode_packed
+from eth_utils.crypto import keccak
+
+RESULT_VERSION = 1
+"""Version of the result's layout, checked by the job contract."""
+
+VOTE_DOMAIN = keccak(text="D2M vote v1")
+"""Separates vote commitments from every other hash (`Yoda.DOMAIN`)."""
+
+RESULT_TYPE = "(uint16,uint256,uint32,bytes32,bytes,bytes32,bytes,uint64,uint64,bytes32,uint256)"
+"""ABI type of `RoundResult` in contracts/interfaces/Types.sol."""
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """The outcome of a round, in the contract's field order. Hashes are 32 bytes, CIDs binary CIDv1."""
+
+    version: int
+    job_id: int
+    round: int
+    model_hash: bytes
+    model_cid: bytes
+    sampler_hash: bytes
+    sampler_cid: bytes
+    metric_numerator: int
+    metric_denominator: int
+    contributions_root: bytes
+    next_sample: int
+
+    @property
+    def abi_tuple(self) -> tuple[object, ...]:
+        """The fields as web3 passes a struct."""
+        return astuple(self)
+
+    @property
+    def digest(self) -> bytes:
+        """keccak256 of the ABI encoding: the result word of a vote."""
+        return keccak(encode([RESULT_TYPE], [self.abi_tuple]))
+
+
+def audit_word(mini_round_seed: bytes, predictions: bytes) -> bytes:
+    """keccak256(mini-round seed ‖ keccak256(every prediction)): shows that the voter did the forward passes."""
+    return keccak(encode_packed(["bytes32", "bytes32"], [mini_round_seed, keccak(predictions)]))
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """Where a vote is cast: everything that a commitment is bound to besides the words and the salt."""
+
+    chain_id: int
+    yoda: str
+    node: str
+    job_id: int
+    round: int
+    mini_round: int
+
+    def salt(self, secret: bytes) -> bytes:
+        """The salt that the node with `secret` uses here: recomputable after a crash, different everywhere."""
+        return keccak(secret + encode(_PLACE, self._place))
+
+    def commitment(self, result: bytes, audit: bytes, salt: bytes) -> bytes:
+        """keccak256 over the domain, the ballot, both words and the salt (`Yoda.commitmentOf`)."""
+        types = ["bytes32", *_PLACE, "bytes32", "bytes32", "bytes32"]
+        return keccak(encode(types, [VOTE_DOMAIN, *self._place, result, audit, salt]))
+
+    @property
+    def _place(self) -> list[object]:
+        return [self.chain_id, self.yoda, self.node, self.job_id, self.round, self.mini_round]
+
+
+_PLACE = ["uint256", "address", "address", "uint256", "uint32", "uint16"]
