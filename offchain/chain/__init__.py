@@ -1,0 +1,1 @@
+"""The chain client: deployment records, signers, transactions, events, a local node."""

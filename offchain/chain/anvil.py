@@ -1,0 +1,136 @@
+"""A local chain for demos and tests: anvil as a child process."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+ACCOUNT_ETHER = 10_000
+START_SECONDS = 30  # slow machines included; it takes about 0.1 s
+STOP_SECONDS = 5
+_LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
+_LOOK_AGAIN_SECONDS = 0.02
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class AnvilMissing(Exception):
+    """There is no anvil binary."""
+
+
+class AnvilFailed(Exception):
+    """Anvil did not start."""
+
+
+@dataclass(frozen=True)
+class Anvil:
+    """A running local chain."""
+
+    url: str
+    chain_id: int
+    keys: tuple[bytes, ...] = field(repr=False)  # private keys of the funded accounts
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+
+def find_anvil(project: Path = Path()) -> Path:
+    """The binary on PATH, beside this Python, or in the project's npm packages."""
+    beside = Path(sys.executable).parent / "anvil"
+    packaged = sorted((project / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
+    on_path = shutil.which("anvil")
+    for candidate in [*([Path(on_path)] if on_path else []), beside, *packaged]:
+        if candidate.is_file():
+            return candidate.resolve()
+    raise AnvilMissing("anvil, the local chain, is not installed: run `make setup` (or `npm ci`)")
+
+
+@contextmanager
+def start_anvil(
+    *,
+    accounts: int = 10,
+    seed: int = 0,
+    block_seconds: float | None = None,
+    chain_id: int = 31337,
+    hardfork: str = "prague",
+    project: Path = Path(),
+) -> Iterator[Anvil]:
+    """Run anvil on a free loopback port until the ``with`` block ends, however it ends.
+
+    ``accounts`` funded with 10,000 ether each, their keys derived from ``seed``; a block every
+    ``block_seconds`` (fractions allowed), or one for each transaction when None.
+    """
+    with tempfile.TemporaryDirectory(prefix="anvil-") as folder:
+        log, config = Path(folder, "log"), Path(folder, "config.json")
+        command = [
+            *(str(find_anvil(project)), "--host", "127.0.0.1", "--port", "0"),
+            *("--accounts", str(accounts), "--balance", str(ACCOUNT_ETHER)),
+            *("--mnemonic-seed-unsafe", str(seed), "--chain-id", str(chain_id)),
+            *("--hardfork", hardfork, "--config-out", str(config)),
+            *(() if block_seconds is None else ("--block-time", str(block_seconds))),
+        ]
+        process = _spawn(command, log)
+        try:
+            url = f"http://127.0.0.1:{_wait_for_port(process, log)}"
+            _rpc(url, "anvil_setLoggingEnabled", [False])  # the log is not read any further
+            keys = json.loads(config.read_text())["private_keys"]
+            yield Anvil(url, chain_id, tuple(bytes.fromhex(key[2:]) for key in keys), process)
+        finally:
+            _stop(process)
+
+
+def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the parties first, the chain goes last
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end anvil even where this process is killed and cannot."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port that the system gave to anvil, once it listens there."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = _LISTENING.search(log.read_text(errors="replace"))
+        if found:
+            return int(found.group(1))
+        if process.poll() is not None:
+            break
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    said = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+    raise AnvilFailed(f"anvil did not start; it said: {said[0]}")
+
+
+def _rpc(url: str, method: str, parameters: list[object]) -> None:
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+    requests.post(url, json=request, timeout=START_SECONDS).raise_for_status()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

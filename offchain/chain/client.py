@@ -1,0 +1,217 @@
+"""A thin client for daemons: reads in batches, transactions with local nonces, receipts checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from eth_typing import ChecksumAddress
+from web3 import Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractConstructor, ContractFunction
+from web3.middleware import AttributeDictMiddleware
+from web3.types import BlockIdentifier, EventData, TxParams
+
+from offchain.chain.artifacts import Artifact
+from offchain.chain.deployment import Deployment
+from offchain.chain.errors import (
+    ChainError,
+    ChainStalled,
+    NotCompiled,
+    NotDeployed,
+    Reverted,
+    WrongChain,
+)
+from offchain.chain.provider import NamedErrorProvider
+from offchain.chain.reverts import ErrorLibrary
+from offchain.chain.signer import Signer
+from offchain.chain.transactions import Payload, Receipt, Sender, Transaction
+
+BATCH_SIZE = 100  # calls per request; public nodes refuse larger ones
+
+
+class Chain:
+    """One party's view of one deployment. For one thread; any number of processes may share a node.
+
+    Raises ``ChainUnreachable`` or ``WrongChain`` at once when the node is not the one meant.
+    Transactions are estimated against the pending block, where they would be mined: one that would
+    revert there raises ``Reverted`` and costs nothing.
+    """
+
+    def __init__(
+        self,
+        rpc_url: str,
+        deployment: Deployment,
+        artifacts: Mapping[str, Artifact],
+        signer: Signer | None = None,
+        *,
+        on_receipt: Callable[[Receipt], None] | None = None,
+        poll_seconds: float = 0.1,
+        timeout_seconds: float = 120.0,
+    ) -> None:
+        provider = NamedErrorProvider(rpc_url, ErrorLibrary(artifacts.values()))
+        # A contract must not make its reader fetch the web addresses that it names.
+        provider.global_ccip_read_enabled = False
+        self.w3 = Web3(provider, middleware=[AttributeDictMiddleware])
+        self.deployment = deployment
+        self._artifacts = artifacts
+        self._poll_seconds = poll_seconds
+        self._timeout_seconds = timeout_seconds
+        self._handles: dict[str, Contract] = {}
+        self._names = {address: name for name, address in deployment.contracts.items()}
+        found = self.w3.eth.chain_id
+        if found != deployment.chain_id:
+            raise WrongChain(
+                f"{rpc_url} is chain {found}, the contracts are on {deployment.chain_id}:"
+                " name a node of that chain"
+            )
+        self._sender = (
+            Sender(self.w3, signer, found, poll_seconds, timeout_seconds, on_receipt)
+            if signer
+            else None
+        )
+
+    @property
+    def address(self) -> ChecksumAddress:
+        """The account that signs."""
+        return self._the_sender().address
+
+    def contract(self, name: str) -> Contract:
+        """The deployed contract, as a web3 handle: ``contract("Auction").functions.bid(7)``."""
+        if name not in self._handles:
+            self._handles[name] = self._open(name)
+        return self._handles[name]
+
+    # --- reads
+
+    def call(self, function: ContractFunction, *, block: BlockIdentifier = "latest") -> Any:
+        """The decoded result of a view function. Raises ``Reverted``."""
+        try:
+            return function.call(self._call_parameters(), block)
+        except Reverted as error:
+            raise error.during(self._step(function)) from None
+
+    def call_many(
+        self, functions: Sequence[ContractFunction], *, block: BlockIdentifier = "latest"
+    ) -> list[Any]:
+        """The decoded results of several view functions, in order, in few requests."""
+        results: list[Any] = []
+        for start in range(0, len(functions), BATCH_SIZE):
+            with self.w3.batch_requests() as batch:
+                for function in functions[start : start + BATCH_SIZE]:
+                    batch.add(function.call(self._call_parameters(), block))
+                results.extend(batch.execute())
+        return results
+
+    def block_number(self) -> int:
+        """The number of the latest block."""
+        return self.w3.eth.block_number
+
+    def balance(self, address: ChecksumAddress) -> int:
+        """In wei, at the latest block."""
+        return self.w3.eth.get_balance(address)
+
+    def wait_for_block(self, number: int) -> int:
+        """Return the latest block's number once it is at least ``number``.
+
+        However long that takes, unless no new block comes at all: then ``ChainStalled``.
+        """
+        latest, since = self.block_number(), time.monotonic()
+        while latest < number:
+            time.sleep(self._poll_seconds)
+            found = self.block_number()
+            if found > latest:
+                latest, since = found, time.monotonic()
+            elif time.monotonic() - since > self._timeout_seconds:
+                raise ChainStalled(
+                    f"no block after {latest} for {self._timeout_seconds:g} s: is the node mining?"
+                )
+        return latest
+
+    def logs(
+        self,
+        contract: str,
+        event: str,
+        from_block: int | None = None,
+        to_block: int | None = None,
+        argument_filters: dict[str, Any] | None = None,
+    ) -> list[EventData]:
+        """Decoded events in chain order, from the deployment's block to the latest by default."""
+        found = (
+            self.contract(contract)
+            .events[event]()
+            .get_logs(
+                from_block=self.deployment.block if from_block is None else from_block,
+                to_block="latest" if to_block is None else to_block,
+                argument_filters=argument_filters,
+            )
+        )
+        return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
+
+    def events(self, receipt: Receipt, contract: str, event: str) -> list[EventData]:
+        """The events of one kind that one transaction emitted from ``contract``, decoded."""
+        handle = self.contract(contract)
+        own = [log for log in receipt.raw["logs"] if log["address"] == handle.address]
+        topic = handle.events[event]().topic
+        codec = handle.events[event]()
+        return [codec.process_log(log) for log in own if log["topics"][0].to_0x_hex() == topic]
+
+    # --- transactions
+
+    def send(self, function: Payload, *, value: int = 0, gas: int | None = None) -> Receipt:
+        """Send one transaction and wait until it is mined. ``value`` in wei.
+
+        Raises ``Reverted`` (before sending where it can be foreseen) or ``TransactionTimeout``.
+        """
+        return self.send_many([Transaction(function, value, gas)])[0]
+
+    def send_many(self, transactions: Sequence[Transaction]) -> list[Receipt]:
+        """Send all, then wait for all; the first failure is raised once all are accounted for."""
+        named = [
+            each if each.step else each._replace(step=self._step(each.function))
+            for each in transactions
+        ]
+        return self._the_sender().send_all(named)
+
+    def deploy(self, name: str, *arguments: Any) -> tuple[ChecksumAddress, Receipt]:
+        """Create a contract from its artifact: its address, and the receipt."""
+        artifact = self._artifact(name)
+        factory = self.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        creation = Transaction(factory.constructor(*arguments), step=f"deploy {name}")
+        receipt = self.send_many([creation])[0]
+        address = receipt.raw["contractAddress"]
+        assert address is not None  # every successful creation has one
+        return address, receipt
+
+    # --- inside
+
+    def _open(self, name: str) -> Contract:
+        address = self.deployment.contracts.get(name)
+        if address is None:
+            known = ", ".join(sorted(self.deployment.contracts)) or "none"
+            raise NotDeployed(f"the deployment has no {name} (it has: {known}): deploy it")
+        if not self.w3.eth.get_code(address):
+            raise NotDeployed(
+                f"no code of {name} at {address} on chain {self.deployment.chain_id}: deploy again"
+            )
+        return self.w3.eth.contract(address=address, abi=self._artifact(name).abi)
+
+    def _artifact(self, name: str) -> Artifact:
+        try:
+            return self._artifacts[name]
+        except KeyError:
+            raise NotCompiled(f"there is no compiled {name}: run `ape compile`") from None
+
+    def _step(self, function: Payload) -> str:
+        if isinstance(function, ContractConstructor):
+            return "deploy"
+        return f"{self._names.get(function.address, function.address)}.{function.fn_name}"
+
+    def _call_parameters(self) -> TxParams:
+        return {"from": self._sender.address} if self._sender else {}
+
+    def _the_sender(self) -> Sender:
+        if self._sender is None:
+            raise ChainError("this party only reads: give it a signer to send transactions")
+        return self._sender

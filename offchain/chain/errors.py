@@ -1,0 +1,67 @@
+"""What can go wrong between a party and the chain; each message is one line with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ChainError(Exception):
+    """A read or a transaction did not do what was asked."""
+
+
+class ChainUnreachable(ChainError):
+    """The node did not answer, in a stated number of attempts."""
+
+
+class WrongChain(ChainError):
+    """The node is on another chain than the deployment."""
+
+
+class ChainStalled(ChainError):
+    """The node answers but makes no new blocks."""
+
+
+class TransactionTimeout(ChainError):
+    """A transaction was accepted by the node but not mined in time."""
+
+
+class NodeRefused(ChainError):
+    """The node answered a request with an error that is not a revert."""
+
+
+class NotDeployed(ChainError):
+    """The deployment names no such contract, or there is no code at its address."""
+
+
+class NotCompiled(ChainError):
+    """The contracts' ABIs and bytecode are not there."""
+
+
+class BadDeployment(ChainError):
+    """A deployment record is missing or malformed."""
+
+
+class BadKeyFile(ChainError):
+    """A key file is missing, malformed, or readable by others."""
+
+
+class Reverted(ChainError):
+    """A contract refused a call or transaction.
+
+    ``name`` is the Solidity error ("WindowClosed"), "Error" for a require message, "Panic" for a
+    compiler check, "OutOfGas", or "Unexplained" when the node gives no reason; ``arguments`` are
+    the error's, by name.
+    """
+
+    def __init__(self, name: str, arguments: Mapping[str, Any], step: str = "") -> None:
+        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        prefix = f"{step} reverted: " if step else "reverted: "
+        super().__init__(f"{prefix}{name}({shown})")
+        self.name = name
+        self.arguments = dict(arguments)
+        self.step = step
+
+    def during(self, step: str) -> Reverted:
+        """The same, with the step ("Auction.bid") that met it."""
+        return Reverted(self.name, self.arguments, step)

@@ -1,0 +1,79 @@
+"""The HTTP transport: retries, and every failure of a node turned into a named error."""
+
+from __future__ import annotations
+
+from json import JSONDecodeError
+from typing import Any
+
+from requests import RequestException
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+)
+from web3 import HTTPProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from offchain.chain.errors import ChainUnreachable, NodeRefused
+from offchain.chain.reverts import ErrorLibrary
+
+ATTEMPTS = 5  # of one request
+WAIT_SECONDS = {"multiplier": 0.1, "max": 2.0}  # between attempts: 0.1, 0.2, 0.4, 0.8
+REQUEST_TIMEOUT_SECONDS = 30
+_REVERT_CODE = 3  # JSON-RPC error code of a revert, in all common clients
+
+
+class NamedErrorProvider(HTTPProvider):
+    """Every request may be repeated: reads change nothing, and a raw transaction counts once.
+
+    Raises ``ChainUnreachable``, ``Reverted`` or ``NodeRefused``.
+    """
+
+    def __init__(self, url: str, errors: ErrorLibrary) -> None:
+        super().__init__(
+            url,
+            request_kwargs={"timeout": REQUEST_TIMEOUT_SECONDS},
+            exception_retry_configuration=None,  # retried here, batches too
+        )
+        self._errors = errors
+        self._retrying = Retrying(
+            retry=retry_if_exception_type((RequestException, JSONDecodeError)),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(**WAIT_SECONDS),
+            retry_error_callback=self._unreachable,
+        )
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One request."""
+        return self._checked(self._retrying(super().make_request, method, params))
+
+    def make_batch_request(
+        self, batch_requests: list[tuple[RPCEndpoint, Any]]
+    ) -> list[RPCResponse] | RPCResponse:
+        """Several requests at once; the first that failed is raised."""
+        answer = self._retrying(super().make_batch_request, batch_requests)
+        if isinstance(answer, list):
+            return [self._checked(each) for each in answer]
+        return self._checked(answer)
+
+    def _unreachable(self, state: RetryCallState) -> RPCResponse:
+        cause = state.outcome.exception() if state.outcome else None
+        raise ChainUnreachable(
+            f"{self.endpoint_uri} did not answer in {ATTEMPTS} attempts"
+            f" ({type(cause).__name__}): is the node running?"
+        ) from cause
+
+    def _checked(self, response: RPCResponse) -> RPCResponse:
+        error = response.get("error")
+        if not error:
+            return response
+        if isinstance(error, str):
+            raise NodeRefused(f"the node refused: {error}")
+        message, data = str(error.get("message", "")), error.get("data")
+        if isinstance(data, str) and data.startswith("0x"):
+            raise self._errors.decode(bytes.fromhex(data[2:]))
+        if error.get("code") == _REVERT_CODE or "revert" in message:
+            raise self._errors.decode(b"")
+        raise NodeRefused(f"the node refused: {message}")
