@@ -187,6 +187,9 @@ interface IYoda {
         view
         returns (bool);
 
+    /// @notice What is stored of a node's vote: zero, then its commitment, then another word once it is revealed.
+    function voteOf(uint256 jobId, uint32 round, uint16 miniRound, address node) external view returns (bytes32);
+
     function pollOf(uint256 jobId) external view returns (Poll memory);
 
     function frozenOf(uint256 jobId) external view returns (Frozen memory);

@@ -167,6 +167,11 @@ contract Yoda is IYoda {
     }
 
     /// @inheritdoc IYoda
+    function voteOf(uint256 jobId, uint32 round, uint16 miniRound, address node) external view returns (bytes32) {
+        return _votes[_voteKey(jobId, round, miniRound, node)];
+    }
+
+    /// @inheritdoc IYoda
     function pollOf(uint256 jobId) external view returns (Poll memory) {
         return _polls[jobId];
     }
