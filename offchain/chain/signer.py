@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
@@ -26,6 +27,10 @@ class Signer(Protocol):
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
         """The signed transaction in its raw form, ready to be sent."""
+        ...
+
+    def sign_text(self, text: str) -> bytes:
+        """The EIP-191 signature of a text, 65 bytes; the same text gives the same signature."""
         ...
 
 
@@ -56,6 +61,10 @@ class KeySigner:
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
         """The raw signed transaction."""
         return bytes(self._account.sign_transaction(transaction).raw_transaction)
+
+    def sign_text(self, text: str) -> bytes:
+        """The EIP-191 signature (deterministic, RFC 6979)."""
+        return bytes(self._account.sign_message(encode_defunct(text=text)).signature)
 
 
 def write_key_file(path: Path, key: bytes) -> None:

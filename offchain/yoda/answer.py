@@ -1,0 +1,61 @@
+"""A CONE node's answer: the round's result as the chain can open it, and the content behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offchain.learning.contributions import contributions_root
+from offchain.learning.round import RoundOutput, State, model_bytes, sampler_bytes
+from offchain.learning.spec import JobSpec
+from offchain.store.cid import Cid
+from offchain.store.fetch import content_hash
+from offchain.yoda.votes import RESULT_VERSION, RoundResult
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a vote stands for."""
+
+    result: RoundResult
+    predictions: bytes
+    """Canonical bytes that the audit word covers."""
+    blobs: tuple[bytes, ...]
+    """Model and sampler state, to be pinned under the CIDs that the result names."""
+
+
+def answer(job_id: int, round_number: int, output: RoundOutput, spec: JobSpec) -> Answer:
+    """The answer that `output`, computed for one round of a job, gives. Pure."""
+    return build_answer(
+        job_id,
+        round_number,
+        output.state,
+        (output.metric_numerator, output.metric_denominator),
+        output.predictions,
+        spec,
+    )
+
+
+def build_answer(
+    job_id: int,
+    round_number: int,
+    state: State,
+    metric: tuple[int, int],
+    predictions: bytes,
+    spec: JobSpec,
+) -> Answer:
+    """The answer with `state` before the next round and `metric` = (numerator, denominator)."""
+    model, sampler = model_bytes(state, spec), sampler_bytes(state)
+    result = RoundResult(
+        version=RESULT_VERSION,
+        job_id=job_id,
+        round=round_number,
+        model_hash=content_hash(model),
+        model_cid=Cid.of(model).binary,
+        sampler_hash=content_hash(sampler),
+        sampler_cid=Cid.of(sampler).binary,
+        metric_numerator=metric[0],
+        metric_denominator=metric[1],
+        contributions_root=contributions_root(state.contributions),
+        next_sample=sum(1 << index for index in state.sampled),
+    )
+    return Answer(result, predictions, (model, sampler))
