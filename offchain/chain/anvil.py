@@ -18,6 +18,7 @@ from pathlib import Path
 
 import requests
 
+PROJECT = Path(__file__).parents[2]
 ACCOUNT_ETHER = 10_000
 START_SECONDS = 30  # slow machines included; it takes about 0.1 s
 STOP_SECONDS = 5
@@ -45,14 +46,14 @@ class Anvil:
     process: subprocess.Popen[bytes] = field(repr=False)
 
 
-def find_anvil(project: Path = Path()) -> Path:
-    """The binary on PATH, beside this Python, or in the project's npm packages."""
-    beside = Path(sys.executable).parent / "anvil"
+def find_anvil(project: Path = PROJECT) -> Path:
+    """The binary in the project's npm packages (the pinned one), beside this Python, or on PATH."""
     packaged = sorted((project / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
     on_path = shutil.which("anvil")
-    for candidate in [*([Path(on_path)] if on_path else []), beside, *packaged]:
+    others = [Path(sys.executable).with_name("anvil"), *([Path(on_path)] if on_path else [])]
+    for candidate in [*packaged, *others]:
         if candidate.is_file():
-            return candidate.resolve()
+            return candidate
     raise AnvilMissing("anvil, the local chain, is not installed: run `make setup` (or `npm ci`)")
 
 
@@ -64,7 +65,6 @@ def start_anvil(
     block_seconds: float | None = None,
     chain_id: int = 31337,
     hardfork: str = "prague",
-    project: Path = Path(),
 ) -> Iterator[Anvil]:
     """Run anvil on a free loopback port until the ``with`` block ends, however it ends.
 
@@ -74,7 +74,7 @@ def start_anvil(
     with tempfile.TemporaryDirectory(prefix="anvil-") as folder:
         log, config = Path(folder, "log"), Path(folder, "config.json")
         command = [
-            *(str(find_anvil(project)), "--host", "127.0.0.1", "--port", "0"),
+            *(str(find_anvil()), "--host", "127.0.0.1", "--port", "0"),
             *("--accounts", str(accounts), "--balance", str(ACCOUNT_ETHER)),
             *("--mnemonic-seed-unsafe", str(seed), "--chain-id", str(chain_id)),
             *("--hardfork", hardfork, "--config-out", str(config)),

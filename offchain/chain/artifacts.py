@@ -10,7 +10,8 @@ from typing import Any
 
 from offchain.chain.errors import NotCompiled
 
-MANIFEST = Path(".build/__local__.json")  # where Ape keeps a project's contract types
+# Where Ape keeps the contract types of a project.
+MANIFEST = Path(__file__).parents[2] / ".build" / "__local__.json"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from offchain.store.cid import Cid
 from offchain.store.errors import Corrupt, NotFound, TooLarge
 
 _UNFINISHED_PREFIX = ".writing-"
+_ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that was killed
 
 
 class Store(Protocol):
@@ -34,6 +37,7 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned()
 
     def path(self, cid: Cid) -> Path:
         """Where the content of ``cid`` lies, if the store holds it."""
@@ -84,6 +88,12 @@ class LocalStore:
             Path(name).unlink(missing_ok=True)
             raise
         self._sync_folder()
+
+    def _remove_abandoned(self) -> None:
+        for path in self._folder.glob(f"{_UNFINISHED_PREFIX}*"):
+            with suppress(FileNotFoundError):  # finished, or removed by another process
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
 
     def _sync_folder(self) -> None:
         """Make the new name itself survive a power cut."""

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from offchain.chain.anvil import Anvil, start_anvil
+from offchain.chain.artifacts import Artifact, load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.chain.signer import KeySigner
+from offchain.chain.transactions import Receipt
+
+MakeChain = Callable[..., Chain]
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Anvil]:
+    """A chain that mines each transaction at once."""
+    with start_anvil(accounts=4, seed=7) as anvil:
+        yield anvil
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> dict[str, Artifact]:
+    return load_artifacts(Path(__file__).with_name("probe") / "probe.json")
+
+
+@pytest.fixture(scope="module")
+def deployment(node: Anvil, artifacts: dict[str, Artifact]) -> Deployment:
+    signer = KeySigner(Account.from_key(node.keys[0]))
+    deployer = Chain(node.url, Deployment(node.chain_id, 0, {}), artifacts, signer)
+    address, receipt = deployer.deploy("Probe", deployer.address)
+    return Deployment(node.chain_id, receipt.block, {"Probe": address})
+
+
+@pytest.fixture
+def receipts() -> list[Receipt]:
+    """What the clients of ``make_chain`` report."""
+    return []
+
+
+@pytest.fixture
+def make_chain(
+    node: Anvil,
+    artifacts: dict[str, Artifact],
+    deployment: Deployment,
+    receipts: list[Receipt],
+) -> MakeChain:
+    """A party: by default the first account on the module's node."""
+
+    def make(account: int = 0, url: str = node.url, where: Deployment = deployment) -> Chain:
+        signer = KeySigner(Account.from_key(node.keys[account]))
+        return Chain(url, where, artifacts, signer, on_receipt=receipts.append, poll_seconds=0.02)
+
+    return make
+
+
+@pytest.fixture
+def chain(make_chain: MakeChain) -> Chain:
+    return make_chain()
