@@ -31,6 +31,7 @@ class Progress:
         self._clock = clock
         self._start = clock()
         self._phase = ""
+        self._spinner = Spinner("line")
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
@@ -38,10 +39,7 @@ class Progress:
                 console=self._console,
                 refresh_per_second=4,
                 transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
             )
-        self._spinner = Spinner("line")
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -113,5 +111,5 @@ class Progress:
         return self._spinner
 
     def _line(self, text: str, style: str = "") -> None:
-        line = f"[{self.elapsed():6.1f} s] {text}"
-        self._console.print(Text(printable(line, self._console.encoding), style=style))
+        line = printable(f"[{self.elapsed():6.1f} s] {text}", self._console.encoding)
+        self._console.print(Text(line, style=style), soft_wrap=True)

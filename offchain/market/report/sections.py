@@ -9,6 +9,8 @@ from offchain.market.report.names import Names, ether, percent, short_address, w
 from offchain.market.report.rounds import HOW_TO_READ, round_section
 from offchain.market.report.tables import Cell, Column, Line, Section, Table, Tone
 
+ADDRESS = Column("address", spelt_out=True)
+
 
 def sections(report: Report) -> list[Section]:
     """Every section, in the order in which the job went."""
@@ -56,19 +58,19 @@ def auction(report: Report, names: Names) -> Section:
     held = report.auction
     columns = (
         Column("bidder"),
-        Column("address"),
         Column("bid", numeric=True),
         Column("block", numeric=True),
         Column("result"),
+        ADDRESS,
     )
     won = {held.winner: held.price_wei}
     rows = tuple(
         (
             Cell(names(bid.bidder)),
-            _address(bid.bidder),
             Cell(ether(bid.wei), full=wei_exact(bid.wei)),
             Cell(str(bid.block)),
             Cell("wins", "good") if won.get(bid.bidder) == bid.wei else Cell("outbid"),
+            _address(bid.bidder),
         )
         for bid in held.bids
     )
@@ -130,18 +132,18 @@ def earnings(report: Report, names: Names) -> Section:
     """Who earned what and why."""
     columns = (
         Column("party"),
-        Column("address"),
         Column("behaviour"),
         Column("earned", numeric=True),
         Column("why", wraps=True),
+        ADDRESS,
     )
     rows = tuple(
         (
             Cell(names(address)),
-            _address(address),
             Cell(behaviour_text(payout.behaviour), _tone(payout.behaviour)),
             Cell(ether(payout.wei), full=wei_exact(payout.wei)),
             Cell(payout.why),
+            _address(address),
         )
         for address, payout in report.payouts_wei.items()
     )

@@ -19,11 +19,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column; numbers are set flush right, narrow text is never broken."""
+    """A column: flush right for numbers, broken only if it wraps, on the page maybe in full."""
 
     title: str
     numeric: bool = False
     wraps: bool = False
+    spelt_out: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from rich import box
+from rich.box import Box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -16,6 +16,8 @@ from offchain.market.report.tables import Line, Section, Table, Tone
 
 # The tables are laid out for this many columns; a file has no width of its own.
 COLUMNS_WHEN_PIPED = 100
+# A line under the head and nothing else, in ASCII, so that every terminal and file can show it.
+HEAD_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 STYLES: dict[Tone, str] = {"plain": "", "good": "green", "bad": "bold red"}
 
 
@@ -54,7 +56,7 @@ def _print_body(console: Console, section: Section) -> None:
 
 
 def _table(console: Console, table: Table) -> RichTable:
-    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    drawn = RichTable(box=HEAD_RULE, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in table.columns:
         drawn.add_column(
             _text(console, column.title),
