@@ -11,13 +11,13 @@ from offchain.market.report.tables import Cell, Column, Line, Section, Table
 COLUMNS = (
     Column("mini", numeric=True),
     Column("asked", numeric=True),
-    Column("committed", numeric=True),
-    Column("revealed", numeric=True),
+    Column("commits", numeric=True),
+    Column("reveals", numeric=True),
     Column("votes by digest", wraps=True),
     Column("tally", numeric=True),
     Column("score", numeric=True),
     Column("needed", numeric=True),
-    Column("verdict"),
+    Column("accepted"),
 )
 
 HOW_TO_READ = (
@@ -49,7 +49,7 @@ def _row(mini: MiniRound) -> tuple[Cell, ...]:
         Cell(f"{mini.leader_votes} : {mini.runner_up_votes}"),
         Cell(unmeasured if mini.score is None else f"{mini.score:.2f}"),
         Cell(f"{mini.threshold:.2f}"),
-        Cell("accepted", "good") if mini.accepted else Cell("not accepted"),
+        Cell("yes", "good") if mini.accepted else Cell("no"),
     )
 
 

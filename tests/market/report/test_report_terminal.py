@@ -50,7 +50,7 @@ def test_tells_every_round(facts: Facts) -> None:
                 assert f"{short_digest(digest)} x{count}" in text
             if mini["score"] is not None:
                 assert lines_of(text, f"{mini['score']:.2f}", f"{mini['threshold']:.2f}")
-    assert lines_of(text, "certain", "accepted")
+    assert lines_of(text, "certain", "yes")
     assert lines_of(text, "sampled", "S3 S1 S7 S0 S6")
 
 
