@@ -88,7 +88,7 @@ class Progress:
     ) -> None:
         """An execution set has revealed; `score` is None where no finite one exists."""
         ranked = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
-        tally = ", ".join(f"{short_digest(digest)} x{count}" for digest, count in ranked) or "none"
+        tally = ", ".join(f"{short_digest(digest)}:{count}" for digest, count in ranked) or "none"
         shown = "-" if score is None else f"{score:.2f}"
         verdict = "accepted" if accepted else "not accepted"
         self.event(

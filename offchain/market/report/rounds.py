@@ -21,7 +21,7 @@ COLUMNS = (
 )
 
 HOW_TO_READ = (
-    Line("votes", "first digits of the digest x votes revealed in this mini-round"),
+    Line("votes", "first digits of the digest : votes revealed in this mini-round"),
     Line("tally", "votes of the round so far, leader : runner-up"),
     Line("score", "ln L(leader) - ln L(runner-up); a result is accepted from the needed score on"),
     Line("kept, filtered", "sellers with the measured utility of their update"),
@@ -55,8 +55,8 @@ def _row(mini: MiniRound) -> tuple[Cell, ...]:
 
 def _votes(mini: MiniRound) -> Cell:
     ranked = sorted(mini.votes.items(), key=lambda vote: (-vote[1], vote[0]))
-    text = ", ".join(f"{short_digest(digest)} x{count}" for digest, count in ranked)
-    return Cell(text or "-", full=", ".join(f"{digest} x{count}" for digest, count in ranked))
+    text = ", ".join(f"{short_digest(digest)}:{count}" for digest, count in ranked)
+    return Cell(text or "-", full=", ".join(f"{digest}:{count}" for digest, count in ranked))
 
 
 def _lines(played: Round, names: Names) -> Iterator[Line]:

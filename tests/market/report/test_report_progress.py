@@ -51,7 +51,7 @@ def test_plain_lines_with_elapsed_seconds_when_piped() -> None:
         "[   1.0 s] == auction",
         "[   2.0 s]    " + "x" * 200,
         "[   3.0 s] -- round 1: sampled S3 S1",
-        "[   4.0 s]    round 1, mini-round 1: votes cdcdcdcd x2, abababab x1; "
+        "[   4.0 s]    round 1, mini-round 1: votes cdcdcdcd:2, abababab:1; "
         "score 1.10, needed 6.91: not accepted",
         "[   5.0 s]    round 1, mini-round 2: votes none; score -, needed 6.91: accepted",
         "[   6.0 s]    round 1: accuracy 51.94 %, target 90.00 %",

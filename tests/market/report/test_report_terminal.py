@@ -47,7 +47,7 @@ def test_tells_every_round(facts: Facts) -> None:
         assert lines_of(text, "accepted", f"digest {short_digest(played['digest'])}")
         for mini in played["mini_rounds"]:
             for digest, count in mini["votes"].items():
-                assert f"{short_digest(digest)} x{count}" in text
+                assert f"{short_digest(digest)}:{count}" in text
             if mini["score"] is not None:
                 assert lines_of(text, f"{mini['score']:.2f}", f"{mini['threshold']:.2f}")
     assert lines_of(text, "certain", "yes")
