@@ -81,7 +81,8 @@ class Request(NamedTuple):
     @classmethod
     def from_abi(cls, values: Any) -> Request:
         """From web3's nested tuples."""
-        return cls(*values[:-1], rules=Rules(*values[-1]))
+        request = cls(*values)
+        return request._replace(rules=Rules(*request.rules))
 
 
 class Terms(NamedTuple):
@@ -163,7 +164,7 @@ class Poll(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """`IYoda.Frozen`: the pool and the voting rules that a job froze. `threshold` has 18 decimals."""
+    """`IYoda.Frozen`: pool and voting rules as a job froze them. `threshold` has 18 decimals."""
 
     freeze_block: int
     seats: int

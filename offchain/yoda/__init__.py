@@ -1,1 +1,1 @@
-"""Modified YODA off chain: execution sets, the likelihood test, and the words that CONE nodes vote with."""
+"""Modified YODA off chain: execution sets, likelihood test, votes."""

@@ -1,6 +1,6 @@
 """The sequential likelihood test for a finite pool, in exact rational arithmetic.
 
-The model that `contracts/yoda/Likelihood.sol` is tested against; docs/protocol.md derives the formula.
+The model that `contracts/yoda/Likelihood.sol` is tested against. docs/protocol.md derives it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class Pool:
 
     @property
     def byzantine(self) -> int:
-        """b = ⌊fN⌋."""
+        """B = ⌊fN⌋."""
         return self.seats * self.byzantine_bps // BPS
 
     @property
     def honest(self) -> int:
-        """h = N - b = ⌈(1-f)N⌉."""
+        """H = N - b = ⌈(1-f)N⌉."""
         return self.seats - self.byzantine
 
     def likelihood(self, votes: int, count: int) -> int:
-        """Likelihood, up to a common factor, that the digest with `count` of `votes` votes is the true result."""
+        """Likelihood, up to a common factor, that the digest with `count` of `votes` is true."""
         return comb(self.honest, count) * comb(self.byzantine, votes - count)
 
 
@@ -44,7 +44,7 @@ def odds_threshold(error_ppm: int) -> Fraction:
 
 
 def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int) -> bool:
-    """Whether the leader of `tally` (votes by digest) is accepted at tolerated error β = `error_ppm`."""
+    """Whether the leader of `tally` (votes by digest) is accepted at β = `error_ppm`."""
     votes = sum(tally.values())
     counts = sorted(tally.values(), reverse=True)
     leader = counts[0] if counts else 0
@@ -58,6 +58,6 @@ def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int) -> bool:
 
 
 def lead(pool: Pool, votes: int, leader: int, runner_up: int) -> Fraction | None:
-    """L_leader / L_runner-up, or None where the runner-up is impossible. Its logarithm is the contract's score."""
+    """L_leader / L_runner-up, None where the runner-up is impossible; its ln is the score."""
     below = pool.likelihood(votes, runner_up)
     return Fraction(pool.likelihood(votes, leader), below) if below else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from eth_utils.crypto import keccak
 
 FEISTEL_ROUNDS = 4
-"""Four rounds with independent round functions make a strong pseudorandom permutation (Luby and Rackoff)."""
+"""Four independent round functions make a strong pseudorandom permutation (Luby, Rackoff)."""
 
 
 def permute(index: int, size: int, seed: bytes) -> int:
-    """Where `index` goes under the permutation of {0, …, size - 1} that the 32-byte `seed` picks."""
+    """Where `index` goes under the permutation of {0, …, size - 1} that 32-byte `seed` picks."""
     if not 0 <= index < size:
         raise ValueError(f"index {index} is outside a set of {size}")
     half = 1
@@ -23,18 +23,20 @@ def permute(index: int, size: int, seed: bytes) -> int:
 
 def execution_set(seats: int, asked_before: int, asked: int, draw_seed: bytes) -> list[int]:
     """The seats whose rank lies in [asked_before, asked): the execution set of one mini-round."""
-    return [seat for seat in range(seats) if asked_before <= permute(seat, seats, draw_seed) < asked]
+    return [
+        seat for seat in range(seats) if asked_before <= permute(seat, seats, draw_seed) < asked
+    ]
 
 
 def asked_after(asked: int, base: int, mini_round: int, seats: int) -> int:
-    """Nodes asked in a draw once mini-round `mini_round` (from 1) asks base + 2^(mini_round - 1) further ones."""
-    return min(asked + base + 2 ** (mini_round - 1), seats)
+    """Nodes asked in a draw once mini-round `mini_round` (from 1) has asked its further ones."""
+    return min(asked + base + (1 << (mini_round - 1)), seats)
 
 
 def _feistel(index: int, half: int, seed: bytes) -> int:
     mask = (1 << half) - 1
     left, right = index >> half, index & mask
     for i in range(FEISTEL_ROUNDS):
-        mixed = int.from_bytes(keccak(seed + i.to_bytes(32, "big") + right.to_bytes(32, "big")), "big")
-        left, right = right, left ^ (mixed & mask)
+        word = keccak(seed + i.to_bytes(32, "big") + right.to_bytes(32, "big"))
+        left, right = right, left ^ (int.from_bytes(word, "big") & mask)
     return (left << half) | right

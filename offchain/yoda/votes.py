@@ -20,7 +20,7 @@ RESULT_TYPE = "(uint16,uint256,uint32,bytes32,bytes,bytes32,bytes,uint64,uint64,
 
 @dataclass(frozen=True)
 class RoundResult:
-    """The outcome of a round, in the contract's field order. Hashes are 32 bytes, CIDs binary CIDv1."""
+    """A round's outcome in the contract's field order. Hashes have 32 bytes, CIDs are binary."""
 
     version: int
     job_id: int
@@ -46,13 +46,13 @@ class RoundResult:
 
 
 def audit_word(mini_round_seed: bytes, predictions: bytes) -> bytes:
-    """keccak256(mini-round seed ‖ keccak256(every prediction)): shows that the voter did the forward passes."""
+    """keccak256(mini-round seed ‖ keccak256(every prediction)): the voter made them itself."""
     return keccak(encode_packed(["bytes32", "bytes32"], [mini_round_seed, keccak(predictions)]))
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """Where a vote is cast: everything that a commitment is bound to besides the words and the salt."""
+    """Where a vote is cast: what a commitment is bound to besides the words and the salt."""
 
     chain_id: int
     yoda: str
@@ -62,7 +62,7 @@ class Ballot:
     mini_round: int
 
     def salt(self, secret: bytes) -> bytes:
-        """The salt that the node with `secret` uses here: recomputable after a crash, different everywhere."""
+        """The salt of the node with `secret`: recomputable after a crash, different everywhere."""
         return keccak(secret + encode(_PLACE, self._place))
 
     def commitment(self, result: bytes, audit: bytes, salt: bytes) -> bytes:

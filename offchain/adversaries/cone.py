@@ -1,0 +1,68 @@
+"""Byzantine CONE nodes: how they come to a vote without computing the round."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from eth_utils.crypto import keccak
+
+from offchain.chain.records import Poll
+from offchain.learning.grid import WEIGHT_LIMIT
+from offchain.learning.round import State
+from offchain.parties.cone import Vote, Voting, honest
+from offchain.parties.desk import Desk
+from offchain.yoda.answer import build_answer
+from offchain.yoda.votes import audit_word
+
+NOTHING_SEEN = bytes(32)
+MADE_UP = b"made up"
+
+
+def random_weights(desk: Desk, job_id: int, poll: Poll) -> Vote:
+    """Weights drawn at random in place of the computed ones, with a perfect metric claimed."""
+    state = desk.state_before(job_id, poll.round)
+    seed = keccak(b"random weights" + poll.mini_round_seed)
+    generator = np.random.default_rng(int.from_bytes(seed, "big"))
+    drawn = generator.integers(-WEIGHT_LIMIT, WEIGHT_LIMIT, state.weights.shape, dtype=np.int32)
+    return _forged(desk, job_id, poll, replace(state, round=poll.round + 1, weights=drawn))
+
+
+def stale(desk: Desk, job_id: int, poll: Poll) -> Vote:
+    """The weights of the round before, passed off as new."""
+    state = desk.state_before(job_id, poll.round)
+    return _forged(desk, job_id, poll, replace(state, round=poll.round + 1))
+
+
+def copier(desk: Desk, job_id: int, poll: Poll) -> Vote:
+    """The digest that leads when the node is asked; it computes nothing.
+
+    In the first mini-round of a round nothing is revealed yet, and it can only repeat the digest it
+    saw last. Its audit word is made up, because the predictions are nowhere published.
+    """
+    digest = NOTHING_SEEN
+    if poll.votes:
+        digest = poll.leader
+    elif poll.round > 1:
+        digest = desk.ledger.verdict(job_id, poll.round - 1).digest
+    return Vote(digest, audit_word(poll.mini_round_seed, MADE_UP), None)
+
+
+def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
+    """A vote for `state` as the result, its content pinned, its predictions made up."""
+    samples = len(desk.evaluation(job_id))
+    spec = desk.spec(job_id)
+    answer = build_answer(job_id, poll.round, state, (samples, samples), MADE_UP, spec)
+    for blob in answer.blobs:
+        desk.store.put(blob)
+    audit = audit_word(poll.mini_round_seed, answer.predictions)
+    return Vote(answer.result.digest, audit, answer.result)
+
+
+VOTING: dict[str, Voting] = {
+    "honest": honest,
+    "random": random_weights,
+    "stale": stale,
+    "copier": copier,
+}
+"""By the names that the commands and reports use."""

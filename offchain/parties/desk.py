@@ -1,0 +1,118 @@
+"""A party's desk: a job's public inputs, fetched from chain and store, checked and decoded."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from offchain.learning.round import (
+    RoundOutput,
+    State,
+    initial_state,
+    next_state,
+    parse_sampler,
+)
+from offchain.learning.spec import JobSpec
+from offchain.learning.updates import (
+    EvaluationSet,
+    decode_evaluation,
+    decode_model,
+    update_size,
+)
+from offchain.parties.ledger import Ledger, PostedUpdate
+from offchain.store.cid import Cid
+from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.fetch import fetch_verified
+from offchain.store.local import Store
+from offchain.yoda.answer import Answer, answer
+
+SPEC_LIMIT = 64 << 10
+"""Bytes of a job specification: generous for a page of JSON."""
+EVALUATION_LIMIT = 256 << 20
+"""Bytes of an evaluation set: 10,000 colour images of 32 x 32 take 31 MB."""
+SAMPLER_LIMIT = 64 << 10
+"""Bytes of a sampler state: three lists of at most 256 words of 32 bytes, and their heads."""
+MODEL_HEADER_LIMIT = 64 << 10
+"""Bytes of a model file beside its parameters of 4 bytes each: names and shapes."""
+ROUNDS_REMEMBERED = 4
+"""Computed rounds kept in memory: the present one, and some for other jobs."""
+
+
+class Desk:
+    """Reads and computes; it keeps nothing that could not be read and computed again."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self.ledger = ledger
+        self.store = store
+        self.spec = lru_cache(maxsize=None)(self._spec)
+        self.evaluation = lru_cache(maxsize=2)(self._evaluation)
+        self.output = lru_cache(maxsize=ROUNDS_REMEMBERED)(self._output)
+
+    def state_before(self, job_id: int, round_number: int) -> State:
+        """The state that round `round_number` starts from."""
+        spec, sellers = self.spec(job_id), self.ledger.sellers(job_id)
+        if round_number == 1:
+            seed = self.ledger.situation(job_id).job.sample_seed
+            return initial_state(spec, len(sellers), seed)
+        result = self.ledger.result(job_id, round_number - 1)
+        sampler = self._fetch(result.sampler_cid, result.sampler_hash, SAMPLER_LIMIT)
+        probabilities, contributions, draws = parse_sampler(sampler)
+        model = self.model(job_id, round_number - 1)
+        return State(
+            round=round_number,
+            weights=decode_model(model, spec.model),
+            probabilities=probabilities,
+            contributions=contributions,
+            draws=draws,
+        )
+
+    def model(self, job_id: int, round_number: int) -> bytes:
+        """The accepted model of a round, as the bytes whose hash the chain holds."""
+        result = self.ledger.result(job_id, round_number)
+        limit = 4 * self.spec(job_id).model.dimension + MODEL_HEADER_LIMIT
+        return self._fetch(result.model_cid, result.model_hash, limit)
+
+    def contributions(self, job_id: int, round_number: int) -> tuple[int, ...]:
+        """The sellers' contributions in the accepted result of a round."""
+        result = self.ledger.result(job_id, round_number)
+        sampler = self._fetch(result.sampler_cid, result.sampler_hash, SAMPLER_LIMIT)
+        return parse_sampler(sampler)[1]
+
+    def answer(self, job_id: int, round_number: int) -> Answer:
+        """What an honest node votes for, its content pinned."""
+        output = self.output(job_id, round_number)
+        found = answer(job_id, round_number, output, self.spec(job_id))
+        for blob in found.blobs:
+            self.store.put(blob)
+        return found
+
+    def _spec(self, job_id: int) -> JobSpec:
+        request = self.ledger.request(job_id)
+        return JobSpec.from_bytes(self._fetch(request.spec_cid, request.spec_hash, SPEC_LIMIT))
+
+    def _evaluation(self, job_id: int) -> EvaluationSet:
+        request = self.ledger.request(job_id)
+        data = self._fetch(request.evaluation_cid, request.evaluation_hash, EVALUATION_LIMIT)
+        return decode_evaluation(data, self.spec(job_id).model)
+
+    def _output(self, job_id: int, round_number: int) -> RoundOutput:
+        spec = self.spec(job_id)
+        posted = self.ledger.updates(job_id, round_number)
+        return next_state(
+            self.state_before(job_id, round_number),
+            {index: self._update(update, spec) for index, update in posted.items()},
+            self.evaluation(job_id),
+            self.ledger.round_seed(job_id, round_number),
+            spec,
+        )
+
+    def _update(self, posted: PostedUpdate, spec: JobSpec) -> bytes:
+        """The update's bytes, or none where its seller did not pin what it posted."""
+        try:
+            cid = Cid(posted.cid)
+            limit = update_size(spec.model.dimension)
+            return fetch_verified(self.store, cid, posted.content_hash, limit=limit)
+        except (StoreError, InvalidCid):
+            return b""
+
+    def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:
+        return fetch_verified(self.store, Cid(cid), content_hash, limit=limit)

@@ -1,0 +1,124 @@
+"""What all parties share: looking at the chain block by block, pushing jobs on, withdrawing."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+from web3.contract import Contract
+
+from offchain.chain.client import Chain
+from offchain.chain.errors import Reverted
+from offchain.chain.records import Job
+from offchain.parties.desk import Desk
+from offchain.parties.ledger import Ledger, Situation
+from offchain.store.local import Store
+
+POLL_SECONDS = 0.2
+"""Between two looks for a new block: below any chain's block time, and cheap for a local node."""
+
+
+class Party(ABC):
+    """A process of the market. All it needs to know is on the chain, in the store, and its key."""
+
+    def __init__(self, chain: Chain, store: Store, *, patience_blocks: int) -> None:
+        self.chain = chain
+        self.ledger = Ledger(chain)
+        self.desk = Desk(self.ledger, store)
+        self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
+        self._patience_blocks = patience_blocks
+        self._due_since: dict[int, int] = {}
+        self._closed: set[int] = set()
+        self._jobs_ended = 0
+        self._stop = threading.Event()
+
+    @abstractmethod
+    def concerns(self, job_id: int, job: Job) -> bool:
+        """Whether the party takes part in a job."""
+
+    @abstractmethod
+    def act(self, job_id: int, situation: Situation) -> None:
+        """Do what is due in a running job."""
+
+    @abstractmethod
+    def finish(self, job_id: int, situation: Situation) -> None:
+        """Collect what a job that has ended owes the party."""
+
+    def stop(self) -> None:
+        """Let `serve` return after the step at hand."""
+        self._stop.set()
+
+    @property
+    def jobs_ended(self) -> int:
+        """Jobs of this party that ended while it served."""
+        return self._jobs_ended
+
+    def serve(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve until stopped, or until `until` holds after a look at a new block."""
+        seen = -1
+        while not self._stop.is_set():
+            block = self.chain.block_number()
+            if block != seen:
+                seen = block
+                self.look(block)
+                if until():
+                    return
+            self._stop.wait(POLL_SECONDS)
+
+    def look(self, block: int) -> None:
+        """One look at every job that has not ended."""
+        for job_id in range(1, self.ledger.job_count() + 1):
+            if job_id not in self._closed:
+                self._look_at(job_id, block)
+
+    def _look_at(self, job_id: int, block: int) -> None:
+        situation = self.ledger.situation(job_id)
+        job = situation.job
+        concerned = self.concerns(job_id, job)
+        if not job.state.ended:
+            if concerned:
+                self.act(job_id, situation)
+                self._push(job_id, situation, block)
+            return
+        self._closed.add(job_id)
+        if concerned:
+            self.finish(job_id, situation)
+            self._jobs_ended += 1
+            self.log.info("job ended", job=job_id, state=job.state.name)
+
+    def withdraw(self, contract: Contract) -> int:
+        """Withdraw the party's credit to its own address; the amount in wei."""
+        amount = self.ledger.credit(contract, self.chain.address)
+        if amount:
+            self.chain.send(contract.functions.withdraw(self.chain.address))
+            self.log.info("withdrew", wei=amount)
+        return amount
+
+    def _push(self, job_id: int, situation: Situation, block: int) -> None:
+        """Move a job on that nobody else has moved for as long as the party's patience."""
+        if not situation.due:
+            self._due_since.pop(job_id, None)
+            return
+        since = self._due_since.setdefault(job_id, block)
+        if block - since < self._patience_blocks:
+            return
+        del self._due_since[job_id]
+        try:
+            self.chain.send(self.ledger.jobs.functions.advance(job_id))
+        except Reverted as refused:
+            # Somebody else was faster: the state that this look saw has passed.
+            self.log.debug("advance not needed", job=job_id, why=str(refused))
+
+
+def stop_on_signals(party: Party) -> None:
+    """End the process cleanly on Ctrl-C and SIGTERM."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        party.stop()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
