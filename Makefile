@@ -1,0 +1,48 @@
+# The D2M market: `make demo` runs it, `make test` tests it; both set up what they need on first use.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Foreign Python settings would mix other packages into the project's own environment.
+unexport PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup demo test check format clean
+
+help: ## show this help
+	@echo 'make <target> [ARGS="…"]'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '%-8s  %s\n' "$$name" "$$what"; done
+	@echo 'Variables of the set-up:'
+	@echo '  PYTHON     the Python to use (3.10 to 3.12); found by itself otherwise'
+	@echo '  D2M_TORCH  cpu (default) or cuda: the PyTorch build that your package index gives, several GB'
+	@echo '  D2M_SOLC   a solc 0.8.37, or the folder with solc-v0.8.37, instead of the download'
+	@echo 'pip and npm keep their own settings; proxies come from HTTPS_PROXY.'
+
+setup: ## install packages, compiler and compiled contracts, unless in place
+	@scripts/_setup/setup.sh
+
+demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="--help" explains)
+	@$(BIN)/ape run demo $(ARGS)
+
+test: setup ## run the tests, without those marked slow: make test ARGS="-k auction"
+	@$(BIN)/ape test tests -m "not slow" $(ARGS)
+
+check: setup ## formatting, lint and types of Python and Solidity
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/forge fmt --check contracts
+	node_modules/.bin/solhint --noPoster --disc --max-warnings 0 'contracts/**/*.sol'
+
+format: setup ## format Python and Solidity
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/forge fmt contracts
+
+clean: ## remove what runs and builds leave behind; keeps .venv, node_modules and .tools
+	rm -rf build .build contracts/.cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find offchain scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

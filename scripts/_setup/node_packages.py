@@ -1,0 +1,76 @@
+"""The npm packages: Solidity libraries, local chain, formatter and linter of the contracts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from scripts._setup import stamp
+from scripts._setup.console import ROOT, SetupError, run
+from scripts._setup.python_packages import VENV
+
+MODULES = ROOT / "node_modules"
+OLDEST_NODE = 20
+
+_STAMP = MODULES / ".d2m-stamp"
+_TOOLS = ("anvil", "forge")
+_REMEDY = "install Node.js 20 or newer with npm (https://nodejs.org, nvm, or your package manager)"
+
+
+def install() -> None:
+    """Make `node_modules` anew unless complete and of the pinned packages; link its programs.
+
+    Raises:
+        SetupError: Node.js is missing or too old, or a package cannot be installed.
+    """
+    _check_node()
+    wanted = {"inputs": stamp.digest([ROOT / "package.json", ROOT / "package-lock.json"])}
+    if stamp.read(_STAMP) != wanted:
+        # No package here needs its install script; `npm ci` starts from an empty folder.
+        options = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
+        run("npm packages, about half a minute", ["npm", "ci", *options], "npm")
+        for tool in _TOOLS:
+            _check_runs(_binary(tool))
+        stamp.write(_STAMP, wanted)
+    for tool in _TOOLS:
+        _link(_binary(tool), VENV / "bin" / tool)
+
+
+def _check_node() -> None:
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        missing = "npm" if shutil.which("node") else "Node.js"
+        raise SetupError(f"{missing} is not on the PATH: {_REMEDY}")
+    version = _output(["node", "--version"]).lstrip("v")
+    if not version.split(".")[0].isdigit() or int(version.split(".")[0]) < OLDEST_NODE:
+        raise SetupError(f"Node.js {version or '(unknown version)'} is too old: {_REMEDY}")
+
+
+def _binary(tool: str) -> Path:
+    """The program itself, in the package for this platform: npm's wrapper hides its process."""
+    binaries = sorted(MODULES.glob(f"@foundry-rs/{tool}-*/bin/{tool}"))
+    if not binaries:
+        raise SetupError(f"npm has no {tool} for {platform.system()} {platform.machine()}")
+    return binaries[0]
+
+
+def _check_runs(binary: Path) -> None:
+    if not _output([str(binary), "--version"]):
+        raise SetupError(f"{binary.name} does not run on this system: it needs glibc 2.35 or newer")
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _link(target: Path, link: Path) -> None:
+    relative = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(relative)
