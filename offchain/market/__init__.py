@@ -1,0 +1,1 @@
+"""A whole market: deploying it, playing one on a local chain, reporting what happened."""

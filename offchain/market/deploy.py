@@ -1,0 +1,56 @@
+"""Deploying the market's contracts, wired to one another and to nobody's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from eth_typing import ChecksumAddress
+from web3.utils.address import get_create_address
+
+from offchain.chain.artifacts import Artifact
+from offchain.chain.client import Chain, Receipt
+from offchain.chain.deployment import Deployment
+from offchain.chain.signer import Signer
+
+PARTS_BEFORE_JOBS = 6
+"""Contracts deployed ahead of `Jobs`: its address follows from the deployer's nonce."""
+
+
+def deploy(
+    rpc: str,
+    chain_id: int,
+    artifacts: Mapping[str, Artifact],
+    signer: Signer,
+    *,
+    stake_unit: int,
+    random_seed: bytes | None = None,
+    on_receipt: Callable[[Receipt], None] | None = None,
+) -> Deployment:
+    """Deploy every contract; `stake_unit` in wei.
+
+    With `random_seed` (32 bytes) draws come from that seed instead of block hashes: for local
+    chains only, where a run shall be repeatable.
+    """
+    nothing = Deployment(chain_id=chain_id, block=0, contracts={})
+    chain = Chain(rpc, nothing, artifacts, signer, on_receipt=on_receipt)
+    nonce = chain.w3.eth.get_transaction_count(signer.address)
+    jobs = get_create_address(signer.address, nonce + PARTS_BEFORE_JOBS)
+    block = chain.block_number()
+    contracts: dict[str, ChecksumAddress] = {}
+
+    def create(name: str, *arguments: object) -> ChecksumAddress:
+        contracts[name], _receipt = chain.deploy(name, *arguments)
+        return contracts[name]
+
+    registry = create("SellerRegistry")
+    if random_seed is None:
+        randomness = create("BlockhashRandomness")
+    else:
+        randomness = create("SeededRandomness", random_seed)
+    pool = create("ConePool", jobs, stake_unit)
+    yoda = create("Yoda", jobs, pool, randomness)
+    escrow = create("Escrow", jobs, yoda)
+    auctions = create("AuctionHouse", jobs)
+    # Reverts with WrongWiring if another transaction of the deployer came in between.
+    create("Jobs", registry, randomness, pool, yoda, escrow, auctions)
+    return Deployment(chain_id=chain_id, block=block, contracts=contracts)

@@ -1,0 +1,112 @@
+"""Parties with a key file, for daemons and for experiments with Byzantine ones.
+
+With a wallet, use `ape run seller`, `ape run cone` and `ape run buyer`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offchain.adversaries.cone import VOTING
+from offchain.adversaries.sellers import TRAINING
+from offchain.chain.signer import KeySigner
+from offchain.parties.commands import (
+    Session,
+    connect,
+    log_as_json,
+    one_line_errors,
+    run_buyer,
+    run_cone,
+    run_open,
+    run_seller,
+)
+from offchain.parties.options import (
+    auction_options,
+    combined,
+    existing_file,
+    place_options,
+    request_options,
+    seller_options,
+    serving_options,
+)
+
+key_options = combined(
+    click.option("--rpc", required=True, help="URL of a chain node."),
+    click.option("--key", type=existing_file, required=True, help="Key file, mode 0600."),
+    place_options,
+)
+gate_option = click.option(
+    "--gate", is_flag=True, help="Go to the chain only after a line on standard input."
+)
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Entry point."""
+    log_as_json()
+
+
+@main.command()
+@key_options
+@seller_options
+@serving_options
+@gate_option
+@click.option("--behaviour", type=click.Choice(sorted(TRAINING)), default="honest")
+def seller(gate: bool, **options: Any) -> None:
+    """Offer a data file, train when sampled, collect the share."""
+    with one_line_errors():
+        run_seller(_session(options), gate=_wait if gate else _go, **options)
+
+
+@main.command()
+@key_options
+@serving_options
+@gate_option
+@click.option("--behaviour", type=click.Choice(sorted(VOTING)), default="honest")
+def cone(gate: bool, **options: Any) -> None:
+    """Stake for a seat, compute rounds when asked, collect the pay."""
+    with one_line_errors():
+        run_cone(_session(options), gate=_wait if gate else _go, **options)
+
+
+@main.command("open")
+@key_options
+@request_options
+def open_(**options: Any) -> None:
+    """Open an auction for a model; prints its id."""
+    with one_line_errors():
+        click.echo(run_open(_session(options), **options))
+
+
+@main.command()
+@key_options
+@auction_options
+@gate_option
+def buyer(gate: bool, **options: Any) -> None:
+    """Bid in an auction, keep a won job moving, receive and check its model."""
+    with one_line_errors():
+        run_buyer(_session(options), gate=_wait if gate else _go, **options)
+
+
+def _session(options: dict[str, Any]) -> Session:
+    """Take the options of `key_options` out and connect."""
+    rpc, key = options.pop("rpc"), options.pop("key")
+    deployment: Path = options.pop("deployment")
+    return connect(rpc, deployment, options.pop("store"), KeySigner.load(key))
+
+
+def _wait() -> None:
+    print("ready", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+
+
+def _go() -> None:
+    """No gate: nothing to wait for."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What a party's command does, whoever signs: a key file or an Ape account."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+import torch
+
+from offchain.adversaries.cone import VOTING
+from offchain.adversaries.sellers import TRAINING
+from offchain.chain.artifacts import MANIFEST, load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.chain.errors import ChainError
+from offchain.chain.signer import Signer
+from offchain.data.errors import DataError
+from offchain.data.files import read_samples
+from offchain.learning.canonical import SpecError
+from offchain.learning.spec import JobSpec
+from offchain.learning.updates import EvaluationSet, check_evaluation
+from offchain.parties.buyer import Buyer, make_request, open_auction
+from offchain.parties.cone import ConeNode
+from offchain.parties.keys import encryption_key, salt_secret
+from offchain.parties.options import rules_of, terms_of
+from offchain.parties.party import stop_on_signals
+from offchain.parties.seller import Samples, Seller
+from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.local import LocalStore
+
+USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError)
+"""What a user can mend: shown as one line, without a traceback."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A party's connections: chain, store and who signs."""
+
+    chain: Chain
+    store: LocalStore
+    signer: Signer
+
+
+def connect(rpc: str, deployment: Path, store: Path, signer: Signer) -> Session:
+    """Open a party's connections."""
+    record = Deployment.read(deployment)
+    chain = Chain(rpc, record, load_artifacts(MANIFEST), signer)
+    return Session(chain, LocalStore(store), signer)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what a user can mend into one line and exit status 1."""
+    try:
+        yield
+    except USER_ERRORS as error:
+        raise click.ClickException(str(error)) from error
+
+
+def log_as_json(level: int = logging.INFO) -> None:
+    """Write structured log lines to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+    )
+
+
+def run_seller(
+    session: Session,
+    *,
+    data: Path,
+    tags: Sequence[str],
+    behaviour: str,
+    patience_blocks: int,
+    jobs: int | None,
+    gate: Callable[[], None],
+) -> None:
+    """Register and serve as a seller."""
+    torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
+    samples = Samples(*read_samples(data))
+    seller = Seller(
+        session.chain,
+        session.store,
+        samples,
+        training=TRAINING[behaviour],
+        patience_blocks=patience_blocks,
+    )
+    stop_on_signals(seller)
+    gate()
+    description = json.dumps({"tags": sorted(tags), "samples": len(samples.labels)}).encode()
+    seller.register(tags, description, bytes(encryption_key(session.signer).public_key))
+    seller.serve(until=_after(jobs, seller))
+
+
+def run_cone(
+    session: Session,
+    *,
+    behaviour: str,
+    patience_blocks: int,
+    jobs: int | None,
+    gate: Callable[[], None],
+) -> None:
+    """Stake and serve as a CONE node."""
+    torch.set_num_threads(1)
+    chain = session.chain
+    yoda = chain.deployment.contracts["Yoda"]
+    node = ConeNode(
+        chain,
+        session.store,
+        salt_secret(session.signer, chain.deployment.chain_id, yoda),
+        voting=VOTING[behaviour],
+        patience_blocks=patience_blocks,
+    )
+    stop_on_signals(node)
+    gate()
+    node.join(bytes(encryption_key(session.signer).public_key))
+    node.serve(until=_after(jobs, node))
+
+
+def run_open(session: Session, *, tag: str, spec: Path, evaluation: Path, **options: Any) -> int:
+    """Open an auction for a job specification file and an evaluation data file; its id.
+
+    `options` are the remaining ones of `request_options`.
+    """
+    job_spec = JobSpec.from_bytes(spec.read_bytes())
+    samples = EvaluationSet(*read_samples(evaluation))
+    try:
+        check_evaluation(samples, job_spec.model)
+    except ValueError as error:
+        raise DataError(f"{evaluation} does not fit the model of {spec}: {error}") from error
+    request = make_request(session.store, tag, job_spec, samples, rules_of(options, job_spec))
+    return open_auction(session.chain, request, terms_of(options))
+
+
+def run_buyer(
+    session: Session,
+    *,
+    auction_id: int,
+    limit: int,
+    folder: Path,
+    patience_blocks: int,
+    gate: Callable[[], None],
+) -> None:
+    """Bid up to `limit` wei, keep a won job moving, and receive its model into `folder`."""
+    torch.set_num_threads(1)
+    buyer = Buyer(
+        session.chain,
+        session.store,
+        auction_id=auction_id,
+        limit=limit,
+        folder=folder,
+        patience_blocks=patience_blocks,
+    )
+    stop_on_signals(buyer)
+    gate()
+    buyer.serve(until=lambda: buyer.is_out or buyer.jobs_ended > 0)
+
+
+def _after(jobs: int | None, party: Seller | ConeNode) -> Callable[[], bool]:
+    return lambda: jobs is not None and party.jobs_ended >= jobs
