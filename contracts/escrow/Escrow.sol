@@ -45,29 +45,23 @@ contract Escrow is IEscrow, Credits {
     }
 
     /// @inheritdoc IEscrow
-    function settle(
-        uint256 jobId,
-        address buyer,
-        uint256 earnedRounds,
-        uint256 totalRounds,
-        bytes32 contributionsRoot,
-        uint32 rightVotes
-    ) external onlyJobs {
+    function settle(uint256 jobId, Settlement calldata settlement) external onlyJobs {
         Pots storage pots = _pots[jobId];
         if (pots.settled) revert AlreadySettled();
         uint256 price = pots.price;
-        uint256 earned = (price * earnedRounds) / totalRounds;
+        uint256 earned = (price * settlement.earnedRounds) / settlement.totalRounds;
         uint256 conePot = (earned * CONE_BPS) / BPS;
         // Where no update was ever kept there is no seller to pay.
-        uint256 sellerPot = contributionsRoot == 0 ? 0 : earned - conePot;
+        uint256 sellerPot = settlement.contributionsRoot == 0 ? 0 : earned - conePot;
         uint256 refund = price - conePot - sellerPot;
         pots.settled = true;
         pots.conePot = uint128(conePot);
         pots.sellerPot = uint128(sellerPot);
-        pots.rightVotes = rightVotes;
-        pots.contributionsRoot = contributionsRoot;
+        pots.acceptedRounds = settlement.acceptedRounds;
+        pots.rightVotes = settlement.rightVotes;
+        pots.contributionsRoot = settlement.contributionsRoot;
         emit JobPaid(jobId, conePot, sellerPot, refund);
-        _credit(buyer, refund);
+        _credit(settlement.buyer, refund);
     }
 
     /* CLAIMS */
@@ -97,16 +91,21 @@ contract Escrow is IEscrow, Credits {
         uint256 paidRounds = _paidRounds[jobId][node];
         for (uint256 i = 0; i < votes.length; ++i) {
             Vote calldata vote = votes[i];
-            if (!yoda.wasRight(jobId, vote.round, vote.miniRound, node, vote.audit)) revert NotRight(vote.round);
+            // A result that was accepted but never opened has earned nothing.
+            bool counted = vote.round <= pots.acceptedRounds;
+            if (!counted || !yoda.wasRight(jobId, vote.round, vote.miniRound, node, vote.audit)) {
+                revert NotRight(vote.round);
+            }
             uint256 bit = uint256(1) << (vote.round - 1);
             if (paidRounds & bit != 0) revert AlreadyPaid();
             paidRounds |= bit;
         }
         _paidRounds[jobId][node] = paidRounds;
 
-        uint256 before = pots.paidVotes;
-        pots.paidVotes = uint32(before + votes.length);
-        uint256 amount = _between(pots.conePot, before, before + votes.length, pots.rightVotes);
+        (uint256 start, uint256 end) = (pots.paidVotes, pots.paidVotes + votes.length);
+        if (end > pots.rightVotes) revert PotExceeded();
+        pots.paidVotes = uint32(end);
+        uint256 amount = votes.length == 0 ? 0 : _between(pots.conePot, start, end, pots.rightVotes);
         emit ConePaid(jobId, node, votes.length, amount);
         _credit(node, amount);
     }

@@ -19,7 +19,22 @@ interface IEscrow is ICredits {
         /// @dev Votes that share the CONE pot, and paid of them.
         uint32 rightVotes;
         uint32 paidVotes;
+        /// @dev Votes of rounds 1 to this one are paid.
+        uint16 acceptedRounds;
         bool settled;
+        bytes32 contributionsRoot;
+    }
+
+    /// @notice How a job ended.
+    struct Settlement {
+        address buyer;
+        /// @dev Of `totalRounds` equal parts of the price, how many were earned.
+        uint16 earnedRounds;
+        uint16 totalRounds;
+        uint16 acceptedRounds;
+        /// @dev Votes for the results of the accepted rounds.
+        uint32 rightVotes;
+        /// @dev Merkle root of the sellers' shares; zero when nobody has any: then the buyer gets their part.
         bytes32 contributionsRoot;
     }
 
@@ -46,26 +61,16 @@ interface IEscrow is ICredits {
     error BadProof();
     /// @notice The share, or the round, has been paid to this party already.
     error AlreadyPaid();
-    /// @notice The vote was not for the accepted result of its round.
+    /// @notice The vote was not for the opened result of its round.
     error NotRight(uint32 round);
-    /// @notice The shares claimed exceed the pot: the accepted contributions overlap.
+    /// @notice The claims exceed the pot: the accepted contributions overlap, or more votes than were counted.
     error PotExceeded();
 
     /// @notice Takes in a job's price. Only the job contract.
     function fund(uint256 jobId) external payable;
 
     /// @notice Splits a job's price, once. Only the job contract.
-    /// @param earnedRounds Of `totalRounds` equal parts of the price, how many were earned.
-    /// @param contributionsRoot Merkle root of the sellers' shares; zero when nobody has any (the buyer gets their part).
-    /// @param rightVotes Votes for accepted results.
-    function settle(
-        uint256 jobId,
-        address buyer,
-        uint256 earnedRounds,
-        uint256 totalRounds,
-        bytes32 contributionsRoot,
-        uint32 rightVotes
-    ) external;
+    function settle(uint256 jobId, Settlement calldata settlement) external;
 
     /// @notice Credits the seller at `index` its share. Anyone may call it.
     /// @param start Where the seller's interval of `SHARES_ONE` begins.

@@ -129,7 +129,7 @@ interface IYoda {
     error NotAsked(uint256 seat);
     /// @notice The caller has committed in this mini-round already.
     error AlreadyCommitted();
-    /// @notice An empty commitment cannot be told from none.
+    /// @notice A commitment of 0 (or 1: the lowest bit is not stored) cannot be told from none.
     error EmptyCommitment();
     /// @notice The revealed words do not open the caller's commitment.
     error CommitmentMismatch();
@@ -187,7 +187,8 @@ interface IYoda {
         view
         returns (bool);
 
-    /// @notice What is stored of a node's vote: zero, then its commitment, then another word once it is revealed.
+    /// @notice What is stored of a node's vote: zero; then its commitment, the lowest bit cleared; then, once revealed,
+    /// keccak256(abi.encode(result, audit)), the lowest bit set.
     function voteOf(uint256 jobId, uint32 round, uint16 miniRound, address node) external view returns (bytes32);
 
     function pollOf(uint256 jobId) external view returns (Poll memory);

@@ -251,6 +251,16 @@ contract Jobs is IJobs {
 
     function _pay(uint256 jobId, Job storage job, uint16 earnedRounds) private {
         pool.releasePool(jobId);
-        escrow.settle(jobId, job.buyer, earnedRounds, job.rules.rounds, job.contributionsRoot, job.rightVotes);
+        escrow.settle(
+            jobId,
+            IEscrow.Settlement({
+                buyer: job.buyer,
+                earnedRounds: earnedRounds,
+                totalRounds: job.rules.rounds,
+                acceptedRounds: job.acceptedRounds,
+                rightVotes: job.rightVotes,
+                contributionsRoot: job.contributionsRoot
+            })
+        );
     }
 }

@@ -17,8 +17,8 @@ contract Yoda is IYoda {
     /// @notice Draws of one round before it is given up: the first and one redraw.
     uint8 public constant MAX_DRAWS = 2;
 
-    /// @dev Marks the stored word of a revealed vote, so that it cannot be taken for a commitment.
-    bytes32 private constant REVEALED = keccak256("D2M revealed vote v1");
+    /// @dev The lowest bit of a stored vote: 0 in a commitment, 1 once revealed, so that neither passes for the other.
+    bytes32 private constant REVEALED_BIT = bytes32(uint256(1));
 
     /// @notice The job contract, fixed at deployment.
     address public immutable jobs;
@@ -29,7 +29,7 @@ contract Yoda is IYoda {
     mapping(uint256 jobId => Poll) private _polls;
     mapping(uint256 jobId => mapping(uint32 round => Verdict)) private _verdicts;
     mapping(uint256 jobId => mapping(uint32 round => bytes32)) private _roundSeeds;
-    /// @dev A node's commitment, replaced by the hash of its vote once revealed. By hash of job, round, mini-round, node.
+    /// @dev A node's commitment, then the hash of its revealed vote. By hash of job, round, mini-round, node.
     mapping(bytes32 key => bytes32) private _votes;
     /// @dev Votes for a result word. By hash of job, round, draw, result.
     mapping(bytes32 key => uint256) private _tallies;
@@ -85,6 +85,7 @@ contract Yoda is IYoda {
     function commit(uint256 jobId, uint256 seat, bytes32 commitment) external {
         Poll storage poll = _polls[jobId];
         if (!_isCommitting(poll)) revert NotCommitting();
+        commitment = _committedWord(commitment);
         if (commitment == 0) revert EmptyCommitment();
         Frozen storage frozen = _frozen[jobId];
         if (pool.nodeAt(seat, frozen.freezeBlock) != msg.sender) revert NotYourSeat(seat);
@@ -104,9 +105,8 @@ contract Yoda is IYoda {
         if (!_isRevealing(poll)) revert NotRevealing();
         (uint32 round, uint16 miniRound) = (poll.round, poll.miniRound);
         bytes32 key = _voteKey(jobId, round, miniRound, msg.sender);
-        if (_votes[key] != commitmentOf(msg.sender, jobId, round, miniRound, result, audit, salt)) {
-            revert CommitmentMismatch();
-        }
+        bytes32 commitment = commitmentOf(msg.sender, jobId, round, miniRound, result, audit, salt);
+        if (_votes[key] != _committedWord(commitment)) revert CommitmentMismatch();
         _votes[key] = _revealedWord(result, audit);
         poll.revealed += 1;
         poll.votes += 1;
@@ -330,8 +330,12 @@ contract Yoda is IYoda {
         return poll.askedBefore <= rank && rank < poll.asked;
     }
 
+    function _committedWord(bytes32 commitment) private pure returns (bytes32) {
+        return commitment & ~REVEALED_BIT;
+    }
+
     function _revealedWord(bytes32 result, bytes32 audit) private pure returns (bytes32) {
-        return keccak256(abi.encode(REVEALED, result, audit));
+        return keccak256(abi.encode(result, audit)) | REVEALED_BIT;
     }
 
     function _voteKey(uint256 jobId, uint32 round, uint16 miniRound, address node) private pure returns (bytes32) {

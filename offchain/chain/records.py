@@ -206,6 +206,7 @@ class Pots(NamedTuple):
     cone_pot: int
     right_votes: int
     paid_votes: int
+    accepted_rounds: int
     settled: bool
     contributions_root: bytes
 

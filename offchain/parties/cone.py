@@ -17,7 +17,7 @@ from offchain.store.local import Store
 from offchain.yoda.sortition import permute
 from offchain.yoda.votes import Ballot, RoundResult, audit_word
 
-NO_WORD = bytes(32)
+NO_VOTE = bytes(32)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ def honest(desk: Desk, job_id: int, poll: Poll) -> Vote:
     answer = desk.answer(job_id, poll.round)
     audit = audit_word(poll.mini_round_seed, answer.predictions)
     return Vote(answer.result.digest, audit, answer.result)
+
+
+def is_commitment(stored: bytes) -> bool:
+    """Whether the word that the chain stores of a vote awaits its reveal: its lowest bit is 0."""
+    return stored != NO_VOTE and stored[-1] & 1 == 0
 
 
 class ConeNode(Party):
@@ -101,12 +106,12 @@ class ConeNode(Party):
             return
         stored = self.ledger.vote_word(job_id, poll, self.chain.address)
         yoda = self.ledger.yoda.functions
-        if stored == NO_WORD and self.chain.call(yoda.isCommitting(job_id)):
+        if stored == NO_VOTE and self.chain.call(yoda.isCommitting(job_id)):
             commit = yoda.commit(job_id, seat, self._commitment(job_id, poll))
             self._send("committed", job_id, poll, commit)
             return
-        revealing = stored != NO_WORD and self.chain.call(yoda.isRevealing(job_id))
-        if revealing and stored == self._commitment(job_id, poll):
+        revealing = is_commitment(stored) and self.chain.call(yoda.isRevealing(job_id))
+        if revealing:
             vote = self._vote(job_id, poll)
             salt = self._ballot(job_id, poll).salt(self._secret)
             reveal = yoda.reveal(job_id, vote.result_word, vote.audit, salt)
