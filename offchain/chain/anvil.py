@@ -124,7 +124,9 @@ def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 def _rpc(url: str, method: str, parameters: list[object]) -> None:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-    requests.post(url, json=request, timeout=START_SECONDS).raise_for_status()
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy for loopback
+        session.post(url, json=request, timeout=START_SECONDS).raise_for_status()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -23,7 +23,7 @@ from offchain.chain.errors import (
     Reverted,
     WrongChain,
 )
-from offchain.chain.provider import NamedErrorProvider
+from offchain.chain.provider import NamedErrorProvider, shown
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import Payload, Receipt, Sender, Transaction
@@ -47,7 +47,7 @@ class Chain:
         signer: Signer | None = None,
         *,
         on_receipt: Callable[[Receipt], None] | None = None,
-        poll_seconds: float = 0.1,
+        poll_seconds: float = 0.25,
         timeout_seconds: float = 120.0,
     ) -> None:
         provider = NamedErrorProvider(rpc_url, ErrorLibrary(artifacts.values()))
@@ -63,7 +63,7 @@ class Chain:
         found = self.w3.eth.chain_id
         if found != deployment.chain_id:
             raise WrongChain(
-                f"{rpc_url} is chain {found}, the contracts are on {deployment.chain_id}:"
+                f"{shown(rpc_url)} is chain {found}, the contracts are on {deployment.chain_id}:"
                 " name a node of that chain"
             )
         self._sender = (

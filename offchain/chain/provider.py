@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from json import JSONDecodeError
 from typing import Any
+from urllib.parse import urlsplit
 
-from requests import RequestException
+from requests import RequestException, Session
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -25,6 +26,17 @@ REQUEST_TIMEOUT_SECONDS = 30
 _REVERT_CODE = 3  # JSON-RPC error code of a revert, in all common clients
 
 
+def is_loopback(url: str) -> bool:
+    """Whether the node runs on this machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def shown(url: str) -> str:
+    """A node's address fit for messages: without the access key that its path may hold."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
 class NamedErrorProvider(HTTPProvider):
     """Every request may be repeated: reads change nothing, and a raw transaction counts once.
 
@@ -32,9 +44,12 @@ class NamedErrorProvider(HTTPProvider):
     """
 
     def __init__(self, url: str, errors: ErrorLibrary) -> None:
+        session = Session()
+        session.trust_env = not is_loopback(url)  # a proxy cannot reach this machine's own node
         super().__init__(
             url,
             request_kwargs={"timeout": REQUEST_TIMEOUT_SECONDS},
+            session=session,
             exception_retry_configuration=None,  # retried here, batches too
         )
         self._errors = errors
@@ -61,7 +76,7 @@ class NamedErrorProvider(HTTPProvider):
     def _unreachable(self, state: RetryCallState) -> RPCResponse:
         cause = state.outcome.exception() if state.outcome else None
         raise ChainUnreachable(
-            f"{self.endpoint_uri} did not answer in {ATTEMPTS} attempts"
+            f"{shown(str(self.endpoint_uri))} did not answer in {ATTEMPTS} attempts"
             f" ({type(cause).__name__}): is the node running?"
         ) from cause
 

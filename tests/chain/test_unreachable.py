@@ -94,3 +94,22 @@ def test_a_short_outage_goes_unnoticed(
 
         monkeypatch.setattr("tenacity.nap.time.sleep", recover)
         assert chain.block_number() == 0
+
+
+def test_a_proxy_is_not_asked_for_this_machine_s_node(
+    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with start_anvil(accounts=1) as anvil:
+        assert Chain(anvil.url, Deployment(anvil.chain_id, 0, {}), artifacts).block_number() == 0
+    with pytest.raises(ChainUnreachable, match="ProxyError"):
+        Chain("http://node.invalid:1", Deployment(1, 0, {}), artifacts)
+
+
+def test_an_access_key_in_the_address_is_not_shown(artifacts: dict[str, Artifact]) -> None:
+    with pytest.raises(ChainUnreachable, match=r"http://127\.0\.0\.1:9 did") as caught:
+        Chain("http://user:secret@127.0.0.1:9/v3/secret", Deployment(1, 0, {}), artifacts)
+    assert "secret" not in str(caught.value)
