@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.contracts.play import Market, People
+
+# An example plays on a real chain or trains: how long it takes says nothing about what it tests.
+settings.register_profile("d2m", deadline=None)
+settings.load_profile("d2m")
+
+
+@pytest.fixture(scope="module")
+def people(accounts: Any) -> People:
+    from tests.contracts.play import People
+
+    return People.of(accounts)
+
+
+@pytest.fixture(scope="module")
+def market(people: People) -> Market:
+    """Every contract, deployed and wired; nobody has joined yet."""
+    from tests.contracts.play import deploy_market
+
+    return deploy_market(people.deployer)
+
+
+@pytest.fixture(scope="module")
+def staffed(market: Market, people: People) -> Market:
+    """The market with all sellers registered under one tag and all nodes seated."""
+    from tests.contracts.play import join_nodes, register_sellers
+
+    register_sellers(market, people.sellers)
+    join_nodes(market, people.nodes)
+    return market

@@ -1,0 +1,207 @@
+"""Transactions, refusals and events on the local chain, each a few milliseconds.
+
+An Ape transaction makes a dozen requests around the one that counts. These helpers send that one
+and keep Ape's contract objects for encoding and decoding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ape
+from ape.contracts import ContractContainer, ContractInstance
+from eth_abi.abi import decode
+from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.address import to_checksum_address
+from eth_utils.conversions import to_hex
+
+SOLIDITY = Path(__file__).with_name("solidity")
+GAS = 29_000_000  # just below anvil's block limit: no estimate is asked for
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A transaction that succeeded."""
+
+    block: int
+    gas: int
+    logs: list[dict[str, Any]]
+    contract_address: str | None
+
+
+@cache
+def helper(name: str) -> ContractContainer:
+    """A contract of `solidity/`, compiled once per run: the market's own folder holds no test helpers."""
+    return _helpers()[name]
+
+
+@cache
+def _helpers() -> dict[str, ContractContainer]:
+    sources = sorted(SOLIDITY.glob("*.sol"))
+    compiled = ape.compilers.compile(sources, project=ape.project)
+    return {each.name: ContractContainer(each) for each in compiled}
+
+
+def deploy(
+    container: ContractContainer, *args: Any, sender: Any, value: int = 0
+) -> ContractInstance:
+    bytecode = bytes(container.constructor.deployment_bytecode)
+    data = bytecode + bytes(container.constructor.encode_input(*args))
+    receipt = _transact({"from": _address(sender), "data": to_hex(data), "value": hex(value)})
+    return ContractInstance(to_checksum_address(receipt.contract_address), container.contract_type)
+
+
+def send(method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
+    """One transaction in a block of its own, to a contract's method. AssertionError if it reverts."""
+    return _transact(_call(method, args, sender, value))
+
+
+def refusal(error: Any, method: Any, *args: Any, sender: Any, value: int = 0) -> dict[str, Any]:
+    """The arguments of the custom `error` with which the next transaction would revert."""
+    answer = _request("eth_call", _call(method, args, sender, value), "pending")
+    assert "error" in answer, f"{method} went through, {error.__name__} was expected"
+    data = _revert_data(answer["error"])
+    abi = error.abi
+    wanted = function_signature_to_4byte_selector(abi.selector)
+    assert data[:4] == wanted, f"{answer['error']} instead of {abi.selector}"
+    values = decode([each.canonical_type for each in abi.inputs], data[4:])
+    return {each.name: value for each, value in zip(abi.inputs, values, strict=True)}
+
+
+def panics(method: Any, *args: Any, sender: Any, value: int = 0) -> bool:
+    """Whether the next transaction would run into one of Solidity's own checks."""
+    answer = _request("eth_call", _call(method, args, sender, value), "pending")
+    selector = function_signature_to_4byte_selector("Panic(uint256)")
+    return "error" in answer and _revert_data(answer["error"])[:4] == selector
+
+
+def look(method: Any, *args: Any) -> Any:
+    """What a view answers to the next transaction: anvil's `latest` still has the last block's number."""
+    return method(*args, block_id="pending")
+
+
+def simulate(method: Any, *args: Any, sender: Any, value: int = 0) -> bytes:
+    """The bytes that the next transaction would return. AssertionError if it reverts."""
+    answer = _request("eth_call", _call(method, args, sender, value), "pending")
+    assert "error" not in answer, answer["error"]
+    return bytes.fromhex(answer["result"][2:])
+
+
+def events(receipt: Receipt, event: Any) -> list[dict[str, Any]]:
+    """The arguments of every `event` of its contract, in order."""
+    own = [log for log in receipt.logs if log["address"].lower() == event.contract.address.lower()]
+    decoded = ape.networks.provider.network.ecosystem.decode_logs(own, event.abi)
+    return [dict(log.event_arguments) for log in decoded]
+
+
+def event(receipt: Receipt, kind: Any) -> dict[str, Any]:
+    """The arguments of the only event of its kind."""
+    (found,) = events(receipt, kind)
+    return found
+
+
+def height() -> int:
+    return int(rpc("eth_blockNumber"), 16)
+
+
+def mine(blocks: int = 1) -> None:
+    if blocks > 0:
+        rpc("anvil_mine", hex(blocks))
+
+
+def mine_past(block: int) -> None:
+    """The next transaction comes in a block after `block`."""
+    mine(block - height())
+
+
+def balance(account: Any) -> int:
+    return int(rpc("eth_getBalance", _address(account), "latest"), 16)
+
+
+@contextmanager
+def one_block() -> Iterator[list[str]]:
+    """Transactions that `queue` sends inside come into one block, in order."""
+    rpc("evm_setAutomine", False)
+    hashes: list[str] = []
+    try:
+        yield hashes
+        rpc("evm_mine")
+    finally:
+        rpc("evm_setAutomine", True)
+    for each in hashes:
+        assert _receipt(each).block == height()
+
+
+def queue(hashes: list[str], method: Any, *args: Any, sender: Any, value: int = 0) -> None:
+    hashes.append(
+        rpc("eth_sendTransaction", {**_call(method, args, sender, value), "gas": hex(10**6)})
+    )
+
+
+@contextmanager
+def rewound() -> Iterator[None]:
+    """Undo what happens inside, between Hypothesis' examples (Ape isolates whole tests only)."""
+    snapshot = rpc("evm_snapshot")
+    try:
+        yield
+    finally:
+        assert rpc("evm_revert", snapshot)
+
+
+def rpc(method: str, *params: Any) -> Any:
+    answer = _request(method, *params)
+    assert "error" not in answer, answer["error"]
+    return answer["result"]
+
+
+def _request(method: str, *params: Any) -> Any:
+    return ape.networks.provider.web3.provider.make_request(method, list(params))
+
+
+def _transact(transaction: dict[str, Any]) -> Receipt:
+    answer = _request("eth_sendTransaction", {**transaction, "gas": hex(GAS)})
+    if "error" not in answer:
+        receipt = _receipt(answer["result"], check=False)
+        if receipt is not None:
+            return receipt
+    again = _request("eth_call", transaction, "latest")
+    raise AssertionError(f"reverted: {again.get('error', answer)}")
+
+
+def _receipt(transaction_hash: str, check: bool = True) -> Receipt | None:
+    # Anvil answers before a heavy transaction is mined.
+    while (found := rpc("eth_getTransactionReceipt", transaction_hash)) is None:
+        time.sleep(0.005)
+    if int(found["status"], 16) != 1:
+        assert not check, f"{transaction_hash} reverted"
+        return None
+    return Receipt(
+        int(found["blockNumber"], 16),
+        int(found["gasUsed"], 16),
+        found["logs"],
+        found["contractAddress"],
+    )
+
+
+def _call(method: Any, args: tuple[Any, ...], sender: Any, value: int) -> dict[str, Any]:
+    return {
+        "from": _address(sender),
+        "to": method.contract.address,
+        "data": to_hex(method.encode_input(*args)),
+        "value": hex(value),
+    }
+
+
+def _address(account: Any) -> str:
+    return account if isinstance(account, str) else account.address
+
+
+def _revert_data(error: dict[str, Any]) -> bytes:
+    data = error.get("data") or "0x"
+    return bytes.fromhex(data[2:])
