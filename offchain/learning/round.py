@@ -123,7 +123,7 @@ def next_state(
     trials = [_try(state, index, updates.get(index), evaluation, spec) for index in state.sampled]
     base = predict(spec.model, state.weights, evaluation.inputs)
     before = _correct(base, evaluation)
-    trials = [_refuse_harmful(trial, before, len(evaluation), spec) for trial in trials]
+    trials = _refuse_harmful(trials, len(evaluation), spec)
     weights, trials = _aggregate(state.weights, trials, spec)
     new = predict(spec.model, weights, evaluation.inputs)
     probabilities = _step(state, trials, before, len(evaluation), spec)
@@ -174,12 +174,23 @@ def _try(
     return _Trial(index, KEPT, delta=delta, predictions=predictions, correct=correct)
 
 
-def _refuse_harmful(trial: _Trial, before: int, samples: int, spec: JobSpec) -> _Trial:
-    """Refuse an update whose own model loses more accuracy than the threshold."""
-    lost = before - trial.correct
-    if trial.reason != KEPT or lost * BASIS_POINTS <= spec.harmful_threshold * samples:
-        return trial
-    return replace(trial, reason=HARMFUL, detail=f"its model loses {lost} of {samples} samples")
+def _refuse_harmful(trials: list[_Trial], samples: int, spec: JobSpec) -> list[_Trial]:
+    """Refuse updates whose models fall behind the median model by more than the threshold.
+
+    Measured against the others' models and not against the base model: with heterogeneous data most
+    honest updates alone make a good model worse, although their mean makes it better.
+    """
+    counts = sorted(trial.correct for trial in trials if trial.reason == KEPT)
+    if not counts:
+        return trials
+    twice_median = counts[(len(counts) - 1) // 2] + counts[len(counts) // 2]
+    twice_limit = 2 * spec.harmful_threshold * samples
+    return [
+        replace(t, reason=HARMFUL, detail=f"{t.correct} of {samples} samples right")
+        if t.reason == KEPT and (twice_median - 2 * t.correct) * BASIS_POINTS > twice_limit
+        else t
+        for t in trials
+    ]
 
 
 def _aggregate(

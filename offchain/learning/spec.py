@@ -78,7 +78,8 @@ class JobSpec:
     sample_size: int
     """K, draws per round."""
     harmful_threshold: int
-    """An update that costs more accuracy than this, in basis points, is refused."""
+    """An update is refused as harmful when its model classifies fewer evaluation samples correctly
+    than the median of the round's posted models, by more than this share in basis points."""
     init_seed: bytes
     """32 bytes from which the initial weights follow."""
 
