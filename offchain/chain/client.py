@@ -152,10 +152,12 @@ class Chain:
     def events(self, receipt: Receipt, contract: str, event: str) -> list[EventData]:
         """The events of one kind that one transaction emitted from ``contract``, decoded."""
         handle = self.contract(contract)
-        own = [log for log in receipt.raw["logs"] if log["address"] == handle.address]
-        topic = handle.events[event]().topic
-        codec = handle.events[event]()
-        return [codec.process_log(log) for log in own if log["topics"][0].to_0x_hex() == topic]
+        found = handle.events[event]()
+        return [  # web3's process_receipt would take other contracts' events of that form, too
+            found.process_log(log)
+            for log in receipt.raw["logs"]
+            if log["address"] == handle.address and log["topics"][0].to_0x_hex() == found.topic
+        ]
 
     # --- transactions
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -51,9 +52,10 @@ def make_chain(
 ) -> MakeChain:
     """A party: by default the first account on the module's node."""
 
-    def make(account: int = 0, url: str = node.url, where: Deployment = deployment) -> Chain:
+    def make(account: int = 0, where: Deployment = deployment, **options: Any) -> Chain:
         signer = KeySigner(Account.from_key(node.keys[account]))
-        return Chain(url, where, artifacts, signer, on_receipt=receipts.append, poll_seconds=0.02)
+        options = {"on_receipt": receipts.append, "poll_seconds": 0.02, **options}
+        return Chain(node.url, where, artifacts, signer, **options)
 
     return make
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,11 @@ def test_it_ends_with_its_owner(how: signal.Signals) -> None:
         _, url = owner.stdout.readline().split()
         owner.send_signal(how)
         owner.wait()
-        while answers(url):  # the kernel may need a moment
-            pass
+        for _ in range(200):  # the kernel may need a moment
+            if not answers(url):
+                return
+            time.sleep(0.05)
+    pytest.fail("anvil outlived its owner")
 
 
 def test_a_refused_option_is_told() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,8 +48,11 @@ class Pool:
         self._chain = chain
 
     def wait_for(self, count: int) -> None:
-        while int(rpc(self._chain, "txpool_status")["pending"], 16) < count:
-            pass
+        for _ in range(1_000):
+            if int(rpc(self._chain, "txpool_status")["pending"], 16) >= count:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{count} transactions never met in the pool")
 
     def mine_once_it_has(self, count: int) -> threading.Thread:
         def mine() -> None:
@@ -186,7 +190,7 @@ def test_losing_a_race_inside_a_block_is_explained(
 def test_what_waits_in_the_pool_counts_before_sending(
     make_chain: MakeChain, receipts: list[Receipt], pool: Pool
 ) -> None:
-    first, second = make_chain(0), make_chain(1)
+    first, second = make_chain(0), make_chain(1, timeout_seconds=1.0)
     sender = threading.Thread(target=lambda: first.send(first.contract("Probe").functions.close(2)))
     sender.start()
     pool.wait_for(1)
@@ -286,15 +290,17 @@ def test_the_nonce_recovers_when_another_program_uses_the_key(make_chain: MakeCh
 
 
 def test_the_nonce_recovers_when_the_node_lost_a_transaction(
-    node: Anvil, deployment: Deployment, artifacts: dict[str, Artifact], pool: Pool
+    make_chain: MakeChain, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signer = KeySigner(Account.from_key(node.keys[0]))
-    chain = Chain(node.url, deployment, artifacts, signer, timeout_seconds=0.05)
+    chain = make_chain(timeout_seconds=0.05)
+    add = chain.contract("Probe").functions.add(1, 1)
     with pytest.raises(TransactionTimeout, match=r"Probe\.add \(0x"):
-        chain.send(chain.contract("Probe").functions.add(1, 1))
+        chain.send(add)
     rpc(chain, "anvil_dropAllTransactions")
-    rpc(chain, "evm_setAutomine", True)
-    assert chain.send(chain.contract("Probe").functions.add(1, 1)).succeeded
+    monkeypatch.setattr(chain._the_sender(), "_timeout_seconds", 30)
+    miner = pool.mine_once_it_has(1)
+    assert chain.send(add).succeeded
+    miner.join()
 
 
 def test_a_repeated_request_counts_once(
@@ -329,10 +335,18 @@ def test_logs_are_decoded_filtered_and_in_order(make_chain: MakeChain) -> None:
     assert chain.logs("Probe", "Added") == chain.logs("Probe", "Added", chain.deployment.block)
 
 
-def test_events_of_one_receipt(chain: Chain, probe: ContractFunctions) -> None:
-    receipt = chain.send(probe.add(6, 60))
-    [event] = chain.events(receipt, "Probe", "Added")
-    assert (event["args"]["kind"], event["args"]["amount"]) == (6, 60)
+def test_events_of_one_receipt_are_told_apart(
+    node: Anvil, chain: Chain, deployment: Deployment, artifacts: dict[str, Artifact]
+) -> None:
+    address, _ = chain.deploy("Probe", chain.address)
+    both = Deployment(node.chain_id, 0, {**deployment.contracts, "Second": address})
+    signer = KeySigner(Account.from_key(node.keys[0]))
+    party = Chain(node.url, both, {**artifacts, "Second": artifacts["Probe"]}, signer)
+    receipt = party.send(party.contract("Second").functions.add(6, 60), value=7)
+    [added] = party.events(receipt, "Second", "Added")
+    [paid] = party.events(receipt, "Second", "Paid")
+    assert (added["args"]["kind"], added["args"]["amount"], paid["args"]["amount"]) == (6, 60, 7)
+    assert party.events(receipt, "Probe", "Added") == []
 
 
 # --- what is not there

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// What the chain client's tests need of a contract: state, an event, and every way to fail.
+/// What the chain client's tests need of a contract: state, events, and every way to fail.
 contract Probe {
     error WindowClosed(uint256 deadline, uint256 found);
     error AlreadyClosed();
 
     event Added(address indexed by, uint256 indexed kind, uint256 amount, uint256 total);
+    event Paid(uint256 amount);
 
     uint256 public total;
     mapping(uint256 kind => bool) public closed;
@@ -21,6 +22,7 @@ contract Probe {
     function add(uint256 kind, uint256 amount) external payable {
         total += amount;
         emit Added(msg.sender, kind, amount, total);
+        if (msg.value > 0) emit Paid(msg.value);
     }
 
     function addBefore(uint256 deadline) external {
