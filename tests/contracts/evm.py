@@ -37,7 +37,7 @@ class Receipt:
 
 @cache
 def helper(name: str) -> ContractContainer:
-    """A contract of `solidity/`, compiled once per run: the market's own folder holds no test helpers."""
+    """A contract of `solidity/`, compiled once per run; `contracts/` holds no test helpers."""
     return _helpers()[name]
 
 
@@ -49,48 +49,67 @@ def _helpers() -> dict[str, ContractContainer]:
 
 
 def deploy(
-    container: ContractContainer, *args: Any, sender: Any, value: int = 0
+    container: ContractContainer, *args: Any, sender: Any, patches: dict[bytes, bytes] | None = None
 ) -> ContractInstance:
-    bytecode = bytes(container.constructor.deployment_bytecode)
-    data = bytecode + bytes(container.constructor.encode_input(*args))
-    receipt = _transact({"from": _address(sender), "data": to_hex(data), "value": hex(value)})
-    return ContractInstance(to_checksum_address(receipt.contract_address), container.contract_type)
+    """A new contract. `patches` replace pieces of its code, for constants too large to wait for."""
+    code = bytes(container.constructor.deployment_bytecode)
+    for old, new in (patches or {}).items():
+        assert old in code
+        code = code.replace(old, new)
+    data = code + bytes(container.constructor.encode_input(*args))
+    receipt = _transact({"from": _address(sender), "data": to_hex(data)})
+    address = to_checksum_address(str(receipt.contract_address))
+    return ContractInstance(address, container.contract_type)
 
 
 def send(method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
-    """One transaction in a block of its own, to a contract's method. AssertionError if it reverts."""
+    """One transaction, in a block of its own. AssertionError if it reverts."""
     return _transact(_call(method, args, sender, value))
 
 
-def refusal(error: Any, method: Any, *args: Any, sender: Any, value: int = 0) -> dict[str, Any]:
-    """The arguments of the custom `error` with which the next transaction would revert."""
-    answer = _request("eth_call", _call(method, args, sender, value), "pending")
+def refusal(
+    error: Any, method: Any, *args: Any, sender: Any, value: int = 0, at: int | None = None
+) -> dict[str, Any]:
+    """The arguments of the custom `error` with which a transaction would revert.
+
+    In the next block, or in a block numbered `at`.
+    """
+    answer = _ask(_call(method, args, sender, value), at)
     assert "error" in answer, f"{method} went through, {error.__name__} was expected"
-    data = _revert_data(answer["error"])
-    abi = error.abi
-    wanted = function_signature_to_4byte_selector(abi.selector)
-    assert data[:4] == wanted, f"{answer['error']} instead of {abi.selector}"
-    values = decode([each.canonical_type for each in abi.inputs], data[4:])
-    return {each.name: value for each, value in zip(abi.inputs, values, strict=True)}
+    return _arguments(error, answer["error"])
 
 
-def panics(method: Any, *args: Any, sender: Any, value: int = 0) -> bool:
+def refused_deployment(
+    error: Any, container: ContractContainer, *args: Any, sender: Any
+) -> dict[str, Any]:
+    """The arguments of the custom `error` with which a constructor would revert."""
+    code = bytes(container.constructor.deployment_bytecode)
+    data = code + bytes(container.constructor.encode_input(*args))
+    answer = _ask({"from": _address(sender), "data": to_hex(data)}, None)
+    assert "error" in answer, f"the deployment went through, {error.__name__} was expected"
+    return _arguments(error, answer["error"])
+
+
+def panics(method: Any, *args: Any, sender: Any) -> bool:
     """Whether the next transaction would run into one of Solidity's own checks."""
-    answer = _request("eth_call", _call(method, args, sender, value), "pending")
-    selector = function_signature_to_4byte_selector("Panic(uint256)")
-    return "error" in answer and _revert_data(answer["error"])[:4] == selector
+    answer = _ask(_call(method, args, sender, 0), None)
+    panic = function_signature_to_4byte_selector("Panic(uint256)")
+    return "error" in answer and _revert_data(answer["error"])[:4] == panic
+
+
+def simulate(method: Any, *args: Any, sender: Any, value: int = 0, at: int | None = None) -> bytes:
+    """What a transaction in the next block, or in block `at`, would return.
+
+    AssertionError if it would revert.
+    """
+    answer = _ask(_call(method, args, sender, value), at)
+    assert "error" not in answer, _reason(answer["error"])
+    return bytes.fromhex(answer["result"][2:])
 
 
 def look(method: Any, *args: Any) -> Any:
-    """What a view answers to the next transaction: anvil's `latest` still has the last block's number."""
+    """What a view tells the next transaction: `latest` would still have the last block's number."""
     return method(*args, block_id="pending")
-
-
-def simulate(method: Any, *args: Any, sender: Any, value: int = 0) -> bytes:
-    """The bytes that the next transaction would return. AssertionError if it reverts."""
-    answer = _request("eth_call", _call(method, args, sender, value), "pending")
-    assert "error" not in answer, answer["error"]
-    return bytes.fromhex(answer["result"][2:])
 
 
 def events(receipt: Receipt, event: Any) -> list[dict[str, Any]]:
@@ -164,6 +183,13 @@ def _request(method: str, *params: Any) -> Any:
     return ape.networks.provider.web3.provider.make_request(method, list(params))
 
 
+def _ask(transaction: dict[str, Any], at: int | None) -> dict[str, Any]:
+    """The answer to an `eth_call`, an error included."""
+    if at is None:
+        return dict(_request("eth_call", transaction, "pending"))
+    return dict(_request("eth_call", transaction, "latest", {}, {"number": hex(at)}))
+
+
 def _transact(transaction: dict[str, Any]) -> Receipt:
     answer = _request("eth_sendTransaction", {**transaction, "gas": hex(GAS)})
     if "error" not in answer:
@@ -171,7 +197,7 @@ def _transact(transaction: dict[str, Any]) -> Receipt:
         if receipt is not None:
             return receipt
     again = _request("eth_call", transaction, "latest")
-    raise AssertionError(f"reverted: {again.get('error', answer)}")
+    raise AssertionError(f"reverted: {_reason(again.get('error', answer))}")
 
 
 def _receipt(transaction_hash: str, check: bool = True) -> Receipt | None:
@@ -200,6 +226,24 @@ def _call(method: Any, args: tuple[Any, ...], sender: Any, value: int) -> dict[s
 
 def _address(account: Any) -> str:
     return account if isinstance(account, str) else account.address
+
+
+def _arguments(error: Any, answer: dict[str, Any]) -> dict[str, Any]:
+    abi, data = error.abi, _revert_data(answer)
+    expected = function_signature_to_4byte_selector(abi.selector)
+    assert data[:4] == expected, f"{_reason(answer)} instead of {abi.selector}"
+    values = decode([each.canonical_type for each in abi.inputs], data[4:])
+    return {each.name: value for each, value in zip(abi.inputs, values, strict=True)}
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    """The error's name for a person, where it is one of the market's."""
+    selector = _revert_data(answer)[:4]
+    for contract in ape.project.contracts.values():
+        for error in contract.errors:
+            if function_signature_to_4byte_selector(error.selector) == selector:
+                return f"{error.selector}: {answer}"
+    return str(answer)
 
 
 def _revert_data(error: dict[str, Any]) -> bytes:

@@ -252,7 +252,7 @@ class Play:
         return receipt
 
     def mini_round(self, choose: Callable[[int], bytes | None]) -> Receipt:
-        """One mini-round: `choose` maps a seat to the digest that it votes for, None to stay silent."""
+        """One mini-round: `choose` maps a seat to the digest it votes for, None to stay silent."""
         self.begin_mini_round()
         chosen = {seat: choose(seat) for seat in self.seats_asked()}
         votes = {seat: self.vote_for(each) for seat, each in chosen.items() if each is not None}

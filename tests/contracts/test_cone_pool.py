@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from typing import Any
+
+import ape
+import pytest
+from eth_account import Account
+
+from tests.contracts.crowd import Crowd
+from tests.contracts.evm import (
+    balance,
+    deploy,
+    event,
+    height,
+    look,
+    mine,
+    mine_past,
+    one_block,
+    queue,
+    refusal,
+    send,
+    simulate,
+)
+from tests.contracts.play import KEY, STAKE, People
+
+NOBODY = "0x" + "00" * 20
+UNBONDING = 7200  # a day of blocks: too long to mine in a test
+SHORT = 10
+SHORTENED = {b"\x61" + UNBONDING.to_bytes(2, "big"): b"\x61" + SHORT.to_bytes(2, "big")}  # PUSH2
+
+
+@pytest.fixture(scope="module")
+def jobs(people: People) -> Any:
+    """Stands for the job contract: freezes and releases."""
+    return people.buyers[0]
+
+
+@pytest.fixture(scope="module")
+def pool(people: People, jobs: Any) -> Any:
+    """A pool whose stakes unbond soon; otherwise the contract as it is."""
+    container = ape.project.ConePool
+    short = deploy(container, jobs, STAKE, sender=people.deployer, patches=SHORTENED)
+    assert short.UNBONDING_BLOCKS() == SHORT
+    return short
+
+
+def join(pool: Any, *nodes: Any) -> None:
+    for node in nodes:
+        send(pool.join, KEY, sender=node, value=STAKE)
+
+
+def seated(pool: Any, block: int | None = None) -> list[str]:
+    at = height() if block is None else block
+    return [pool.nodeAt(seat, at) for seat in range(pool.seatsAt(at))]
+
+
+def test_a_node_takes_a_seat(pool: Any, people: People) -> None:
+    node = people.nodes[0]
+    receipt = send(pool.join, KEY, sender=node, value=STAKE)
+    assert event(receipt, pool.NodeJoined) == {"node": node, "publicKey": KEY, "stake": STAKE}
+    stored = pool.nodeOf(node)
+    assert (stored.stake, stored.exitBlock, stored.publicKey) == (STAKE, 0, KEY)
+    assert seated(pool) == [node]
+    assert seated(pool, receipt.block - 1) == []
+    assert balance(pool) == STAKE
+
+
+def test_a_seat_costs_one_stake_unit_and_a_key(pool: Any, people: People) -> None:
+    node = people.nodes[0]
+    assert pool.stakeUnit() == STAKE
+    for value in (0, STAKE - 1, STAKE + 1, 2 * STAKE):
+        refused = refusal(pool.WrongStake, pool.join, KEY, sender=node, value=value)
+        assert refused == {"required": STAKE}
+    refusal(pool.MissingPublicKey, pool.join, bytes(32), sender=node, value=STAKE)
+
+
+def test_one_address_has_one_seat(pool: Any, people: People) -> None:
+    node = people.nodes[0]
+    join(pool, node)
+    refusal(pool.AlreadyStaked, pool.join, KEY, sender=node, value=STAKE)
+    send(pool.leave, sender=node)
+    refusal(pool.AlreadyStaked, pool.join, KEY, sender=node, value=STAKE)
+    mine(SHORT)
+    send(pool.withdrawStake, node.address, sender=node)
+    join(pool, node)
+    assert seated(pool) == [node]
+
+
+def test_a_full_pool_takes_nobody_in(people: People, jobs: Any) -> None:
+    pool = deploy(ape.project.ConePool, jobs, 1, sender=people.deployer)
+    seats = pool.MAX_SEATS()
+    crowd = Crowd.hire(seats + 1, people.deployer)
+    crowd.chorus(range(seats), pool.join, KEY, value=1)
+    assert pool.seatsAt(height()) == seats == 1024
+    refusal(pool.PoolFull, pool.join, KEY, sender=people.nodes[0], value=1)
+    crowd.play([crowd.move(7, pool.leave), crowd.move(seats, pool.join, KEY, value=1)])
+    assert pool.nodeAt(seats - 1, height()) == crowd.actors[seats]
+    assert pool.nodeAt(7, height()) == crowd.actors[seats - 1]
+
+
+def test_a_node_gives_up_its_seat(pool: Any, people: People) -> None:
+    x, y, z = people.nodes[:3]
+    join(pool, x, y, z)
+    receipt = send(pool.leave, sender=x)
+    unlock = receipt.block + SHORT
+    assert event(receipt, pool.NodeLeft) == {"node": x, "unlockBlock": unlock}
+    assert pool.nodeOf(x).exitBlock == receipt.block
+    assert seated(pool) == [z, y]
+    assert seated(pool, receipt.block - 1) == [x, y, z]
+    refusal(pool.NotSeated, pool.leave, sender=x)
+    refusal(pool.NotSeated, pool.leave, sender=people.stranger)
+
+
+def test_stake_is_withdrawn_after_the_unbonding(pool: Any, people: People) -> None:
+    node, elsewhere = people.nodes[0], Account.create().address
+    join(pool, node, people.nodes[1])
+    withdraw = (pool.withdrawStake, elsewhere)
+    refusal(pool.NotLeaving, *withdraw, sender=node)
+    unlock = send(pool.leave, sender=node).block + SHORT
+    mine_past(unlock - 2)
+    assert refusal(pool.StakeBound, *withdraw, sender=node) == {"unlockBlock": unlock}
+    mine()
+    receipt = send(*withdraw, sender=node)
+    assert receipt.block == unlock
+    assert event(receipt, pool.StakeWithdrawn) == {"node": node, "to": elsewhere, "amount": STAKE}
+    assert (balance(elsewhere), balance(pool)) == (STAKE, STAKE)
+    assert pool.nodeOf(node).stake == 0
+    refusal(pool.NotLeaving, *withdraw, sender=node)
+
+
+def test_unbonding_takes_a_day(people: People, jobs: Any) -> None:
+    pool = deploy(ape.project.ConePool, jobs, STAKE, sender=people.deployer)
+    node = people.nodes[0]
+    assert pool.UNBONDING_BLOCKS() == UNBONDING
+    join(pool, node)
+    receipt = send(pool.leave, sender=node)
+    unlock = receipt.block + UNBONDING
+    assert event(receipt, pool.NodeLeft)["unlockBlock"] == unlock
+    withdraw = (pool.withdrawStake, node.address)
+    assert refusal(pool.StakeBound, *withdraw, sender=node, at=unlock - 1) == {
+        "unlockBlock": unlock
+    }
+    simulate(*withdraw, sender=node, at=unlock)
+
+
+def test_a_receiver_that_refuses_keeps_the_stake_where_it_is(pool: Any, people: People) -> None:
+    crowd = Crowd.hire(1, people.deployer)
+    (actor,) = crowd.actors
+    crowd.play([crowd.move(0, pool.join, KEY, value=STAKE)])
+    crowd.play([crowd.move(0, pool.leave)])
+    mine(SHORT)
+    refused = refusal(pool.PaymentRefused, pool.withdrawStake, actor, sender=actor)
+    assert refused["to"].lower() == actor.lower()
+    elsewhere = Account.create().address
+    crowd.play([crowd.move(0, pool.withdrawStake, elsewhere)])
+    assert balance(elsewhere) == STAKE
+
+
+def test_only_the_job_contract_freezes_and_releases(pool: Any, people: People) -> None:
+    for method in (pool.freezePool, pool.releasePool):
+        refusal(pool.OnlyJobs, method, 1, sender=people.stranger)
+
+
+def test_a_freeze_remembers_the_block_before(pool: Any, people: People, jobs: Any) -> None:
+    join(pool, *people.nodes[:2])
+    receipt = send(pool.freezePool, 1, sender=jobs)
+    expected = {"jobId": 1, "freezeBlock": receipt.block - 1, "seats": 2}
+    assert event(receipt, pool.PoolFrozen) == expected
+    assert event(send(pool.releasePool, 1, sender=jobs), pool.PoolReleased) == {"jobId": 1}
+
+
+def test_who_joins_in_the_block_of_a_freeze_is_not_in_it(
+    pool: Any, people: People, jobs: Any
+) -> None:
+    x, y = people.nodes[:2]
+    join(pool, x)
+    with one_block() as hashes:
+        queue(hashes, pool.join, KEY, sender=y, value=STAKE)
+        queue(hashes, pool.freezePool, 1, sender=jobs)
+    assert seated(pool, height() - 1) == [x]
+    assert seated(pool) == [x, y]
+
+
+def test_who_leaves_in_the_block_of_a_freeze_is_in_it_and_bound(
+    pool: Any, people: People, jobs: Any
+) -> None:
+    x, y = people.nodes[:2]
+    join(pool, x, y)
+    with one_block() as hashes:
+        queue(hashes, pool.leave, sender=x)
+        queue(hashes, pool.freezePool, 1, sender=jobs)
+    assert seated(pool, height() - 1) == [x, y]
+    mine(SHORT)
+    refusal(pool.StakeBound, pool.withdrawStake, x.address, sender=x)
+    send(pool.releasePool, 1, sender=jobs)
+    send(pool.withdrawStake, x.address, sender=x)
+
+
+def test_who_left_before_the_freeze_is_not_bound(pool: Any, people: People, jobs: Any) -> None:
+    x, y = people.nodes[:2]
+    join(pool, x, y)
+    exit_block = send(pool.leave, sender=x).block
+    send(pool.freezePool, 1, sender=jobs)
+    assert not pool.isFrozen(exit_block)
+    mine(SHORT)
+    send(pool.withdrawStake, x.address, sender=x)
+
+
+def test_a_seat_bought_later_does_not_enter_a_freeze(pool: Any, people: People, jobs: Any) -> None:
+    x, y, z = people.nodes[:3]
+    join(pool, x, y)
+    block = event(send(pool.freezePool, 1, sender=jobs), pool.PoolFrozen)["freezeBlock"]
+    send(pool.leave, sender=x)
+    join(pool, z)
+    assert seated(pool, block) == [x, y]
+    assert pool.nodeAt(2, block) == NOBODY
+
+
+@pytest.mark.parametrize("endings", [(1, 2, 3), (3, 2, 1), (2, 1, 3), (2, 3, 1), (1, 3, 2)])
+def test_overlapping_jobs_bind_until_the_last_that_froze_has_ended(
+    pool: Any, people: People, jobs: Any, endings: tuple[int, ...]
+) -> None:
+    """Jobs 1 and 2 froze the node; job 3 began after it had left."""
+    node = people.nodes[0]
+    join(pool, node, people.nodes[1])
+    send(pool.freezePool, 1, sender=jobs)
+    mine()
+    send(pool.freezePool, 2, sender=jobs)
+    exit_block = send(pool.leave, sender=node).block
+    send(pool.freezePool, 3, sender=jobs)
+    mine(SHORT)
+    running = {1, 2, 3}
+    for job in endings:
+        assert pool.isFrozen(exit_block) == bool(running & {1, 2})
+        if running & {1, 2}:
+            refusal(pool.StakeBound, pool.withdrawStake, node.address, sender=node)
+        send(pool.releasePool, job, sender=jobs)
+        running.remove(job)
+    assert not pool.isFrozen(exit_block)
+    assert not look(pool.isFrozen, 2**63), "nothing is left in the list of running jobs"
+    send(pool.withdrawStake, node.address, sender=node)
+    send(pool.freezePool, 4, sender=jobs)
+    assert pool.isFrozen(height())
