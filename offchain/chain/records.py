@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -52,6 +53,11 @@ class AuctionState(IntEnum):
     VOID = 3
 
 
+def fields(struct: Any) -> tuple[Any, ...]:
+    """A struct's values in order: web3 gives a call's struct as a tuple, an event's by name."""
+    return tuple(struct.values() if isinstance(struct, Mapping) else struct)
+
+
 class Rules(NamedTuple):
     """A job's own numbers: basis points, parts per million, counts, windows in blocks."""
 
@@ -80,9 +86,9 @@ class Request(NamedTuple):
 
     @classmethod
     def from_abi(cls, values: Any) -> Request:
-        """From web3's nested tuples."""
-        request = cls(*values)
-        return request._replace(rules=Rules(*request.rules))
+        """From web3's form of the struct."""
+        request = cls(*fields(values))
+        return request._replace(rules=Rules(*fields(request.rules)))
 
 
 class Terms(NamedTuple):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from eth_typing import ChecksumAddress
+from web3.types import Nonce
 from web3.utils.address import get_create_address
 
 from offchain.chain.artifacts import Artifact
-from offchain.chain.client import Chain, Receipt
+from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.signer import Signer
+from offchain.chain.transactions import Receipt
 
 PARTS_BEFORE_JOBS = 6
 """Contracts deployed ahead of `Jobs`: its address follows from the deployer's nonce."""
@@ -34,7 +36,7 @@ def deploy(
     nothing = Deployment(chain_id=chain_id, block=0, contracts={})
     chain = Chain(rpc, nothing, artifacts, signer, on_receipt=on_receipt)
     nonce = chain.w3.eth.get_transaction_count(signer.address)
-    jobs = get_create_address(signer.address, nonce + PARTS_BEFORE_JOBS)
+    jobs = get_create_address(signer.address, Nonce(nonce + PARTS_BEFORE_JOBS))
     block = chain.block_number()
     contracts: dict[str, ChecksumAddress] = {}
 

@@ -9,7 +9,7 @@ from eth_typing import ChecksumAddress
 from web3.contract import Contract
 
 from offchain.chain.client import Chain
-from offchain.chain.records import Auction, Frozen, Job, Poll, Pots, Request, Verdict
+from offchain.chain.records import Auction, Frozen, Job, Poll, Pots, Request, Verdict, fields
 from offchain.yoda.votes import RoundResult
 
 
@@ -120,7 +120,7 @@ class Ledger:
         key = (job_id, round_number)
         if key not in self._results:
             log = self._only("Jobs", "RoundAccepted", {"jobId": job_id, "round": round_number})
-            self._results[key] = RoundResult(*log["result"])
+            self._results[key] = RoundResult(*fields(log["result"]))
         return self._results[key]
 
     # --- votes

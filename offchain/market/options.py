@@ -1,0 +1,96 @@
+"""What a demo run can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offchain.chain.records import Rules, Terms
+
+BPS, PPM = 10_000, 1_000_000
+ETHER = 10**18
+
+NODE_BEHAVIOURS = ("random", "stale", "copier")
+SELLER_BEHAVIOURS = ("sign_flip", "label_flip")
+
+BYZANTINE_BPS = 3000
+"""f of the demo's job, unless more nodes than that are asked to be Byzantine."""
+MAX_BYZANTINE_BPS = 4500
+"""What the contracts allow for f."""
+ERROR_PPM = 1000
+"""β of the demo's job: one wrong result in a thousand rounds."""
+BASE = 2
+"""Small first execution sets, so that mini-rounds can be seen to grow."""
+BLOCK_SECONDS = 0.25
+"""A block time at which a run takes minutes, not hours."""
+WINDOW_BLOCKS = 400
+"""100 s: windows close early when all have acted, so only a silent party costs time."""
+AUCTION_BLOCKS = 30
+INCREMENT_BPS = 1000
+RESERVE = ETHER
+STAKE_UNIT = 5 * ETHER
+BUYER_LIMITS = (2 * ETHER, 3 * ETHER, 4 * ETHER)
+"""What each of the three buyers bids at most; the last one wins."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Sizes of a run. Raises ValueError with the remedy where they make no market."""
+
+    sellers: int = 12
+    nodes: int = 10
+    byzantine_nodes: float = 0.3
+    """Share of the nodes."""
+    byzantine_sellers: float = 0.17
+    """Share of the sellers."""
+    rounds: int = 10
+    target: float = 0.9
+    dataset: str = "digits"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.sellers <= 64:
+            raise ValueError(f"--sellers {self.sellers}: give 2 to 64, each is a process")
+        if not 4 <= self.nodes <= 64:
+            raise ValueError(f"--nodes {self.nodes}: give 4 to 64, each is a process")
+        if not 0 <= self.byzantine_nodes <= MAX_BYZANTINE_BPS / BPS:
+            raise ValueError("--byzantine-nodes: give a share from 0 to 0.45")
+        if not 0 <= self.byzantine_sellers <= 0.5:
+            raise ValueError("--byzantine-sellers: give a share from 0 to 0.5")
+        if not 1 <= self.rounds <= 256:
+            raise ValueError(f"--rounds {self.rounds}: give 1 to 256")
+        if not 0 < self.target <= 1:
+            raise ValueError(f"--target {self.target}: give an accuracy above 0 and up to 1")
+
+    def node_behaviours(self) -> list[str]:
+        """By node: the Byzantine ones come last and take turns in kind."""
+        return _behaviours(self.nodes, self.byzantine_nodes, NODE_BEHAVIOURS)
+
+    def seller_behaviours(self) -> list[str]:
+        """By seller: the Byzantine ones come last and take turns in kind."""
+        return _behaviours(self.sellers, self.byzantine_sellers, SELLER_BEHAVIOURS)
+
+    def rules(self, sample_size: int) -> Rules:
+        """The job's rules."""
+        return Rules(
+            target_bps=round(self.target * BPS),
+            rounds=self.rounds,
+            sample_size=sample_size,
+            byzantine_bps=max(BYZANTINE_BPS, round(self.byzantine_nodes * BPS)),
+            base=BASE,
+            error_ppm=ERROR_PPM,
+            update_blocks=WINDOW_BLOCKS,
+            commit_blocks=WINDOW_BLOCKS,
+            reveal_blocks=WINDOW_BLOCKS,
+            open_blocks=WINDOW_BLOCKS,
+        )
+
+    @property
+    def terms(self) -> Terms:
+        """The auction's terms."""
+        return Terms(AUCTION_BLOCKS, INCREMENT_BPS, RESERVE)
+
+
+def _behaviours(count: int, share: float, kinds: tuple[str, ...]) -> list[str]:
+    byzantine = round(count * share)
+    honest = ["honest"] * (count - byzantine)
+    return honest + [kinds[i % len(kinds)] for i in range(byzantine)]

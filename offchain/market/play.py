@@ -1,0 +1,158 @@
+"""Playing one job from bid to withdrawal, every party a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from offchain.chain.anvil import Anvil, start_anvil
+from offchain.chain.artifacts import load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.chain.records import tag_of
+from offchain.market.deploy import deploy
+from offchain.market.options import BLOCK_SECONDS, BPS, BUYER_LIMITS, PPM, STAKE_UNIT, DemoOptions
+from offchain.market.processes import Process, Processes
+from offchain.market.report import Progress
+from offchain.market.run import Run
+from offchain.market.stage import (
+    OTHER_TAG,
+    Member,
+    Stage,
+    accounts_needed,
+    run_seed,
+    set_stage,
+    signer_of,
+)
+from offchain.market.watch import LOOK_SECONDS, Watch
+
+
+@contextmanager
+def play(options: DemoOptions, folder: Path, progress: Progress) -> Iterator[Run]:
+    """Play a whole job; inside the context the chain still answers, for the report."""
+    artifacts = load_artifacts()
+    progress.phase(f"starting a local chain, a block every {BLOCK_SECONDS} s")
+    with start_anvil(
+        accounts=accounts_needed(options), seed=options.seed, block_seconds=BLOCK_SECONDS
+    ) as anvil:
+        progress.event(f"anvil answers at {anvil.url}")
+        stage = set_stage(options, folder, anvil.keys)
+        progress.event(f"wrote {len(stage.sellers)} sellers' own data files to {stage.folder}")
+        deployment = _deploy(options, stage, anvil)
+        run = Run(options, stage, anvil, Chain(anvil.url, deployment, artifacts), progress)
+        progress.event(f"deployed {len(deployment.contracts)} contracts")
+        with Processes(folder / "logs") as processes:
+            _perform(run, processes)
+        yield run
+
+
+def _deploy(options: DemoOptions, stage: Stage, anvil: Anvil) -> Deployment:
+    deployment = deploy(
+        anvil.url,
+        anvil.chain_id,
+        load_artifacts(),
+        signer_of(stage.deployer),
+        stake_unit=STAKE_UNIT,
+        random_seed=run_seed(options, "randomness"),
+    )
+    deployment.write(stage.deployment)
+    return deployment
+
+
+def _perform(run: Run, processes: Processes) -> None:
+    stage = run.stage
+    with run.phase("registration", "sellers register, CONE nodes stake"):
+        sellers = [_start_seller(run, processes, seller) for seller in stage.sellers]
+        bystander = _start_seller(run, processes, stage.bystander)
+        nodes = [_start_node(run, processes, node) for node in stage.nodes]
+        auction_id = 1
+        buyers = [
+            _start_buyer(run, processes, buyer, auction_id, limit)
+            for buyer, limit in zip(stage.buyers, BUYER_LIMITS, strict=True)
+        ]
+        run.progress.event(f"started {len(stage.members())} processes")
+        _let_in(run, processes, [*sellers, bystander], nodes)
+    watch = Watch(run, processes)
+    with run.phase("auction", "a buyer opens the auction, three bid"):
+        opener = processes.start("open", _open_arguments(run))
+        watch.until(lambda: opener.popen.poll() is not None)
+        for buyer in buyers:
+            buyer.open_gate()
+        watch.until(lambda: watch.auction_over)
+    with run.phase("rounds", "rounds: sample, train, compute, commit, reveal, open"):
+        watch.until(lambda: watch.job_over)
+    with run.phase("settlement", "settlement: every party claims and withdraws"):
+        leaving = [*sellers, *nodes, *buyers] if run.job_id else buyers
+        watch.until(lambda: all(party.popen.poll() is not None for party in leaving))
+
+
+def _let_in(run: Run, processes: Processes, sellers: list[Process], nodes: list[Process]) -> None:
+    """Open the gates one after the other, so that indices and seats are the same in every run."""
+    registry, pool = run.ledger.registry, run.ledger.pool
+    tag = tag_of(run.options.dataset)
+    matched = len(sellers) - 1  # the last one stands under another tag
+    for position in range(max(len(sellers), len(nodes))):
+        for gated in (sellers[position : position + 1], nodes[position : position + 1]):
+            for process in gated:
+                process.open_gate()
+        while True:
+            processes.check()
+            block = run.chain.block_number()
+            listed, seated = run.chain.call_many(
+                [registry.functions.countAt(tag, block), pool.functions.seatsAt(block)]
+            )
+            if listed >= min(position + 1, matched) and seated >= min(position + 1, len(nodes)):
+                break
+            time.sleep(LOOK_SECONDS)
+    run.progress.event(f"{matched} sellers match, 1 does not; {len(nodes)} nodes staked")
+
+
+def _start_seller(run: Run, processes: Processes, seller: Member) -> Process:
+    tag = OTHER_TAG if seller is run.stage.bystander else run.options.dataset
+    arguments = ["--data", str(run.stage.data_file(seller)), "--tag", tag]
+    return processes.start(
+        seller.name,
+        ["seller", *_common(run, seller), *arguments, *_serving(seller)],
+    )
+
+
+def _start_node(run: Run, processes: Processes, node: Member) -> Process:
+    return processes.start(node.name, ["cone", *_common(run, node), *_serving(node)])
+
+
+def _start_buyer(
+    run: Run, processes: Processes, buyer: Member, auction_id: int, limit: int
+) -> Process:
+    folder = run.stage.delivery_folder(buyer)
+    arguments = ["--auction", str(auction_id), "--limit", f"{limit} wei", "--folder", str(folder)]
+    return processes.start(buyer.name, ["buyer", *_common(run, buyer), *arguments, "--gate"])
+
+
+def _open_arguments(run: Run) -> list[str]:
+    stage, options = run.stage, run.options
+    rules, terms = options.rules(stage.spec.sample_size), options.terms
+    return [
+        "open",
+        *_common(run, stage.buyers[0]),
+        *("--tag", options.dataset, "--spec", str(stage.spec_file)),
+        *("--evaluation", str(stage.evaluation_file)),
+        *("--target", str(options.target), "--rounds", str(rules.rounds)),
+        *("--byzantine", str(rules.byzantine_bps / BPS), "--error", str(rules.error_ppm / PPM)),
+        *("--base", str(rules.base), "--window-blocks", str(rules.update_blocks)),
+        *("--auction-blocks", str(terms.window_blocks)),
+        *("--increment", str(terms.increment_bps / BPS), "--reserve", f"{terms.reserve} wei"),
+    ]
+
+
+def _common(run: Run, member: Member) -> list[str]:
+    stage = run.stage
+    return [
+        *("--rpc", run.anvil.url, "--key", str(member.key)),
+        *("--deployment", str(stage.deployment), "--store", str(stage.store)),
+    ]
+
+
+def _serving(member: Member) -> list[str]:
+    return ["--behaviour", member.behaviour, "--jobs", "1", "--gate"]
