@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from offchain.chain.signer import KeySigner, write_key_file
 from offchain.data.datasets import load
 from offchain.data.files import write_samples
 from offchain.data.partition import dirichlet
-from offchain.learning.defaults import default_spec
+from offchain.learning.defaults import SPECS
 from offchain.learning.spec import JobSpec
 from offchain.market.options import BUYER_LIMITS, DemoOptions
 
@@ -113,7 +113,7 @@ def set_stage(options: DemoOptions, folder: Path, keys: Sequence[bytes]) -> Stag
             member(f"C{i}", "cone", behaviour)
             for i, behaviour in enumerate(options.node_behaviours())
         ],
-        spec=replace(default_spec(options.dataset), init_seed=run_seed(options, "weights")),
+        spec=SPECS[options.dataset](run_seed(options, "weights")),
     )
     _write_data(options, stage)
     stage.spec_file.write_bytes(stage.spec.to_bytes())

@@ -18,6 +18,7 @@ from offchain.parties.commands import (
     Session,
     connect,
     log_as_json,
+    no_gate,
     one_line_errors,
     run_buyer,
     run_cone,
@@ -59,7 +60,7 @@ def main() -> None:
 def seller(gate: bool, **options: Any) -> None:
     """Offer a data file, train when sampled, collect the share."""
     with one_line_errors():
-        run_seller(_session(options), gate=_wait if gate else _go, **options)
+        run_seller(_session(options), gate=_wait if gate else no_gate, **options)
 
 
 @main.command()
@@ -70,7 +71,7 @@ def seller(gate: bool, **options: Any) -> None:
 def cone(gate: bool, **options: Any) -> None:
     """Stake for a seat, compute rounds when asked, collect the pay."""
     with one_line_errors():
-        run_cone(_session(options), gate=_wait if gate else _go, **options)
+        run_cone(_session(options), gate=_wait if gate else no_gate, **options)
 
 
 @main.command("open")
@@ -89,7 +90,7 @@ def open_(**options: Any) -> None:
 def buyer(gate: bool, **options: Any) -> None:
     """Bid in an auction, keep a won job moving, receive and check its model."""
     with one_line_errors():
-        run_buyer(_session(options), gate=_wait if gate else _go, **options)
+        run_buyer(_session(options), gate=_wait if gate else no_gate, **options)
 
 
 def _session(options: dict[str, Any]) -> Session:
@@ -100,12 +101,8 @@ def _session(options: dict[str, Any]) -> Session:
 
 
 def _wait() -> None:
-    print("ready", file=sys.stderr, flush=True)
+    """Until whoever started this process lets it go on."""
     sys.stdin.readline()
-
-
-def _go() -> None:
-    """No gate: nothing to wait for."""
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ class Session:
     signer: Signer
 
 
+def no_gate() -> None:
+    """Go to the chain at once."""
+
+
 def connect(rpc: str, deployment: Path, store: Path, signer: Signer) -> Session:
     """Open a party's connections."""
     record = Deployment.read(deployment)
@@ -83,10 +87,10 @@ def run_seller(
     *,
     data: Path,
     tags: Sequence[str],
-    behaviour: str,
     patience_blocks: int,
     jobs: int | None,
-    gate: Callable[[], None],
+    behaviour: str = "honest",
+    gate: Callable[[], None] = no_gate,
 ) -> None:
     """Register and serve as a seller."""
     torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
@@ -108,10 +112,10 @@ def run_seller(
 def run_cone(
     session: Session,
     *,
-    behaviour: str,
     patience_blocks: int,
     jobs: int | None,
-    gate: Callable[[], None],
+    behaviour: str = "honest",
+    gate: Callable[[], None] = no_gate,
 ) -> None:
     """Stake and serve as a CONE node."""
     torch.set_num_threads(1)
@@ -152,7 +156,7 @@ def run_buyer(
     limit: int,
     folder: Path,
     patience_blocks: int,
-    gate: Callable[[], None],
+    gate: Callable[[], None] = no_gate,
 ) -> None:
     """Bid up to `limit` wei, keep a won job moving, and receive its model into `folder`."""
     torch.set_num_threads(1)

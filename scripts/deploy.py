@@ -1,0 +1,53 @@
+"""Deploy the market's contracts: `ape run deploy --account me --network ethereum:sepolia:node`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ape
+import click
+from ape.api import AccountAPI
+from eth_utils.crypto import keccak
+
+from offchain.chain.artifacts import load_artifacts
+from offchain.market.deploy import deploy
+from offchain.parties.commands import one_line_errors
+from offchain.parties.options import Wei
+from scripts._wallet import ApeSigner, rpc_url, sign_unattended, wallet_command
+
+LOCAL_CHAIN_IDS = (1337, 31337)
+"""Chains of one machine, where foreseeable draws harm nobody."""
+
+
+@wallet_command
+@click.option("--stake-unit", type=Wei(), default="1 ether", show_default=True, help="Of a seat.")
+@click.option(
+    "--random-seed", help="Draw from this text in place of block hashes; local chains only."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("build/deployment.json"),
+    show_default=True,
+    help="Where the record of the contracts goes.",
+)
+def cli(account: AccountAPI, stake_unit: int, random_seed: str | None, out: Path) -> None:
+    """Deploy all contracts, wired to one another; nobody keeps a key to them."""
+    provider = ape.networks.provider
+    if random_seed is not None and provider.chain_id not in LOCAL_CHAIN_IDS:
+        raise click.UsageError("--random-seed makes every draw foreseeable: local chains only")
+    sign_unattended(account)
+    with one_line_errors():
+        deployment = deploy(
+            rpc_url(provider),
+            provider.chain_id,
+            load_artifacts(),
+            ApeSigner(account, provider),
+            stake_unit=stake_unit,
+            random_seed=keccak(text=random_seed) if random_seed is not None else None,
+            on_receipt=lambda receipt: click.echo(f"block {receipt.block}: {receipt.gas_used} gas"),
+        )
+    deployment.write(out)
+    for name, address in deployment.contracts.items():
+        click.echo(f"{name:20} {address}")
+    click.echo(f"record: {out}")
