@@ -123,7 +123,7 @@ def explain(output: str) -> str:
         if re.search(pattern, output):
             return remedy
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "it wrote nothing"
+    return lines[-1].rstrip(".") if lines else "it wrote nothing"
 
 
 def _wait(command: Sequence[str | Path], output: int, progress: _Progress) -> int:

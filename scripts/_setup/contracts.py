@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 from scripts._setup import compiler, stamp
@@ -13,8 +15,10 @@ from scripts._setup.python_packages import VENV
 _SOURCES = ROOT / "contracts"
 _STAMP = ROOT / ".build" / ".d2m-stamp"
 _LOG = "contracts"
-# Ape's words for a dependency of which it has kept only a part, after an interrupted compilation.
-_HALF_A_DEPENDENCY = ("File import callback not supported", "Source file does not exist")
+# Below contracts/, copies of libraries in .cache included; Ape overlooks further ones silently.
+_MOST_FILES = 500
+# What Ape says when it has kept only a part of a dependency, as an interruption may leave it.
+_HALF_A_DEPENDENCY = re.compile(r"\.cache/.* not found|File import callback not supported")
 
 
 def compile_all() -> None:
@@ -30,15 +34,33 @@ def compile_all() -> None:
     }
     if stamp.read(_STAMP) == wanted:
         return
+    _compile("contracts, half a minute at most")
+    if _files_ape_reads() > _MOST_FILES:
+        _forget_dependencies()
+        _compile("contracts again, as another project left larger libraries with Ape")
+    if _files_ape_reads() > _MOST_FILES:
+        raise SetupError(
+            f"more than {_MOST_FILES} files lie below contracts/, copies of libraries in .cache"
+            " included: Ape overlooks the rest, so take fewer in ape-config.yaml"
+        )
+    stamp.write(_STAMP, wanted)
+
+
+def _files_ape_reads() -> int:
+    return sum(1 for file in _SOURCES.rglob("*.*") if file.is_file())
+
+
+def _compile(title: str) -> None:
     command: list[str | Path] = [VENV / "bin" / "ape", "compile"]
     try:
-        run("contracts, half a minute at most", command, _LOG)
+        run(title, command, _LOG)
     except SetupError:
-        if not any(words in read_log(_LOG) for words in _HALF_A_DEPENDENCY):
-            raise
+        output = read_log(_LOG)
+        if not _HALF_A_DEPENDENCY.search(output):
+            print(output[output.find("ERROR:") :], file=sys.stderr, flush=True)
+            raise SetupError("contracts do not compile: see the compiler's words above") from None
         _forget_dependencies()
         run("contracts again, with fresh libraries", command, _LOG)
-    stamp.write(_STAMP, wanted)
 
 
 def _forget_dependencies() -> None:
