@@ -15,7 +15,8 @@ from scripts._setup.python_packages import VENV
 _SOURCES = ROOT / "contracts"
 _STAMP = ROOT / ".build" / ".d2m-stamp"
 _LOG = "contracts"
-# Below contracts/, copies of libraries in .cache included; Ape overlooks further ones silently.
+# Ape silently overlooks further files below contracts/. Copies of libraries in .cache count, which
+# it leaves there in a checkout below the temporary directory.
 _MOST_FILES = 500
 # What Ape says when it has kept only a part of a dependency, as an interruption may leave it.
 _HALF_A_DEPENDENCY = re.compile(r"\.cache/.* not found|File import callback not supported")

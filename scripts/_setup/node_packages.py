@@ -32,7 +32,7 @@ def install() -> None:
         # No package here needs its install script; `npm ci` starts from an empty folder.
         options = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
         run("npm packages, about half a minute", ["npm", "ci", *options], "npm")
-        # Compiled copies of the libraries, which nobody reads and Ape would copy (see contracts.py).
+        # Compiled copies, which nobody reads and Ape would count as sources (see contracts.py).
         shutil.rmtree(MODULES / "@openzeppelin" / "contracts" / "build")
         for tool in _TOOLS:
             _check_runs(_binary(tool))
