@@ -38,7 +38,7 @@ def compile_all() -> None:
     _compile("contracts, half a minute at most")
     if _files_ape_reads() > _MOST_FILES:
         _forget_dependencies()
-        _compile("contracts again, as another project left larger libraries with Ape")
+        _compile("contracts again, as another project has left larger libraries with Ape")
     if _files_ape_reads() > _MOST_FILES:
         raise SetupError(
             f"more than {_MOST_FILES} files lie below contracts/, copies of libraries in .cache"
@@ -65,7 +65,8 @@ def _compile(title: str) -> None:
 
 
 def _forget_dependencies() -> None:
-    shutil.rmtree(_SOURCES / ".cache", ignore_errors=True)
+    for folder in (_SOURCES / ".cache", _STAMP.parent):
+        shutil.rmtree(folder, ignore_errors=True)
     ape = Path(os.environ.get("APE_DATA_FOLDER", Path.home() / ".ape"))
     for library in ("@openzeppelin_contracts", "solady"):
         for cache in ("projects", "manifests", "api"):

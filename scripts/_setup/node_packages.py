@@ -27,7 +27,8 @@ def install() -> None:
         SetupError: Node.js is missing or too old, or a package cannot be installed.
     """
     _check_node()
-    wanted = {"inputs": stamp.digest([ROOT / "package.json", ROOT / "package-lock.json"])}
+    inputs = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__)]
+    wanted = {"inputs": stamp.digest(inputs)}
     if stamp.read(_STAMP) != wanted:
         # No package here needs its install script; `npm ci` starts from an empty folder.
         options = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
