@@ -10,6 +10,9 @@ from typing import Any
 DECIMAL_PLACES = 18
 """Most places behind the point of a decimal in a specification."""
 
+BYTES_LIMIT = 4096
+"""Longest specification: bounds how deep a hostile text can nest before the parser is asked."""
+
 
 class SpecError(ValueError):
     """A specification that is not well formed; the message names the key and what it should be."""
@@ -22,6 +25,8 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
 
 def decode_json(data: bytes) -> dict[str, Any]:
     """Parse canonical JSON of an object. Raises SpecError on anything but its canonical bytes."""
+    if len(data) > BYTES_LIMIT:
+        raise SpecError(f"{len(data)} bytes; a specification has at most {BYTES_LIMIT}")
     try:
         value = json.loads(data, parse_float=_refuse_float, parse_constant=_refuse_float)
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offchain.learning import inference
+from offchain.learning.grid import EXACT_LIMIT, GRID_BITS, WEIGHT_LIMIT
+from offchain.learning.inference import predict
+from offchain.learning.models import ModelSpec, to_tensors
+
+
+def reference(spec, weights, sample):
+    """The same forward pass on Python's integers, sum by sum; also the largest sum it met."""
+    tensors = {name: t.astype(object) for name, t in to_tensors(spec, weights).items()}
+    values, fraction, largest = sample.astype(object), 8, 0
+    for layer in spec.layers:
+        weight, bias = tensors[f"{layer.name}.weight"], tensors[f"{layer.name}.bias"]
+        if layer.convolution:
+            sums = convolve(weight, bias * 2**fraction, values)
+        else:
+            flat = values.reshape(-1)
+            sums = np.array([sum(row * flat) for row in weight]) + bias * 2**fraction
+        largest = max(largest, *(abs(s) for s in sums.reshape(-1)))
+        if layer is spec.layers[-1]:
+            return list(sums).index(max(sums)), largest
+        shift = fraction + GRID_BITS - spec.activation_fraction_bits
+        top = 2**spec.activation_bits - 1
+        values = np.array([min(max(s >> shift, 0), top) for s in sums.reshape(-1)], dtype=object)
+        values = pool(values.reshape(sums.shape)) if layer.convolution else values
+        fraction = spec.activation_fraction_bits
+    raise AssertionError
+
+
+def convolve(weight, bias, image):
+    _, height, width = image.shape
+    pad = weight.shape[-1] // 2
+    wide = np.pad(image, ((0, 0), (pad, pad), (pad, pad)))
+    result = np.zeros((len(weight), height, width), dtype=object)
+    for out, y, x in np.ndindex(*result.shape):
+        window = wide[:, y : y + 2 * pad + 1, x : x + 2 * pad + 1]
+        result[out, y, x] = sum((weight[out] * window).reshape(-1)) + bias[out]
+    return result
+
+
+def pool(values):
+    depth, height, width = (values.shape[0], values.shape[1] // 2, values.shape[2] // 2)
+    result = np.zeros((depth, height, width), dtype=object)
+    for c, y, x in np.ndindex(depth, height, width):
+        result[c, y, x] = values[c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max()
+    return result
+
+
+SPECS = [
+    ModelSpec("convolution", (2, 5, 4), 3, channels=3, kernel=3),
+    ModelSpec("convolution", (1, 4, 4), 3, channels=2, kernel=1, activation_bits=28),
+    ModelSpec("perceptron", (6,), 4, hidden=(5, 4), activation_bits=31),
+    ModelSpec("logistic", (7,), 3),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.architecture}-{spec.input_shape}")
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([2, 1 << 12, WEIGHT_LIMIT]))
+def test_predictions_equal_the_big_integer_reference(spec, seed, scale):
+    generator = np.random.default_rng(seed)
+    weights = generator.integers(-scale, scale, spec.dimension, dtype=np.int32, endpoint=True)
+    inputs = generator.integers(0, 256, (4, *spec.input_shape), dtype=np.uint8)
+    expected = [reference(spec, weights, sample)[0] for sample in inputs]
+    assert predict(spec, weights, inputs).tolist() == expected
+
+
+def test_the_largest_sums_that_a_specification_allows_are_still_exact():
+    """All weights at the limit, and two logits near 2**53 that differ by one unit.
+
+    The first hidden unit is 1; class 1 weighs it by one unit more than class 0 does.
+    """
+    spec = ModelSpec(
+        "perceptron", (64,), 2, hidden=(1022,), activation_bits=24, activation_fraction_bits=16
+    )
+    weights = np.full(spec.dimension, WEIGHT_LIMIT, dtype=np.int32)
+    tensors = to_tensors(spec, weights)
+    tensors["hidden0.weight"][0] = 0
+    tensors["hidden0.bias"][0] = 1
+    tensors["dense.weight"][0, 0] -= 1
+    inputs = np.full((1, 64), 255, dtype=np.uint8)
+    klass, largest = reference(spec, weights, inputs[0])
+    assert 0.99 * EXACT_LIMIT < largest < EXACT_LIMIT
+    assert predict(spec, weights, inputs).tolist() == [klass] == [1]
+
+
+def test_ties_go_to_the_lowest_class():
+    spec = ModelSpec("logistic", (3,), 5)
+    inputs = np.ones((2, 3), dtype=np.uint8)
+    assert predict(spec, np.zeros(spec.dimension, dtype=np.int32), inputs).tolist() == [0, 0]
+    weights = np.zeros(spec.dimension, dtype=np.int32)
+    weights[-3:] = 9
+    assert predict(spec, weights, inputs).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("samples", [0, 1, 7])
+def test_the_internal_batch_does_not_change_a_prediction(monkeypatch, samples):
+    spec = SPECS[0]
+    generator = np.random.default_rng(samples)
+    weights = generator.integers(-9999, 9999, spec.dimension, dtype=np.int32)
+    inputs = generator.integers(0, 256, (samples, *spec.input_shape), dtype=np.uint8)
+    whole = predict(spec, weights, inputs)
+    assert whole.shape == (samples,)
+    for size in (1, 3000, 10**9):
+        monkeypatch.setattr(inference, "BATCH_BYTES", size)
+        assert (predict(spec, weights, inputs) == whole).all()
+
+
+def test_many_classes_are_predicted_in_two_bytes():
+    spec = ModelSpec("logistic", (2,), 300)
+    weights = np.zeros(spec.dimension, dtype=np.int32)
+    weights[-1] = 1
+    found = predict(spec, weights, np.zeros((1, 2), dtype=np.uint8))
+    assert (found.dtype.str, found.tolist()) == ("<u2", [299])
+    assert found.tobytes() == b"\x2b\x01"
+
+
+def test_inputs_and_weights_that_do_not_fit_are_refused():
+    spec = SPECS[0]
+    weights = np.zeros(spec.dimension, dtype=np.int32)
+    inputs = np.zeros((1, *spec.input_shape), dtype=np.uint8)
+    with pytest.raises(ValueError, match="uint8 inputs"):
+        predict(spec, weights, inputs.astype(np.float64))
+    with pytest.raises(ValueError, match="uint8 inputs"):
+        predict(spec, weights, inputs.reshape(1, math.prod(spec.input_shape)))
+    with pytest.raises(ValueError, match="int32 weights"):
+        predict(spec, weights[:-1], inputs)
+    weights[0] = WEIGHT_LIMIT + 1
+    with pytest.raises(ValueError, match="limit"):
+        predict(spec, weights, inputs)

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from offchain.learning import sampler
+from offchain.learning.draws import PROBABILITY_ONE, draw
+from offchain.learning.grid import UPDATE_LIMIT, WEIGHT_LIMIT, add_update
+from offchain.learning.inference import predict
+from offchain.learning.models import ModelSpec, initial_weights
+from offchain.learning.round import (
+    EvaluationSet,
+    initial_state,
+    model_bytes,
+    next_state,
+    parse_sampler,
+    sampler_bytes,
+)
+from offchain.learning.rules import KrumMean
+from offchain.learning.updates import decode_model, decode_update, encode_update
+from tests.learning.conftest import SELLERS, small_spec
+
+SEED = bytes([9]) * 32
+
+
+def play(job, updates=None, **changes):
+    spec = replace(job.spec, **changes)
+    return next_state(
+        job.state, job.updates if updates is None else updates, job.evaluation, SEED, spec
+    )
+
+
+def reasons(output):
+    return {v.index: v.reason for v in output.verdicts}
+
+
+def oriented_job():
+    """Logistic on two pixels. Seller k's update gets ``right[k]`` of 100 samples right; base 50."""
+    spec = small_spec(
+        model=ModelSpec("logistic", (2,), 2), rule="mean", byzantine_sellers=0, sample_size=40
+    )
+    labels = np.array([0, 1] * 50, dtype=np.uint8)
+    state = initial_state(spec, 4, SEED)
+    state = replace(state, weights=np.zeros(spec.model.dimension, dtype=np.int32))
+    assert state.sampled == (0, 1, 2, 3)
+    return spec, state, labels
+
+
+def test_the_first_state_is_uniform_and_drawn_from_the_seed():
+    spec = small_spec()
+    state = initial_state(spec, 7, SEED)
+    assert state.round == 1
+    assert state.probabilities == sampler.uniform(7)
+    assert state.contributions == (0,) * 7
+    assert sum(state.draws) == spec.sample_size
+    assert (state.weights == initial_weights(spec.model, spec.init_seed)).all()
+    assert initial_state(spec, 7, bytes(32)).draws != state.draws
+
+
+def test_a_round_is_the_protocols_steps_in_order(job):
+    """Recomputed here from the parts, step by step."""
+    spec, model = job.spec, job.spec.model
+    output = play(job, harmful_threshold=10_000, byzantine_sellers=2500)
+    deltas = [decode_update(job.updates[i], model.dimension) for i in range(SELLERS)]
+    labels, inputs = job.evaluation.labels, job.evaluation.inputs
+
+    def right(weights):
+        return int((predict(model, weights, inputs) == labels).sum())
+
+    base = right(job.state.weights)
+    utilities = [right(add_update(job.state.weights, delta)) - base for delta in deltas]
+    decision = KrumMean(f=1).decide(np.stack(deltas))
+    weights = add_update(job.state.weights, decision.aggregate)
+    probabilities = sampler.step(
+        job.state.probabilities, job.state.draws, [Fraction(u, 50) for u in utilities], spec.sampler
+    )
+    assert (output.state.weights == weights).all()
+    assert output.state.probabilities == probabilities
+    assert output.state.draws == draw(probabilities, spec.sample_size, SEED)
+    assert output.state.round == 2
+    assert (output.metric_numerator, output.metric_denominator) == (right(weights), 50)
+    assert [v.utility for v in output.verdicts] == utilities
+    assert [v.index for v in output.verdicts if v.kept] == list(decision.kept)
+    assert output.state.contributions == tuple(
+        max(1, utilities[i]) if i in decision.kept else 0 for i in range(SELLERS)
+    )
+    trials = [add_update(job.state.weights, delta) for delta in deltas]
+    expected = [predict(model, w, inputs) for w in [job.state.weights, *trials, weights]]
+    assert output.predictions == b"".join(p.tobytes() for p in expected)
+
+
+def test_every_reason_for_refusal_is_told_and_earns_nothing(job):
+    large = np.full(job.spec.model.dimension, UPDATE_LIMIT + 1, dtype=np.int32)
+    updates = {0: b"", 2: encode_update(large), 3: job.updates[3]}
+    output = play(job, updates)
+    assert reasons(output) == {0: "malformed", 1: "late", 2: "too large", 3: "kept"}
+    assert output.state.contributions[:3] == (0, 0, 0)
+    assert output.state.contributions[3] >= 1
+    assert all(v.detail for v in output.verdicts if not v.kept)
+    assert len(output.predictions) == 3 * 50  # base, the one update, new
+    sampled = output.state.probabilities
+    assert sampled[3] > max(sampled[:3])
+
+
+def test_an_outlier_is_refused_by_the_rule(job):
+    base = decode_update(job.updates[0], job.spec.model.dimension)
+    far = np.full_like(base, UPDATE_LIMIT)
+    updates = {i: encode_update(base + i) for i in range(3)} | {3: encode_update(far)}
+    output = play(job, updates, harmful_threshold=10_000, byzantine_sellers=2500)
+    assert reasons(output) == {0: "kept", 1: "kept", 2: "kept", 3: "outlier"}
+    assert output.state.contributions[3] == 0
+    expected = add_update(job.state.weights, base + 1)
+    assert (output.state.weights == expected).all()
+
+
+def harmful_case(threshold):
+    """Three updates classify everything, one half of it; the median is 100 of 100."""
+    spec, state, labels = oriented_job()
+    inputs = np.stack([labels, 1 - labels], axis=1) * np.uint8(255)
+    good = np.array([0, 1, 1, 0, 0, 0], dtype=np.int32)
+    half = np.array([0, 0, 0, 0, 1, 0], dtype=np.int32)
+    updates = {i: encode_update(good) for i in range(3)} | {3: encode_update(half)}
+    evaluation = EvaluationSet(inputs, labels)
+    return next_state(state, updates, evaluation, SEED, replace(spec, harmful_threshold=threshold))
+
+
+def test_an_update_far_behind_the_median_is_harmful():
+    output = harmful_case(4999)
+    assert reasons(output) == {0: "kept", 1: "kept", 2: "kept", 3: "harmful"}
+    assert output.state.contributions == (50, 50, 50, 0)
+    assert [v.utility for v in output.verdicts] == [50, 50, 50, 0]
+    assert output.metric_numerator == 100
+
+
+def test_an_update_at_the_threshold_is_not_harmful():
+    output = harmful_case(5000)
+    assert set(reasons(output).values()) == {"kept"}
+    assert output.state.contributions == (50, 50, 50, 1)
+
+
+def test_a_repeated_draw_is_not_paid_twice():
+    _spec, state, _labels = oriented_job()
+    assert max(state.draws) > 1
+    assert harmful_case(4999).state.contributions[:3] == (50, 50, 50)
+
+
+def test_weights_stay_when_no_update_is_left(job):
+    output = play(job, {})
+    assert (output.state.weights == job.state.weights).all()
+    assert set(reasons(output).values()) == {"late"}
+    assert output.state.contributions == (0,) * SELLERS
+    assert sum(output.state.probabilities) == PROBABILITY_ONE
+    assert output.predictions[:50] == output.predictions[50:]
+
+
+def test_updates_of_sellers_that_were_not_drawn_are_ignored(job):
+    state = replace(job.state, draws=(job.spec.sample_size, 0, 0, 0))
+    output = next_state(state, job.updates, job.evaluation, SEED, job.spec)
+    assert reasons(output) == {0: "kept"}
+    alone = next_state(state, {0: job.updates[0]}, job.evaluation, SEED, job.spec)
+    assert sampler_bytes(output.state) == sampler_bytes(alone.state)
+
+
+def test_the_order_in_which_updates_arrive_does_not_matter(job):
+    backwards = dict(reversed(job.updates.items()))
+    assert play(job, backwards).predictions == play(job).predictions
+    assert (play(job, backwards).state.weights == play(job).state.weights).all()
+
+
+def test_nothing_given_is_changed(job):
+    weights, inputs = job.state.weights.copy(), job.evaluation.inputs.copy()
+    play(job)
+    assert (job.state.weights == weights).all()
+    assert (job.evaluation.inputs == inputs).all()
+
+
+def test_weights_are_clipped_to_the_limit(job):
+    top = np.full(job.spec.model.dimension, WEIGHT_LIMIT, dtype=np.int32)
+    state = replace(job.state, weights=top)
+    up = {i: encode_update(top) for i in range(SELLERS)}
+    output = next_state(state, up, job.evaluation, SEED, job.spec)
+    assert (output.state.weights == top).all()
+
+
+def test_the_blobs_of_a_state_can_be_read_back(job):
+    state = play(job).state
+    parts = parse_sampler(sampler_bytes(state))
+    assert parts == (state.probabilities, state.contributions, state.draws)
+    assert (decode_model(model_bytes(state, job.spec), job.spec.model) == state.weights).all()
+
+
+def test_other_bytes_are_no_sampler_state(job):
+    data = sampler_bytes(job.state)
+    uneven = replace(job.state, draws=job.state.draws[:-1])
+    for wrong in (b"", data[:-1], data + bytes(32), b"\xff" * 400, sampler_bytes(uneven)):
+        with pytest.raises(ValueError, match="sampler state"):
+            parse_sampler(wrong)
+
+
+def test_a_state_or_evaluation_set_that_does_not_fit_is_refused(job):
+    cases = [
+        (replace(job.state, weights=job.state.weights[:-1]), job.evaluation),
+        (replace(job.state, draws=(1, 0, 0, 0)), job.evaluation),
+        (replace(job.state, contributions=(0,)), job.evaluation),
+        (job.state, EvaluationSet(job.evaluation.inputs[:, 0], job.evaluation.labels)),
+        (job.state, EvaluationSet(job.evaluation.inputs, job.evaluation.labels + 3)),
+    ]
+    for state, evaluation in cases:
+        with pytest.raises(ValueError, match=r"expected|one entry|draws|label"):
+            next_state(state, job.updates, evaluation, SEED, job.spec)

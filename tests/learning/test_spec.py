@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from eth_utils.crypto import keccak
+
+from offchain.learning.canonical import SpecError
+from offchain.learning.models import ExactnessError
+from offchain.learning.spec import JobSpec, TrainingSpec
+from tests.learning.conftest import small_spec
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_a_specification_survives_the_way_there_and_back():
+    spec = small_spec()
+    assert JobSpec.from_bytes(spec.to_bytes()) == spec
+    assert JobSpec.from_bytes(spec.to_bytes()).to_bytes() == spec.to_bytes()
+    assert spec.hash == keccak(spec.to_bytes())
+
+
+def test_the_bytes_are_canonical_and_without_floats():
+    data = small_spec().to_bytes()
+    assert canonical(json.loads(data)) == data
+    json.loads(data, parse_float=lambda text: pytest.fail(f"float {text}"))
+
+
+def test_equal_decimals_give_equal_bytes():
+    rates = [Decimal("0.01"), Decimal("0.010"), Decimal("1E-2")]
+    specs = [small_spec(training=TrainingSpec(2, 8, rate, "adam")) for rate in rates]
+    assert len({spec.to_bytes() for spec in specs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["version"], 2, "version"),
+        (["surprise"], 1, "unknown key 'surprise'"),
+        (["dataset"], "", "dataset"),
+        (["dataset"], 5, "dataset"),
+        (["rule"], "majority", "rule"),
+        (["rule"], ["mean"], "rule"),
+        (["sample_size"], 0, "sample_size"),
+        (["sample_size"], "8", "sample_size"),
+        (["sample_size"], True, "sample_size"),
+        (["byzantine_sellers"], 5000, "byzantine_sellers"),
+        (["harmful_threshold"], -1, "harmful_threshold"),
+        (["init_seed"], "0x00", "init_seed"),
+        (["init_seed"], "00" * 32, "init_seed"),
+        (["init_seed"], "0x" + "AB" * 32, "init_seed"),
+        (["init_seed"], "0x" + "zz" * 32, "init_seed"),
+        (["model"], [], "model"),
+        (["model", "classes"], 1, "classes"),
+        (["training", "epochs"], 0, "epochs"),
+        (["training", "optimiser"], "lion", "optimiser"),
+        (["training", "learning_rate"], "0.010", "learning_rate"),
+        (["training", "learning_rate"], "0", "learning_rate"),
+        (["training", "momentum"], "0.9", "unknown key 'momentum'"),
+        (["sampler", "eta"], None, "eta"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_name(path, value, message):
+    content = json.loads(small_spec().to_bytes())
+    target = content
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    with pytest.raises(SpecError, match=message):
+        JobSpec.from_bytes(canonical(content))
+
+
+def test_a_missing_entry_is_refused_by_name():
+    content = json.loads(small_spec().to_bytes())
+    del content["rule"]
+    with pytest.raises(SpecError, match="missing key 'rule'"):
+        JobSpec.from_bytes(canonical(content))
+
+
+def test_other_texts_of_the_same_value_are_refused():
+    data = small_spec().to_bytes()
+    for other in (
+        data + b"\n",
+        data.replace(b",", b", ", 1),
+        data.replace(b'"version":1', b'"version":1,"version":1'),
+        data.replace(b'"version":1', b'"version":1.0'),
+        data.replace(b'"version":1', b'"version":NaN'),
+        data[:-1],
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+    ):
+        with pytest.raises(SpecError):
+            JobSpec.from_bytes(other)
+
+
+def test_an_inexact_model_is_refused():
+    content = json.loads(small_spec().to_bytes())
+    content["model"].update(
+        architecture="perceptron", kernel=0, channels=0, hidden=[60_000], activation_bits=32
+    )
+    with pytest.raises(ExactnessError):
+        JobSpec.from_bytes(canonical(content))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+import torch
+
+from offchain.adversaries.sellers import label_flip, sign_flip
+from offchain.learning.grid import UPDATE_LIMIT, add_update, from_grid
+from offchain.learning.inference import predict
+from offchain.learning.models import ModelSpec, initial_weights, to_tensors
+from offchain.learning.spec import TrainingSpec
+from offchain.learning.training import network, train
+
+HYPER = TrainingSpec(10, 8, Decimal("0.01"), "adam")
+MODELS = [
+    ModelSpec("convolution", (1, 6, 6), 2, channels=4, kernel=3),
+    ModelSpec("perceptron", (1, 6, 6), 2, hidden=(8,)),
+    ModelSpec("logistic", (1, 6, 6), 2),
+]
+
+
+def halves(samples=60):
+    """Images that are bright on the left (class 0) or on the right (class 1)."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, samples, dtype=np.uint8)
+    inputs = generator.integers(0, 60, (samples, 1, 6, 6), dtype=np.uint8)
+    for image, label in zip(inputs, labels, strict=True):
+        image[:, :, 3 * label : 3 * label + 3] += 150
+    return inputs, labels
+
+
+def accuracy(spec, weights, inputs, labels):
+    return float((predict(spec, weights, inputs) == labels).mean())
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.architecture)
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_training_learns_and_the_exact_pass_sees_it(spec, optimiser):
+    inputs, labels = halves()
+    weights = initial_weights(spec, bytes(32))
+    rate = {"adam": Decimal("0.01"), "sgd": Decimal("0.3")}[optimiser]
+    hyper = replace(HYPER, optimiser=optimiser, learning_rate=rate)
+    delta = train(spec, weights, inputs, labels, hyper, seed=1)
+    assert delta.dtype == np.int32
+    assert delta.shape == (spec.dimension,)
+    assert accuracy(spec, add_update(weights, delta), inputs, labels) > 0.95
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.architecture)
+def test_training_and_exact_inference_see_the_same_network(spec):
+    inputs, labels = halves()
+    start = initial_weights(spec, bytes(32))
+    weights = add_update(start, train(spec, start, inputs, labels, HYPER, seed=1))
+    model = network(spec)
+    model.load_state_dict(
+        {n: torch.from_numpy(from_grid(t)).float() for n, t in to_tensors(spec, weights).items()}
+    )
+    logits = model(torch.from_numpy(inputs).float() / 256).detach().numpy()
+    assert (predict(spec, weights, inputs) == logits.argmax(axis=1)).mean() > 0.98
+
+
+def test_one_seed_gives_one_update():
+    spec = MODELS[0]
+    inputs, labels = halves()
+    weights = initial_weights(spec, bytes(32))
+    first = train(spec, weights, inputs, labels, HYPER, seed=5)
+    torch.manual_seed(99)  # the global generator is not used
+    assert (train(spec, weights, inputs, labels, HYPER, seed=5) == first).all()
+    assert (train(spec, weights, inputs, labels, HYPER, seed=6) != first).any()
+
+
+def test_an_update_stays_inside_the_limit():
+    spec = MODELS[2]
+    inputs, labels = halves()
+    hyper = TrainingSpec(1, 8, Decimal(1000), "sgd")
+    delta = train(spec, initial_weights(spec, bytes(32)), inputs, labels, hyper, seed=1)
+    assert np.abs(delta).max() == UPDATE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels"),
+    [
+        (halves()[0].astype(np.float32), halves()[1]),
+        (halves()[0], halves()[1][:-1]),
+        (halves()[0], halves()[1] + 1),
+        (halves()[0][:0], halves()[1][:0]),
+    ],
+    ids=["floats", "fewer labels", "class", "empty"],
+)
+def test_data_that_does_not_fit_is_refused(inputs, labels):
+    spec = MODELS[2]
+    with pytest.raises(ValueError, match="expected"):
+        train(spec, initial_weights(spec, bytes(32)), inputs, labels, HYPER, seed=1)
+
+
+def test_poisoned_sellers_do_what_they_are_named_for():
+    assert sign_flip(np.array([3, -UPDATE_LIMIT], dtype=np.int32)).tolist() == [-3, UPDATE_LIMIT]
+    flipped = label_flip(np.array([0, 1, 9], dtype=np.uint8), 10)
+    assert (flipped.dtype, flipped.tolist()) == (np.uint8, [9, 8, 0])
