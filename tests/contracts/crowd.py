@@ -11,7 +11,7 @@ from eth_abi.abi import decode
 from tests.contracts.evm import Receipt, deploy, helper, rpc, send, simulate
 
 HIRED_AT_ONCE = 400  # as many as fit into a block's gas
-ACTING_AT_ONCE = 150
+ACTING_AT_ONCE = 100
 Move = tuple[int, str, int, bytes]
 
 

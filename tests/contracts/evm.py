@@ -18,10 +18,11 @@ import ape
 from ape.contracts import ContractContainer, ContractInstance
 from eth_abi.abi import decode
 from eth_utils.abi import function_signature_to_4byte_selector
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_hex_address, to_checksum_address
 from eth_utils.conversions import to_hex
 
 SOLIDITY = Path(__file__).with_name("solidity")
+NOBODY = "0x" + "00" * 20
 GAS = 29_000_000  # just below anvil's block limit: no estimate is asked for
 
 
@@ -108,8 +109,15 @@ def simulate(method: Any, *args: Any, sender: Any, value: int = 0, at: int | Non
 
 
 def look(method: Any, *args: Any) -> Any:
-    """What a view tells the next transaction: `latest` would still have the last block's number."""
-    return method(*args, block_id="pending")
+    """What a view tells the next transaction: `latest` would still have the last block's number.
+
+    A struct comes as a tuple in the contract's order.
+    """
+    answer = simulate(method, *args, sender=NOBODY)
+    (abi,) = method.abis
+    values = decode([each.canonical_type for each in abi.outputs], answer)
+    found = tuple(_readable(value) for value in values)
+    return found[0] if len(found) == 1 else found
 
 
 def events(receipt: Receipt, event: Any) -> list[dict[str, Any]]:
@@ -228,12 +236,20 @@ def _address(account: Any) -> str:
     return account if isinstance(account, str) else account.address
 
 
+def _readable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_readable(each) for each in value)
+    if isinstance(value, str) and is_hex_address(value):
+        return to_checksum_address(value)
+    return value
+
+
 def _arguments(error: Any, answer: dict[str, Any]) -> dict[str, Any]:
     abi, data = error.abi, _revert_data(answer)
     expected = function_signature_to_4byte_selector(abi.selector)
     assert data[:4] == expected, f"{_reason(answer)} instead of {abi.selector}"
     values = decode([each.canonical_type for each in abi.inputs], data[4:])
-    return {each.name: value for each, value in zip(abi.inputs, values, strict=True)}
+    return {each.name: _readable(value) for each, value in zip(abi.inputs, values, strict=True)}
 
 
 def _reason(answer: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ from offchain.chain.records import (
 from offchain.learning.contributions import contribution_proof, contributions_root
 from offchain.yoda.sortition import execution_set
 from offchain.yoda.votes import RESULT_VERSION, Ballot, RoundResult, audit_word
-from tests.contracts.evm import Receipt, deploy, event, mine_past, rpc, send
+from tests.contracts.evm import Receipt, deploy, event, look, mine_past, rpc, send
 
 STAKE = 10**18
 PRICE = 10**18 + 1  # wei, odd on purpose: it does not divide by rounds, votes or 10,000
@@ -120,7 +120,7 @@ def open_auction(
 
 
 def auction_of(market: Market, auction_id: int) -> Auction:
-    return Auction(*market.auction_house.auctionOf(auction_id))
+    return Auction(*look(market.auction_house.auctionOf, auction_id))
 
 
 def win(
@@ -167,22 +167,22 @@ class Play:
 
     @property
     def job(self) -> Job:
-        return Job.from_abi(self.market.jobs.jobOf(self.job_id))
+        return Job.from_abi(look(self.market.jobs.jobOf, self.job_id))
 
     @property
     def poll(self) -> Poll:
-        return Poll.from_abi(self.market.yoda.pollOf(self.job_id))
+        return Poll.from_abi(look(self.market.yoda.pollOf, self.job_id))
 
     @property
     def frozen(self) -> Frozen:
-        return Frozen(*self.market.yoda.frozenOf(self.job_id))
+        return Frozen(*look(self.market.yoda.frozenOf, self.job_id))
 
     @property
     def pots(self) -> Pots:
-        return Pots(*self.market.escrow.potsOf(self.job_id))
+        return Pots(*look(self.market.escrow.potsOf, self.job_id))
 
     def verdict(self, round_number: int) -> Verdict:
-        return Verdict(*self.market.yoda.verdictOf(self.job_id, round_number))
+        return Verdict(*look(self.market.yoda.verdictOf, self.job_id, round_number))
 
     def advance(self) -> Receipt:
         return send(self.market.jobs.advance, self.job_id, sender=self.people.stranger)
@@ -200,7 +200,7 @@ class Play:
         return [index for index in range(256) if sample >> index & 1]
 
     def seller(self, index: int) -> str:
-        return str(self.market.jobs.sellerAt(self.job_id, index))
+        return str(look(self.market.jobs.sellerAt, self.job_id, index))
 
     def post(self, index: int, cid: bytes = CID) -> Receipt:
         """The update of the seller at `index` for the present round."""
@@ -228,7 +228,7 @@ class Play:
         return sorted(set(range(self.frozen.seats)) - set(self.seats_asked()))
 
     def node(self, seat: int) -> str:
-        return str(self.market.pool.nodeAt(seat, self.frozen.freeze_block))
+        return str(look(self.market.pool.nodeAt, seat, self.frozen.freeze_block))
 
     def ballot(self, node: str) -> Ballot:
         poll = self.poll
@@ -275,12 +275,12 @@ class Play:
 
     def result(self, **changes: Any) -> RoundResult:
         """A result that the job contract takes for the present round."""
-        job = self.job
+        number = changes.get("round", self.job.round)
         fields = {
             "version": RESULT_VERSION,
             "job_id": self.job_id,
-            "round": job.round,
-            "model_hash": keccak(b"model" + bytes([job.round])),
+            "round": number,
+            "model_hash": keccak(b"model" + bytes([number])),
             "model_cid": CID,
             "sampler_hash": keccak(b"sampler"),
             "sampler_cid": CID,

@@ -8,6 +8,7 @@ from eth_account import Account
 
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
+    NOBODY,
     balance,
     deploy,
     event,
@@ -23,7 +24,6 @@ from tests.contracts.evm import (
 )
 from tests.contracts.play import KEY, STAKE, People
 
-NOBODY = "0x" + "00" * 20
 UNBONDING = 7200  # a day of blocks: too long to mine in a test
 SHORT = 10
 SHORTENED = {b"\x61" + UNBONDING.to_bytes(2, "big"): b"\x61" + SHORT.to_bytes(2, "big")}  # PUSH2
@@ -40,7 +40,7 @@ def pool(people: People, jobs: Any) -> Any:
     """A pool whose stakes unbond soon; otherwise the contract as it is."""
     container = ape.project.ConePool
     short = deploy(container, jobs, STAKE, sender=people.deployer, patches=SHORTENED)
-    assert short.UNBONDING_BLOCKS() == SHORT
+    assert look(short.UNBONDING_BLOCKS) == SHORT
     return short
 
 
@@ -51,7 +51,7 @@ def join(pool: Any, *nodes: Any) -> None:
 
 def seated(pool: Any, block: int | None = None) -> list[str]:
     at = height() if block is None else block
-    return [pool.nodeAt(seat, at) for seat in range(pool.seatsAt(at))]
+    return [look(pool.nodeAt, seat, at) for seat in range(look(pool.seatsAt, at))]
 
 
 def test_a_node_takes_a_seat(pool: Any, people: People) -> None:
@@ -67,7 +67,7 @@ def test_a_node_takes_a_seat(pool: Any, people: People) -> None:
 
 def test_a_seat_costs_one_stake_unit_and_a_key(pool: Any, people: People) -> None:
     node = people.nodes[0]
-    assert pool.stakeUnit() == STAKE
+    assert look(pool.stakeUnit) == STAKE
     for value in (0, STAKE - 1, STAKE + 1, 2 * STAKE):
         refused = refusal(pool.WrongStake, pool.join, KEY, sender=node, value=value)
         assert refused == {"required": STAKE}
@@ -88,14 +88,14 @@ def test_one_address_has_one_seat(pool: Any, people: People) -> None:
 
 def test_a_full_pool_takes_nobody_in(people: People, jobs: Any) -> None:
     pool = deploy(ape.project.ConePool, jobs, 1, sender=people.deployer)
-    seats = pool.MAX_SEATS()
+    seats = look(pool.MAX_SEATS)
     crowd = Crowd.hire(seats + 1, people.deployer)
     crowd.chorus(range(seats), pool.join, KEY, value=1)
-    assert pool.seatsAt(height()) == seats == 1024
+    assert look(pool.seatsAt, height()) == seats == 1024
     refusal(pool.PoolFull, pool.join, KEY, sender=people.nodes[0], value=1)
     crowd.play([crowd.move(7, pool.leave), crowd.move(seats, pool.join, KEY, value=1)])
-    assert pool.nodeAt(seats - 1, height()) == crowd.actors[seats]
-    assert pool.nodeAt(7, height()) == crowd.actors[seats - 1]
+    assert look(pool.nodeAt, seats - 1, height()) == crowd.actors[seats]
+    assert look(pool.nodeAt, 7, height()) == crowd.actors[seats - 1]
 
 
 def test_a_node_gives_up_its_seat(pool: Any, people: People) -> None:
@@ -131,7 +131,7 @@ def test_stake_is_withdrawn_after_the_unbonding(pool: Any, people: People) -> No
 def test_unbonding_takes_a_day(people: People, jobs: Any) -> None:
     pool = deploy(ape.project.ConePool, jobs, STAKE, sender=people.deployer)
     node = people.nodes[0]
-    assert pool.UNBONDING_BLOCKS() == UNBONDING
+    assert look(pool.UNBONDING_BLOCKS) == UNBONDING
     join(pool, node)
     receipt = send(pool.leave, sender=node)
     unlock = receipt.block + UNBONDING
@@ -201,7 +201,7 @@ def test_who_left_before_the_freeze_is_not_bound(pool: Any, people: People, jobs
     join(pool, x, y)
     exit_block = send(pool.leave, sender=x).block
     send(pool.freezePool, 1, sender=jobs)
-    assert not pool.isFrozen(exit_block)
+    assert not look(pool.isFrozen, exit_block)
     mine(SHORT)
     send(pool.withdrawStake, x.address, sender=x)
 
@@ -213,7 +213,7 @@ def test_a_seat_bought_later_does_not_enter_a_freeze(pool: Any, people: People, 
     send(pool.leave, sender=x)
     join(pool, z)
     assert seated(pool, block) == [x, y]
-    assert pool.nodeAt(2, block) == NOBODY
+    assert look(pool.nodeAt, 2, block) == NOBODY
 
 
 @pytest.mark.parametrize("endings", [(1, 2, 3), (3, 2, 1), (2, 1, 3), (2, 3, 1), (1, 3, 2)])
@@ -231,13 +231,13 @@ def test_overlapping_jobs_bind_until_the_last_that_froze_has_ended(
     mine(SHORT)
     running = {1, 2, 3}
     for job in endings:
-        assert pool.isFrozen(exit_block) == bool(running & {1, 2})
+        assert look(pool.isFrozen, exit_block) == bool(running & {1, 2})
         if running & {1, 2}:
             refusal(pool.StakeBound, pool.withdrawStake, node.address, sender=node)
         send(pool.releasePool, job, sender=jobs)
         running.remove(job)
-    assert not pool.isFrozen(exit_block)
+    assert not look(pool.isFrozen, exit_block)
     assert not look(pool.isFrozen, 2**63), "nothing is left in the list of running jobs"
     send(pool.withdrawStake, node.address, sender=node)
     send(pool.freezePool, 4, sender=jobs)
-    assert pool.isFrozen(height())
+    assert look(pool.isFrozen, height())

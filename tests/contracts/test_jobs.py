@@ -1,17 +1,553 @@
 from __future__ import annotations
 
-from offchain.chain.records import JobState
-from tests.contracts.play import Market, People, win
+from typing import Any
+
+import ape
+import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from offchain.chain.records import FailureReason, Job, JobState, Phase, Request, tag_of
+from offchain.learning.draws import first_draw
+from offchain.yoda.sortition import permute
+from tests.contracts.crowd import Crowd
+from tests.contracts.evm import (
+    balance,
+    event,
+    events,
+    look,
+    mine,
+    mine_past,
+    refusal,
+    refused_deployment,
+    send,
+)
+from tests.contracts.play import (
+    CID,
+    CONTRIBUTIONS,
+    HASH,
+    KEY,
+    PRICE,
+    RULES,
+    TAG,
+    Market,
+    People,
+    Play,
+    request,
+    win,
+)
+
+SEED = keccak(b"seed")
+BOUNDS = {
+    "target_bps": ("targetBps", 1, 10_000),
+    "rounds": ("rounds", 1, 256),
+    "sample_size": ("sampleSize", 1, 256),
+    "byzantine_bps": ("byzantineBps", 0, 4500),
+    "base": ("base", 1, 128),
+    "error_ppm": ("errorPpm", 1, 100_000),
+    "update_blocks": ("updateBlocks", 5, 50_400),
+    "commit_blocks": ("commitBlocks", 5, 50_400),
+    "reveal_blocks": ("revealBlocks", 5, 50_400),
+    "open_blocks": ("openBlocks", 5, 50_400),
+}
 
 
-def test_a_job_from_bid_to_withdrawal(staffed: Market, people: People) -> None:
+def advance_is_refused(play: Play, error: Any) -> dict[str, Any]:
+    assert not look(play.market.jobs.isDue, play.job_id)
+    return refusal(error, play.market.jobs.advance, play.job_id, sender=play.people.stranger)
+
+
+def open_is_refused(play: Play, error: Any, **changes: Any) -> dict[str, Any]:
+    args = (play.job_id, play.result(**changes).abi_tuple)
+    return refusal(error, play.market.jobs.open, *args, sender=play.people.stranger)
+
+
+def post_is_refused(
+    play: Play,
+    error: Any,
+    index: int,
+    *,
+    sender: Any = None,
+    round_number: int = 1,
+    cid: bytes = CID,
+) -> dict[str, Any]:
+    args = (play.job_id, round_number, index, HASH, cid)
+    poster = play.seller(index) if sender is None else sender
+    return refusal(error, play.market.jobs.postUpdate, *args, sender=poster)
+
+
+# Deployment
+
+
+def test_the_parts_must_point_back(staffed: Market, people: People) -> None:
+    m = staffed
+    right = [m.registry, m.randomness, m.pool, m.yoda, m.escrow, m.auction_house]
+    # The right parts, but at another address than the one they were told.
+    refused = refused_deployment(
+        m.jobs.WrongWiring, ape.project.Jobs, *right, sender=people.deployer
+    )
+    assert refused["part"].lower() == m.pool.address.lower()
+
+
+# Requests
+
+
+@pytest.mark.parametrize("field", BOUNDS)
+def test_rules_have_bounds(staffed: Market, people: People, field: str) -> None:
+    jobs = staffed.jobs
+    name, low, high = BOUNDS[field]
+    for value in (low, high):
+        jobs.check(request(RULES._replace(**{field: value})))
+    for value in ([low - 1] if low else []) + [high + 1]:
+        bad = request(RULES._replace(**{field: value}))
+        refused = refusal(jobs.RuleOutOfBounds, jobs.check, bad, sender=people.stranger)
+        assert refused == {"rule": tag_of(name)}
+
+
+@pytest.mark.parametrize("field", ["spec_cid", "evaluation_cid"])
+@pytest.mark.parametrize("length", [0, 65])
+def test_a_request_names_what_it_is_about(
+    staffed: Market, people: People, field: str, length: int
+) -> None:
+    bad = request()._replace(**{field: b"\1" * length})
+    refusal(staffed.jobs.BadCid, staffed.jobs.check, bad, sender=people.stranger)
+    staffed.jobs.check(request()._replace(**{field: b"\1" * 64}))
+
+
+def test_feasible_is_what_stood_ready_a_block_before(staffed: Market, people: People) -> None:
+    jobs, rare = staffed.jobs, tag_of("rare")
+    assert look(jobs.isFeasible, TAG)
+    assert not look(jobs.isFeasible, rare)
+    send(staffed.registry.register, [rare], CID, KEY, sender=people.sellers[0])
+    assert look(jobs.isFeasible, rare)
+    for node in people.nodes[3:]:
+        send(staffed.pool.leave, sender=node)
+    assert not look(jobs.isFeasible, rare)
+
+
+# Creation
+
+
+def test_only_the_auction_house_creates(staffed: Market, people: People) -> None:
+    args = (request(), people.stranger.address)
+    refusal(staffed.jobs.OnlyAuctionHouse, staffed.jobs.create, *args, sender=people.stranger)
+
+
+def test_a_job_needs_sellers_and_nodes(staffed: Market, people: People) -> None:
+    jobs, house = staffed.jobs, staffed.auction_house.address
+    args = (request(tag=tag_of("nobody")), people.stranger.address)
+    refused = refusal(jobs.NotFeasible, jobs.create, *args, sender=house)
+    assert refused == {"sellers": 0, "seats": 12}
+    for node in people.nodes[3:]:
+        send(staffed.pool.leave, sender=node)
+    refused = refusal(jobs.NotFeasible, jobs.create, request(), house, sender=house)
+    assert refused == {"sellers": 8, "seats": 3}
+
+
+def test_a_job_is_fixed_when_it_is_created(seeding: Play, people: People) -> None:
+    market, play = seeding.market, seeding
+    block = play.created.block
+    assert play.job == Job(
+        buyer=people.buyers[0],
+        state=JobState.SEEDING,
+        round=0,
+        accepted_rounds=0,
+        sellers=8,
+        right_votes=0,
+        freeze_block=block - 1,
+        deadline=block + 1,
+        listed=8,
+        rules=RULES,
+        tag=TAG,
+        sample_seed=bytes(32),
+        sample=0,
+        posted=0,
+        contributions_root=bytes(32),
+        model_hash=bytes(32),
+    )
+    created = event(play.created, market.jobs.JobCreated)
+    assert Request.from_abi(created.pop("request")) == request()
+    assert created == {
+        "jobId": play.job_id,
+        "buyer": people.buyers[0],
+        "price": PRICE,
+        "freezeBlock": block - 1,
+        "sellers": 8,
+    }
+    scheduled = {"jobId": play.job_id, "seedBlock": block + 1}
+    assert event(play.created, market.jobs.SampleScheduled) == scheduled
+    funded = {"jobId": play.job_id, "price": PRICE}
+    assert event(play.created, market.escrow.JobFunded) == funded
+    assert look(market.jobs.sellersOf, play.job_id) == tuple(people.sellers)
+
+
+def test_who_comes_or_goes_later_changes_nothing(collecting: Play, people: People) -> None:
+    market, play = collecting.market, collecting
+    index = play.sampled()[0]
+    seller = play.seller(index)
+    send(market.registry.leave, sender=seller)
+    send(market.registry.register, [TAG], CID, KEY, sender=people.stranger)
+    assert look(market.jobs.sellersOf, play.job_id) == tuple(people.sellers)
+    play.post(index)
+
+
+# Seeding
+
+
+def test_the_first_sample_is_drawn_from_the_seed(seeding: Play) -> None:
+    play = seeding
+    receipt = play.start()
+    purpose = keccak(encode(["uint256"], [play.job_id]))
+    seed = keccak(encode(["bytes32", "bytes32"], [purpose, SEED]))
+    drawn = first_draw(8, RULES.sample_size, seed)
+    sample = sum(1 << index for index, times in enumerate(drawn) if times)
+    deadline = receipt.block + RULES.update_blocks
+    assert event(receipt, play.market.jobs.RoundStarted) == {
+        "jobId": play.job_id,
+        "round": 1,
+        "sample": sample,
+        "deadline": deadline,
+        "sampleSeed": seed,
+    }
+    job = play.job
+    assert (job.state, job.round, job.deadline) == (JobState.COLLECTING, 1, deadline)
+    assert (job.sample, job.sample_seed) == (sample, seed)
+
+
+def test_the_seeding_block_must_be_mined(staffed: Market, people: People) -> None:
+    """`advance` in the seeding block itself is one block too early."""
     play = win(staffed, people)
-    play.settle()
-    assert play.job.state is JobState.SETTLED
-    for index in (0, 2, 3, 6, 7):
-        play.claim_seller(index)
-    for node in play.voters():
-        play.claim_cone(node)
-    pots = play.pots
-    assert pots.seller_paid == pots.seller_pot
-    assert pots.paid_votes == pots.right_votes == len(play.voters())
+    advance_is_refused(play, staffed.jobs.NotDue)
+    mine()
+    assert look(staffed.jobs.isDue, play.job_id)
+    play.advance()
+
+
+# Collecting
+
+
+def test_sampled_sellers_post_once(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    index = play.sampled()[1]
+    receipt = play.post(index)
+    assert event(receipt, jobs.UpdatePosted) == {
+        "jobId": play.job_id,
+        "round": 1,
+        "index": index,
+        "seller": play.seller(index),
+        "contentHash": HASH,
+        "cid": CID,
+    }
+    assert play.job.posted == 1 << index
+    post_is_refused(play, jobs.AlreadyPosted, index)
+
+
+def test_only_sampled_sellers_post(collecting: Play, people: People) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    sampled = play.sampled()
+    unsampled = next(index for index in range(8) if index not in sampled)
+    assert post_is_refused(play, jobs.NotSampled, unsampled) == {"index": unsampled}
+    post_is_refused(play, jobs.NotSampled, sampled[0], sender=play.seller(sampled[1]))
+    post_is_refused(play, jobs.NotSampled, sampled[0], sender=people.stranger)
+    for outside in (8, 255, 256, 2**256 - 1):
+        post_is_refused(play, jobs.NotSampled, outside, sender=people.stranger)
+
+
+def test_an_update_names_its_round_and_its_content(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    index = play.sampled()[0]
+    for other in (0, 2):
+        refused = post_is_refused(play, jobs.WrongRound, index, round_number=other)
+        assert refused == {"current": 1}
+    for cid in (b"", b"\1" * 65):
+        post_is_refused(play, jobs.BadCid, index, cid=cid)
+    play.post(index, b"\1" * 64)
+
+
+def test_updates_come_in_time(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    (first, second), deadline = play.sampled()[:2], play.job.deadline
+    mine_past(deadline - 1)
+    assert play.post(first).block == deadline, "the last block counts"
+    assert post_is_refused(play, jobs.TooLate, second) == {"deadline": deadline}
+
+
+def test_updates_are_taken_only_while_collecting(seeding: Play) -> None:
+    play, jobs = seeding, seeding.market.jobs
+    refused = post_is_refused(play, jobs.WrongState, 0, round_number=0)
+    assert refused == {"state": JobState.SEEDING}
+    play.start()
+    play.collect()
+    refused = post_is_refused(play, jobs.WrongState, play.sampled()[0])
+    assert refused == {"state": JobState.DECIDING}
+
+
+def test_the_inbox_closes_early_once_everybody_has_posted(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    for index in play.sampled():
+        advance_is_refused(play, jobs.NotDue)
+        play.post(index)
+    assert look(jobs.isDue, play.job_id)
+    receipt = play.advance()
+    assert receipt.block <= play.job.deadline
+    closed = {"jobId": play.job_id, "round": 1, "posted": play.job.sample}
+    assert event(receipt, jobs.InboxClosed) == closed
+    assert (play.job.state, play.poll.phase) == (JobState.DECIDING, Phase.SEEDING)
+
+
+def test_the_inbox_closes_at_the_deadline_with_what_is_in(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    index = play.sampled()[0]
+    play.post(index)
+    mine_past(play.job.deadline - 1)
+    advance_is_refused(play, jobs.NotDue)
+    mine()
+    assert look(jobs.isDue, play.job_id)
+    assert event(play.advance(), jobs.InboxClosed)["posted"] == 1 << index
+
+
+# Deciding
+
+
+def test_deciding_waits_for_the_vote(voting: Play) -> None:
+    play, jobs = voting, voting.market.jobs
+    advance_is_refused(play, jobs.NotDue)
+    assert open_is_refused(play, jobs.WrongState) == {"state": JobState.DECIDING}
+
+
+def test_an_accepted_digest_waits_to_be_opened(opening: Play) -> None:
+    play, jobs = opening, opening.market.jobs
+    assert play.job.state is JobState.OPENING
+    assert play.verdict(1).digest == play.result().digest
+    advance_is_refused(play, jobs.NotDue)
+
+
+# Opening
+
+
+def test_opening_starts_the_next_round(opening: Play) -> None:
+    play, jobs, result = opening, opening.market.jobs, opening.result()
+    receipt = play.open(result)
+    accepted = event(receipt, jobs.RoundAccepted)
+    assert tuple(accepted.pop("result")) == result.abi_tuple
+    assert accepted == {"jobId": play.job_id, "round": 1, "digest": play.verdict(1).digest}
+    started = event(receipt, jobs.RoundStarted)
+    assert (started["round"], started["sample"], started["sampleSeed"]) == (2, 0b11, bytes(32))
+    job = play.job
+    assert (job.state, job.round, job.accepted_rounds) == (JobState.COLLECTING, 2, 1)
+    assert (job.sample, job.posted) == (0b11, 0)
+    assert job.deadline == receipt.block + RULES.update_blocks
+    assert job.right_votes == play.verdict(1).right_votes == 5
+    assert job.contributions_root == result.contributions_root
+    post_is_refused(play, jobs.WrongRound, 0, round_number=1)
+    play.post(0)
+    post_is_refused(play, jobs.NotSampled, 5, round_number=2)
+
+
+def test_only_the_accepted_result_opens(opening: Play) -> None:
+    play, jobs = opening, opening.market.jobs
+    accepted = {"accepted": play.verdict(1).digest}
+    for change in ({"model_hash": HASH}, {"metric_numerator": 51}, {"next_sample": 1}):
+        assert open_is_refused(play, jobs.WrongDigest, **change) == accepted
+
+
+def test_opening_has_a_deadline(opening: Play) -> None:
+    play, jobs = opening, opening.market.jobs
+    deadline = play.job.deadline
+    mine_past(deadline - 1)
+    advance_is_refused(play, jobs.NotDue)
+    mine()
+    assert open_is_refused(play, jobs.TooLate) == {"deadline": deadline}
+    assert look(jobs.isDue, play.job_id)
+
+
+def test_the_last_block_of_the_window_opens(opening: Play) -> None:
+    mine_past(opening.job.deadline - 1)
+    opening.open(opening.result())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 0},
+        {"version": 2},
+        {"job_id": 0},
+        {"round": 2},
+        {"metric_numerator": 0, "metric_denominator": 0},
+        {"metric_numerator": 101},
+        {"next_sample": 0},
+        {"next_sample": 0b11111},
+        {"next_sample": 1 << 8},
+        {"next_sample": 1 | 1 << 255},
+    ],
+)
+def test_an_impossible_result_never_opens(deciding: Play, change: dict[str, int]) -> None:
+    """Also when the nodes have agreed on it; the job then fails and pays back."""
+    play, jobs = deciding, deciding.market.jobs
+    play.decide(play.result(**change).digest)
+    open_is_refused(play, jobs.BadResult, **change)
+    mine_past(play.job.deadline)
+    assert event(play.advance(), jobs.JobFailed)["reason"] == FailureReason.NOT_OPENED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metric_numerator": 0},
+        {"next_sample": 1 << 7},
+        {"next_sample": 0b11110000},
+        {"metric_denominator": 2**64 - 1},
+    ],
+)
+def test_a_result_at_the_edge_of_the_possible_opens(deciding: Play, change: dict[str, int]) -> None:
+    play = deciding
+    result = play.result(**change)
+    play.decide(result.digest)
+    play.open(result)
+    assert play.job.round == 2
+
+
+# Settled
+
+
+@pytest.mark.parametrize(("numerator", "reached"), [(8999, False), (9000, True), (10_000, True)])
+def test_the_target_ends_the_job_early_and_earns_the_whole_price(
+    collecting: Play, numerator: int, reached: bool
+) -> None:
+    play, market = collecting, collecting.market
+    receipt = play.round(metric_numerator=numerator, metric_denominator=10_000)
+    assert (play.job.state is JobState.SETTLED) == reached
+    assert bool(events(receipt, market.jobs.JobSettled)) == reached
+    if not reached:
+        return
+    settled = {"jobId": play.job_id, "acceptedRounds": 1, "targetReached": True}
+    assert event(receipt, market.jobs.JobSettled) == settled
+    cone = PRICE * 3 // 10
+    paid = {"jobId": play.job_id, "conePot": cone, "sellerPot": PRICE - cone, "refund": 0}
+    assert event(receipt, market.escrow.JobPaid) == paid
+
+
+def test_the_last_round_settles_without_the_target(collecting: Play) -> None:
+    play, market = collecting, collecting.market
+    for _ in range(RULES.rounds):
+        receipt = play.round()
+    settled = {"jobId": play.job_id, "acceptedRounds": 3, "targetReached": False}
+    assert event(receipt, market.jobs.JobSettled) == settled
+    assert event(receipt, market.escrow.JobPaid)["refund"] == 0
+    assert play.job.right_votes == sum(play.verdict(r).right_votes for r in (1, 2, 3)) == 15
+    assert event(receipt, market.pool.PoolReleased) == {"jobId": play.job_id}
+    assert not look(market.pool.isFrozen, 2**63)
+
+
+def test_an_ended_job_moves_no_more(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    play.round(metric_numerator=99)
+    settled = {"state": JobState.SETTLED}
+    assert advance_is_refused(play, jobs.WrongState) == settled
+    assert open_is_refused(play, jobs.WrongState) == settled
+    assert post_is_refused(play, jobs.WrongState, 0) == settled
+    mine(200)
+    assert advance_is_refused(play, jobs.WrongState) == settled
+
+
+def test_a_job_that_never_was_cannot_move(staffed: Market, people: People) -> None:
+    for job_id in (0, 99):
+        play = Play(staffed, people, job_id, None)
+        assert advance_is_refused(play, staffed.jobs.WrongState) == {"state": JobState.NONE}
+
+
+# Failed
+
+
+def fail_without_updates(play: Play) -> Any:
+    mine_past(play.job.deadline)
+    return play.advance()
+
+
+def fail_undecided(play: Play) -> Any:
+    play.collect()
+    while True:
+        receipt = play.mini_round(lambda seat: None)
+        if play.job.state is JobState.FAILED:
+            return receipt
+
+
+def fail_unopened(play: Play) -> Any:
+    play.collect()
+    play.decide(play.result().digest)
+    mine_past(play.job.deadline)
+    return play.advance()
+
+
+@pytest.mark.parametrize("accepted", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("fail", "reason"),
+    [
+        (fail_without_updates, FailureReason.NO_UPDATES),
+        (fail_undecided, FailureReason.UNDECIDED),
+        (fail_unopened, FailureReason.NOT_OPENED),
+    ],
+)
+def test_a_failed_job_pays_back_what_no_accepted_round_earned(
+    collecting: Play, accepted: int, fail: Any, reason: FailureReason
+) -> None:
+    play, market = collecting, collecting.market
+    for _ in range(accepted):
+        play.round()
+    receipt = fail(play)
+    failed = {"jobId": play.job_id, "acceptedRounds": accepted, "reason": reason}
+    assert event(receipt, market.jobs.JobFailed) == failed
+    earned = PRICE * accepted // RULES.rounds
+    cone = earned * 3 // 10
+    assert event(receipt, market.escrow.JobPaid) == {
+        "jobId": play.job_id,
+        "conePot": cone,
+        "sellerPot": earned - cone,
+        "refund": PRICE - earned,
+    }
+    assert look(market.escrow.credit, play.job.buyer) == PRICE - earned
+    assert event(receipt, market.pool.PoolReleased) == {"jobId": play.job_id}
+    assert play.job.state is JobState.FAILED
+    advance_is_refused(play, market.jobs.WrongState)
+
+
+# More than one
+
+
+def test_jobs_run_side_by_side(staffed: Market, people: People) -> None:
+    slow = RULES._replace(update_blocks=100)
+    first, second = win(staffed, people, rules=slow), win(staffed, people, buyer=1, price=77)
+    assert second.job_id == first.job_id + 1 == look(staffed.jobs.jobCount)
+    second.start()
+    first.start()
+    second.round(metric_numerator=99)
+    assert (first.job.state, second.job.state) == (JobState.COLLECTING, JobState.SETTLED)
+    assert look(staffed.pool.isFrozen, 2**63), "the other job still binds the stakes"
+    first.round(metric_numerator=99)
+    assert not look(staffed.pool.isFrozen, 2**63)
+    for play in (first, second):
+        for index in (i for i, each in enumerate(CONTRIBUTIONS) if each):
+            play.claim_seller(index)
+        for node in play.voters():
+            play.claim_cone(node)
+    assert balance(staffed.escrow) == PRICE + 77
+    credited = [look(staffed.escrow.credit, each) for each in (*people.sellers, *people.nodes)]
+    assert sum(credited) == PRICE + 77
+
+
+def test_of_more_than_256_sellers_the_seed_picks(staffed: Market, people: People) -> None:
+    crowd = Crowd.hire(300, people.deployer)
+    crowd.chorus(range(300), staffed.registry.register, [TAG], CID, KEY)
+    play = win(staffed, people, rules=RULES._replace(sample_size=256))
+    assert (play.job.sellers, play.job.listed) == (256, 308)
+    play.start()
+    everyone = [*people.sellers, *crowd.actors]
+    seed = play.job.sample_seed
+    picked = [everyone[permute(index, 308, seed)] for index in range(256)]
+    assert look(staffed.jobs.sellersOf, play.job_id) == tuple(picked)
+    assert len(set(picked)) == 256
+    assert play.job.sample < 2**256
+    index = next(i for i in play.sampled() if picked[i] in crowd.actors)
+    post = (staffed.jobs.postUpdate, play.job_id, 1, index, HASH, CID)
+    crowd.play([crowd.move(crowd.actors.index(picked[index]), *post)])
+    assert play.job.posted == 1 << index
