@@ -29,6 +29,7 @@ def main() -> int:
     try:
         with _alone():
             _check_space()
+            node_packages.check_node()  # before minutes are spent on Python packages
             python_packages.install()
             node_packages.install()
             compiler.install()

@@ -24,9 +24,8 @@ def install() -> None:
     """Make `node_modules` anew unless complete and of the pinned packages; link its programs.
 
     Raises:
-        SetupError: Node.js is missing or too old, or a package cannot be installed.
+        SetupError: a package cannot be installed or does not run here.
     """
-    _check_node()
     inputs = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__)]
     wanted = {"inputs": stamp.digest(inputs)}
     if stamp.read(_STAMP) != wanted:
@@ -42,7 +41,12 @@ def install() -> None:
         _link(_binary(tool), VENV / "bin" / tool)
 
 
-def _check_node() -> None:
+def check_node() -> None:
+    """Make sure that there is a Node.js which serves.
+
+    Raises:
+        SetupError: Node.js or npm is missing or too old.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing = "npm" if shutil.which("node") else "Node.js"
         raise SetupError(f"{missing} is not on the PATH: {_REMEDY}")
