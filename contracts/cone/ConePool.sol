@@ -34,6 +34,7 @@ contract ConePool is IConePool {
     uint96 private _newest;
 
     constructor(address jobs_, uint256 stakeUnit_) {
+        if (stakeUnit_ == 0 || stakeUnit_ > type(uint128).max) revert BadStakeUnit();
         jobs = jobs_;
         stakeUnit = stakeUnit_;
     }

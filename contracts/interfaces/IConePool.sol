@@ -27,6 +27,8 @@ interface IConePool {
 
     /// @notice Only the job contract may freeze and release.
     error OnlyJobs();
+    /// @notice The stake unit must be above 0 and fit 128 bits.
+    error BadStakeUnit();
     /// @notice A seat costs exactly one stake unit.
     error WrongStake(uint256 required);
     /// @notice All seats are taken.

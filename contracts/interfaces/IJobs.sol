@@ -100,6 +100,8 @@ interface IJobs {
     error NotSampled(uint256 index);
     /// @notice The seller has posted its update already.
     error AlreadyPosted();
+    /// @notice The job has no seller at `index`.
+    error NoSuchSeller(uint256 index);
     /// @notice A CID has 1 to `MAX_CID_BYTES` bytes.
     error BadCid();
     /// @notice The result does not hash to the accepted digest.
@@ -128,12 +130,12 @@ interface IJobs {
     /// @notice Whether sellers and nodes for a request stood ready at the end of the block before.
     function isFeasible(bytes32 tag) external view returns (bool);
 
-    /// @notice Whether `advance` would do something in the next transaction.
+    /// @notice Whether `advance` would do something in this block; ask for the pending one.
     function isDue(uint256 jobId) external view returns (bool);
 
     function jobOf(uint256 jobId) external view returns (Job memory);
 
-    /// @notice The seller at `index` of a job. Beyond `MAX_SELLERS` candidates the seed of the first sample picks which.
+    /// @notice The seller at `index` of a job, known once the first sample is drawn. Beyond `MAX_SELLERS` candidates the seed of the first sample picks which.
     function sellerAt(uint256 jobId, uint256 index) external view returns (address);
 
     /// @notice All sellers of a job, in index order (at most `MAX_SELLERS`).

@@ -172,13 +172,13 @@ interface IYoda {
     /// @notice Whether `seat` is in the execution set that is asked now.
     function isAsked(uint256 jobId, uint256 seat) external view returns (bool);
 
-    /// @notice Whether commitments are taken in the next transaction.
+    /// @notice Whether commitments are taken in this block; ask for the pending one.
     function isCommitting(uint256 jobId) external view returns (bool);
 
-    /// @notice Whether reveals are taken in the next transaction.
+    /// @notice Whether reveals are taken in this block; ask for the pending one.
     function isRevealing(uint256 jobId) external view returns (bool);
 
-    /// @notice Whether `advance` would do something in the next transaction.
+    /// @notice Whether `advance` would do something in this block; ask for the pending one.
     function isDue(uint256 jobId) external view returns (bool);
 
     /// @notice Whether `node` revealed `audit` with the accepted result in a mini-round that counts.

@@ -99,7 +99,7 @@ contract Jobs is IJobs {
         if (round != job.round) revert WrongRound(job.round);
         if (block.number > job.deadline) revert TooLate(job.deadline);
         if (cid.length == 0 || cid.length > MAX_CID_BYTES) revert BadCid();
-        if (index >= job.sellers || sellerAt(jobId, index) != msg.sender) revert NotSampled(index);
+        if (sellerAt(jobId, index) != msg.sender) revert NotSampled(index);
         uint256 bit = uint256(1) << index;
         if (job.sample & bit == 0) revert NotSampled(index);
         if (job.posted & bit != 0) revert AlreadyPosted();
@@ -158,6 +158,8 @@ contract Jobs is IJobs {
     /// @inheritdoc IJobs
     function sellerAt(uint256 jobId, uint256 index) public view returns (address) {
         Job storage job = _jobs[jobId];
+        if (job.state == State.None || job.state == State.Seeding) revert WrongState(job.state);
+        if (index >= job.sellers) revert NoSuchSeller(index);
         uint256 listed = job.listed;
         // More candidates than a sample can name: the seed picks, so that crowding a tag early gains nothing.
         if (listed > Bounds.MAX_SELLERS) index = Sortition.permute(index, listed, job.sampleSeed);

@@ -16,14 +16,15 @@ library Likelihood {
         return FixedPointMathLib.lnWad(int256(((PPM - errorPpm) * uint256(WAD)) / errorPpm));
     }
 
-    /// @notice Whether no other digest, seen or unseen, can be the true result while at most `byzantine` seats lie.
+    /// @notice Whether the leader can be the true result and no other digest, seen or unseen, can, while at most
+    /// `byzantine` seats lie. A leader with more than `byzantine` votes is certain, unless as many voted against it:
+    /// then more seats lie than the job tolerates, and nothing is accepted.
     /// @param votes n. @param leader c of the leader. @param runnerUp Largest c among all other digests, 0 if unseen.
     function isCertain(uint256 byzantine, uint256 votes, uint256 leader, uint256 runnerUp)
         internal
         pure
         returns (bool)
     {
-        if (leader > byzantine) return true;
         return votes - leader <= byzantine && votes - runnerUp > byzantine;
     }
 

@@ -50,8 +50,8 @@ class DemoOptions:
     def __post_init__(self) -> None:
         if not 2 <= self.sellers <= 64:
             raise ValueError(f"--sellers {self.sellers}: give 2 to 64, each is a process")
-        if not 4 <= self.nodes <= 64:
-            raise ValueError(f"--nodes {self.nodes}: give 4 to 64, each is a process")
+        if not 5 <= self.nodes <= 64:
+            raise ValueError(f"--nodes {self.nodes}: give 5 to 64, each is a process")
         if not 0 <= self.byzantine_nodes <= MAX_BYZANTINE_BPS / BPS:
             raise ValueError("--byzantine-nodes: give a share from 0 to 0.45")
         if not 0 <= self.byzantine_sellers <= 0.5:

@@ -106,11 +106,11 @@ class ConeNode(Party):
             return
         stored = self.ledger.vote_word(job_id, poll, self.chain.address)
         yoda = self.ledger.yoda.functions
-        if stored == NO_VOTE and self.chain.call(yoda.isCommitting(job_id)):
+        if stored == NO_VOTE and self._is_open(yoda.isCommitting(job_id)):
             commit = yoda.commit(job_id, seat, self._commitment(job_id, poll))
             self._send("committed", job_id, poll, commit)
             return
-        revealing = is_commitment(stored) and self.chain.call(yoda.isRevealing(job_id))
+        revealing = is_commitment(stored) and self._is_open(yoda.isRevealing(job_id))
         if revealing:
             vote = self._vote(job_id, poll)
             salt = self._ballot(job_id, poll).salt(self._secret)
@@ -186,6 +186,10 @@ class ConeNode(Party):
     def _rank(self, job_id: int, poll: Poll) -> int:
         nodes = self.ledger.nodes(job_id)
         return permute(nodes.index(self.chain.address), len(nodes), poll.draw_seed)
+
+    def _is_open(self, window: ContractFunction) -> bool:
+        """Whether a window is open in the block in which a transaction sent now would be mined."""
+        return bool(self.chain.call(window, block="pending"))
 
     def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> None:
         """Send a vote's transaction; a refusal means that its window has just closed."""

@@ -86,14 +86,11 @@ class Ledger:
         return int(self.chain.call(self.jobs.functions.jobCount()))
 
     def situation(self, job_id: int) -> Situation:
-        """A job, its vote and what is due, in one request."""
-        job, poll, due = self.chain.call_many(
-            [
-                self.jobs.functions.jobOf(job_id),
-                self.yoda.functions.pollOf(job_id),
-                self.jobs.functions.isDue(job_id),
-            ]
+        """A job, its vote, and whether the next block may move it on."""
+        job, poll = self.chain.call_many(
+            [self.jobs.functions.jobOf(job_id), self.yoda.functions.pollOf(job_id)]
         )
+        due = self.chain.call(self.jobs.functions.isDue(job_id), block="pending")
         return Situation(Job.from_abi(job), Poll.from_abi(poll), bool(due))
 
     def request(self, job_id: int) -> Request:

@@ -33,6 +33,10 @@ class Pool:
         """H = N - b = ⌈(1-f)N⌉."""
         return self.seats - self.byzantine
 
+    def is_possible(self, votes: int, count: int) -> bool:
+        """Whether a digest with `count` of `votes` can be the true result: at most b lied."""
+        return votes - count <= self.byzantine
+
     def likelihood(self, votes: int, count: int) -> int:
         """Likelihood, up to a common factor, that the digest with `count` of `votes` is true."""
         return comb(self.honest, count) * comb(self.byzantine, votes - count)
@@ -48,13 +52,13 @@ def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int) -> bool:
     votes = sum(tally.values())
     counts = sorted(tally.values(), reverse=True)
     leader = counts[0] if counts else 0
-    if leader > pool.byzantine:
-        return True
-    leading = pool.likelihood(votes, leader)
     # A digest that nobody has voted for so far may still be the true one.
-    others = [*counts[1:], 0]
+    others = [count for count in [*counts[1:], 0] if pool.is_possible(votes, count)]
+    if not pool.is_possible(votes, leader):
+        return False
     threshold = odds_threshold(error_ppm)
-    return leading > 0 and all(leading >= threshold * pool.likelihood(votes, c) for c in others)
+    leading = pool.likelihood(votes, leader)
+    return all(leading >= threshold * pool.likelihood(votes, count) for count in others)
 
 
 def lead(pool: Pool, votes: int, leader: int, runner_up: int) -> Fraction | None:
