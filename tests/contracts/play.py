@@ -19,6 +19,7 @@ from offchain.chain.records import (
     Pots,
     Request,
     Rules,
+    Tally,
     Terms,
     Verdict,
     tag_of,
@@ -135,6 +136,11 @@ def win(
     receipt = send(market.auction_house.close, auction_id, wanted, sender=people.stranger)
     job_id = event(receipt, market.auction_house.AuctionWon)["jobId"]
     return Play(market, people, job_id, receipt)
+
+
+def tally(receipt: Receipt, yoda: Any) -> Tally:
+    """Where the likelihood test stood after the mini-round that `receipt` ended."""
+    return Tally(*event(receipt, yoda.Tallied)["tally"])
 
 
 class Vote(NamedTuple):
@@ -262,6 +268,11 @@ class Play:
             mine_past(self.poll.commit_deadline)
         for seat, vote in votes.items():
             self.reveal(seat, vote)
+        return self.advance()
+
+    def advance_in_silence(self) -> Receipt:
+        """The end of a mini-round in which nobody votes."""
+        mine_past(self.poll.reveal_deadline)
         return self.advance()
 
     def decide(self, digest: bytes) -> Receipt:
