@@ -10,7 +10,7 @@ from offchain.learning.spec import JobSpec, TrainingSpec
 
 SAMPLER = SamplerSpec(
     eta=Decimal(1),
-    alpha=Decimal("0.5"),
+    alpha=Decimal("0.3"),
     utility_bound=Decimal(1),
     exploration=Decimal("0.1"),
 )
@@ -29,8 +29,8 @@ steps, too few to learn from."""
 
 def digits_spec(init_seed: bytes) -> JobSpec:
     """8×8 digits among a dozen sellers; ``init_seed`` has 32 bytes."""
-    model = ModelSpec("convolution", (1, 8, 8), 10, channels=32, kernel=3)
-    return _spec("digits", model, _SMALL_BATCH, sample_size=10, init_seed=init_seed)
+    model = ModelSpec("convolution", (1, 8, 8), 10, channels=24, kernel=3)
+    return _spec("digits", model, _SMALL_BATCH, sample_size=12, init_seed=init_seed)
 
 
 def mnist_spec(init_seed: bytes) -> JobSpec:

@@ -126,7 +126,7 @@ def next_state(
     trials = _refuse_harmful(trials, len(evaluation), spec)
     weights, trials = _aggregate(state.weights, trials, spec)
     new = predict(spec.model, weights, evaluation.inputs)
-    probabilities = _step(state, trials, before, len(evaluation), spec)
+    probabilities = _step(state, trials, len(evaluation), spec)
     kept = {trial.index: trial.correct - before for trial in trials if trial.reason == KEPT}
     following = State(
         round=state.round + 1,
@@ -180,14 +180,11 @@ def _refuse_harmful(trials: list[_Trial], samples: int, spec: JobSpec) -> list[_
     Measured against the others' models and not against the base model: with heterogeneous data most
     honest updates alone make a good model worse, although their mean makes it better.
     """
-    counts = sorted(trial.correct for trial in trials if trial.reason == KEPT)
-    if not counts:
-        return trials
-    twice_median = counts[(len(counts) - 1) // 2] + counts[len(counts) // 2]
-    twice_limit = 2 * spec.harmful_threshold * samples
+    limit = Fraction(spec.harmful_threshold * samples, BASIS_POINTS)
+    median = _median_correct(trials)
     return [
-        replace(t, reason=HARMFUL, detail=f"{t.correct} of {samples} samples right")
-        if t.reason == KEPT and (twice_median - 2 * t.correct) * BASIS_POINTS > twice_limit
+        replace(t, reason=HARMFUL, detail=f"its model gets {t.correct} of {samples} samples right")
+        if t.reason == KEPT and median - t.correct > limit
         else t
         for t in trials
     ]
@@ -200,26 +197,51 @@ def _aggregate(
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
         return weights, trials
-    f = len(candidates) * spec.byzantine_sellers // BASIS_POINTS
-    rule = RULES[spec.rule](f=f)
+    rule = RULES[spec.rule](f=_byzantine_left(trials, len(candidates), spec))
     decision = rule.decide(np.stack([t.delta for t in candidates if t.delta is not None]))
     kept = {candidates[row].index for row in decision.kept}
     marked = [
-        replace(t, reason=OUTLIER) if t.reason == KEPT and t.index not in kept else t
+        replace(t, reason=OUTLIER, detail="further from the others than the rule tolerates")
+        if t.reason == KEPT and t.index not in kept
+        else t
         for t in trials
     ]
     return add_update(weights, decision.aggregate), marked
 
 
-def _step(
-    state: State, trials: list[_Trial], before: int, samples: int, spec: JobSpec
-) -> tuple[int, ...]:
-    """The sampler's step; a seller with no readable update counts as the worst utility, -1."""
+def _byzantine_left(trials: list[_Trial], candidates: int, spec: JobSpec) -> int:
+    """F for the rule: of the posted updates the tolerated share, less those refused already.
+
+    Without the second part the rule would drop honest updates in each round in which the poisoned
+    ones have been caught, and by size: the sellers with the most data would never be kept.
+    """
+    posted = sum(trial.reason != LATE for trial in trials)
+    tolerated = posted * spec.byzantine_sellers // BASIS_POINTS
+    return max(0, min(tolerated - (posted - candidates), candidates - 1))
+
+
+def _step(state: State, trials: list[_Trial], samples: int, spec: JobSpec) -> tuple[int, ...]:
+    """The sampler's step on utilities above the round's median utility.
+
+    The same baseline under every utility moves no distribution in expectation (the projection does
+    not see a common factor), but it takes away most of the variance: without it whoever happens to
+    be drawn while the model is young rises, and who was not drawn is hardly ever drawn later. A
+    seller with no readable update has the worst utility, -1.
+    """
     utilities = [Fraction(0)] * len(state.draws)
+    median = _median_correct(trials)
     for trial in trials:
         readable = trial.predictions is not None
-        utilities[trial.index] = Fraction(trial.correct - before, samples) if readable else _WORST
+        utilities[trial.index] = (trial.correct - median) / samples if readable else _WORST
     return sampler.step(state.probabilities, state.draws, utilities, spec.sampler)
+
+
+def _median_correct(trials: list[_Trial]) -> Fraction:
+    """Median over the readable updates' models of the samples they get right; 0 without any."""
+    counts = sorted(trial.correct for trial in trials if trial.predictions is not None)
+    if not counts:
+        return Fraction(0)
+    return Fraction(counts[(len(counts) - 1) // 2] + counts[len(counts) // 2], 2)
 
 
 def _correct(predictions: Predictions, evaluation: EvaluationSet) -> int:

@@ -74,9 +74,9 @@ def test_a_round_is_the_protocols_steps_in_order(job):
     utilities = [right(add_update(job.state.weights, delta)) - base for delta in deltas]
     decision = KrumMean(f=1).decide(np.stack(deltas))
     weights = add_update(job.state.weights, decision.aggregate)
-    probabilities = sampler.step(
-        job.state.probabilities, job.state.draws, [Fraction(u, 50) for u in utilities], spec.sampler
-    )
+    median = Fraction(sum(sorted(utilities)[1:3]), 2)
+    above = [Fraction(u - median, 50) for u in utilities]
+    probabilities = sampler.step(job.state.probabilities, job.state.draws, above, spec.sampler)
     assert (output.state.weights == weights).all()
     assert output.state.probabilities == probabilities
     assert output.state.draws == draw(probabilities, spec.sample_size, SEED)
@@ -211,3 +211,37 @@ def test_a_state_or_evaluation_set_that_does_not_fit_is_refused(job):
     for state, evaluation in cases:
         with pytest.raises(ValueError, match=r"expected|one entry|draws|label"):
             next_state(state, job.updates, evaluation, SEED, job.spec)
+
+
+def test_the_rule_drops_nobody_for_a_liar_that_is_caught_already(job):
+    """Of four posted updates one may lie (25 %): the malformed one was it."""
+    near = decode_update(job.updates[0], job.spec.model.dimension)
+    updates = {i: encode_update(near + i) for i in range(3)}
+    output = play(job, updates | {3: b""}, harmful_threshold=10_000, byzantine_sellers=2500)
+    assert reasons(output) == {0: "kept", 1: "kept", 2: "kept", 3: "malformed"}
+
+
+def test_a_late_seller_does_not_count_as_the_liar_that_was_caught(job):
+    """Three posted, one in three may lie: the far one is left out although another was late."""
+    near = decode_update(job.updates[0], job.spec.model.dimension)
+    far = encode_update(np.full_like(near, UPDATE_LIMIT))
+    updates = {0: encode_update(near), 1: encode_update(near + 1), 2: far}
+    output = play(job, updates, harmful_threshold=10_000, byzantine_sellers=3400)
+    assert reasons(output) == {0: "kept", 1: "kept", 2: "outlier", 3: "late"}
+
+
+def test_who_was_not_drawn_keeps_its_standing_while_the_model_is_young():
+    """Four updates that help alike say nothing about the fifth seller, which was not drawn."""
+    spec, _, labels = oriented_job()
+    state = replace(
+        initial_state(spec, 5, SEED),
+        weights=np.zeros(spec.model.dimension, dtype=np.int32),
+        draws=(10, 10, 10, 10, 0),
+    )
+    inputs = np.stack([labels, 1 - labels], axis=1) * np.uint8(255)
+    good = encode_update(np.array([0, 1, 1, 0, 0, 0], dtype=np.int32))
+    output = next_state(
+        state, dict.fromkeys(range(4), good), EvaluationSet(inputs, labels), SEED, spec
+    )
+    assert [v.utility for v in output.verdicts] == [50] * 4
+    assert output.state.probabilities == sampler.uniform(5)
