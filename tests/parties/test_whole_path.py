@@ -1,0 +1,89 @@
+"""The whole path in miniature: from bid to withdrawal, with Byzantine parties, and its failures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from offchain.chain.records import JobState
+from offchain.parties.desk import Desk
+from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
+
+
+def withdrawn(market: World, account: int) -> int:
+    address = market.signer(account).address
+    logs = market.chain(0).logs("Escrow", "Withdrawn", argument_filters={"account": address})
+    return sum(log["args"]["amount"] for log in logs)
+
+
+def balance(market: World, contract: str) -> int:
+    return market.chain(0).balance(market.deployment.contracts[contract])
+
+
+@pytest.mark.parametrize("reborn", [False, True], ids=["steady", "restarted at every look"])
+def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open()
+        market.play(reborn=reborn)
+
+        job, ledger = market.job(), market.ledger
+        assert job.state == JobState.SETTLED
+        assert job.accepted_rounds == RULES.rounds
+        assert job.buyer == market.signer(2).address
+
+        price = ledger.auction(1).highest_bid
+        cone_pot = price * 3000 // 10_000
+        sellers = [withdrawn(market, 10 + number) for number in range(len(SELLERS))]
+        nodes = [withdrawn(market, 20 + number) for number in range(len(NODES))]
+        assert sum(nodes) == cone_pot
+        assert sum(sellers) == price - cone_pot
+        assert sellers[SELLERS.index("sign_flip")] == 0
+        assert nodes[NODES.index("random")] == 0
+        assert all(paid > 0 for paid, kind in zip(nodes, NODES, strict=True) if kind == "honest")
+        assert balance(market, "Escrow") == balance(market, "AuctionHouse") == 0
+        assert balance(market, "ConePool") == STAKE * len(NODES)
+
+        desk = Desk(ledger, market.store)
+        for number in range(1, RULES.rounds + 1):
+            assert desk.answer(1, number).result == ledger.result(1, number)
+        delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())
+        last = ledger.result(1, RULES.rounds)
+        assert delivery["hash_matches"]
+        assert delivery["accuracy"] == last.metric_numerator / last.metric_denominator
+
+
+def test_one_seed_gives_the_same_digests(tmp_path: Path) -> None:
+    digests = []
+    for name in ("first", "second"):
+        with world(tmp_path / name) as market:
+            market.register()
+            market.open()
+            market.play()
+            ledger = market.ledger
+            digests.append([ledger.verdict(1, r + 1).digest for r in range(RULES.rounds)])
+    assert digests[0] == digests[1]
+    assert bytes(32) not in digests[0]
+
+
+def test_when_no_seller_answers_the_buyer_gets_everything_back(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open(RULES._replace(update_blocks=5))
+        market.play(["buyer 0", "buyer 1"])
+        assert market.job().state == JobState.FAILED
+        assert withdrawn(market, 2) == market.ledger.auction(1).highest_bid
+        assert balance(market, "Escrow") == balance(market, "AuctionHouse") == 0
+
+
+def test_when_no_node_answers_the_job_fails_after_the_redraw(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open(RULES._replace(commit_blocks=5, reveal_blocks=5))
+        market.play(["buyer 0", "buyer 1", *(f"seller {n}" for n in range(len(SELLERS)))])
+        assert market.job().state == JobState.FAILED
+        draws = {log["args"]["drawSeed"] for log in market.chain(0).logs("Yoda", "MiniRoundOpened")}
+        assert len(draws) == 2
+        assert withdrawn(market, 2) == market.ledger.auction(1).highest_bid
