@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from dataclasses import dataclass
@@ -102,8 +103,8 @@ def parse(path: Path) -> ByteArray:
         raise DataError(f"{path} is not a gzip file ({error}); delete it and try again") from error
     dimensions = data[3] if len(data) > 3 and data[:3] == b"\x00\x00\x08" else 0
     head = 4 + 4 * dimensions
-    shape = tuple(int(size) for size in np.frombuffer(data[4:head], dtype=">u4"))
-    if not dimensions or len(shape) != dimensions or len(data) - head != np.prod(shape):
+    shape = [int.from_bytes(data[start : start + 4], "big") for start in range(4, head, 4)]
+    if not dimensions or len(data) - head != math.prod(shape):
         raise DataError(f"{path} is not an idx file of bytes; delete it and try again")
     return np.frombuffer(data, dtype=np.uint8, offset=head).reshape(shape)
 
