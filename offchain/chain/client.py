@@ -11,7 +11,7 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.middleware import AttributeDictMiddleware
-from web3.types import BlockIdentifier, EventData, TxParams
+from web3.types import BlockIdentifier, EventData, RPCEndpoint, TxParams
 
 from offchain.chain.artifacts import Artifact
 from offchain.chain.deployment import Deployment
@@ -148,6 +148,12 @@ class Chain:
             )
         )
         return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
+
+    def has_logs(self, contracts: Sequence[str], from_block: int, to_block: int) -> bool:
+        """Whether any of the contracts emitted an event. Decodes nothing: cheap enough to poll."""
+        addresses = [self.deployment.contracts[name] for name in contracts]
+        span = {"address": addresses, "fromBlock": hex(from_block), "toBlock": hex(to_block)}
+        return bool(self.w3.provider.make_request(RPCEndpoint("eth_getLogs"), [span])["result"])
 
     def events(self, receipt: Receipt, contract: str, event: str) -> list[EventData]:
         """The events of one kind that one transaction emitted from ``contract``, decoded."""

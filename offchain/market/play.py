@@ -28,6 +28,9 @@ from offchain.market.stage import (
 )
 from offchain.market.watch import LOOK_SECONDS, Watch
 
+PATIENCE_BLOCKS = 40
+"""10 s: the winner pushes the job at once, the others only if it does not."""
+
 
 @contextmanager
 def play(options: DemoOptions, folder: Path, progress: Progress) -> Iterator[Run]:
@@ -155,4 +158,5 @@ def _common(run: Run, member: Member) -> list[str]:
 
 
 def _serving(member: Member) -> list[str]:
-    return ["--behaviour", member.behaviour, "--jobs", "1", "--gate"]
+    serving = ["--behaviour", member.behaviour, "--patience", str(PATIENCE_BLOCKS)]
+    return [*serving, "--jobs", "1", "--gate"]

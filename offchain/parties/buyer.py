@@ -57,6 +57,8 @@ def make_request(
 class Buyer(Party):
     """One buyer in one auction."""
 
+    watches = ("AuctionHouse", "Jobs")
+
     def __init__(
         self,
         chain: Chain,

@@ -52,6 +52,8 @@ def is_commitment(stored: bytes) -> bool:
 class ConeNode(Party):
     """One node with one seat in the pool."""
 
+    watches = ("Jobs", "Yoda")
+
     def __init__(
         self,
         chain: Chain,
@@ -124,8 +126,9 @@ class ConeNode(Party):
         result = self._result_behind(job_id, job.round, digest)
         if result is None:
             return
-        waited = self.chain.block_number() - (job.deadline - job.rules.open_blocks)
-        if waited < self._rank(job_id, poll):
+        turn = job.deadline - job.rules.open_blocks + self._rank(job_id, poll)
+        if self.chain.block_number() < turn:
+            self.look_again(turn)
             return
         try:
             self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))

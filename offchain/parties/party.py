@@ -18,12 +18,15 @@ from offchain.parties.desk import Desk
 from offchain.parties.ledger import Ledger, Situation
 from offchain.store.local import Store
 
-POLL_SECONDS = 0.2
-"""Between two looks for a new block: below any chain's block time, and cheap for a local node."""
+POLL_SECONDS = 0.25
+"""Between two questions for news: below any chain's block time, and cheap for a local node."""
 
 
 class Party(ABC):
     """A process of the market. All it needs to know is on the chain, in the store, and its key."""
+
+    watches: tuple[str, ...]
+    """Contracts whose events may give the party something to do."""
 
     def __init__(self, chain: Chain, store: Store, *, patience_blocks: int) -> None:
         self.chain = chain
@@ -34,7 +37,12 @@ class Party(ABC):
         self._due_since: dict[int, int] = {}
         self._closed: set[int] = set()
         self._jobs_ended = 0
+        self._next_look = 0
         self._stop = threading.Event()
+
+    def look_again(self, block: int) -> None:
+        """Ask for a look at `block` even if there is no news by then."""
+        self._next_look = min(self._next_look, block)
 
     @abstractmethod
     def concerns(self, job_id: int, job: Job) -> bool:
@@ -58,15 +66,21 @@ class Party(ABC):
         return self._jobs_ended
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Serve until stopped, or until `until` holds after a look at a new block."""
-        seen = -1
+        """Serve until stopped, or until `until` holds after a look.
+
+        Looks when a contract that the party watches has spoken; without news only as often as its
+        patience with overdue jobs asks for, because a look costs ten times as much as the question.
+        """
+        seen = self.chain.deployment.block - 1
         while not self._stop.is_set():
             block = self.chain.block_number()
-            if block != seen:
-                seen = block
+            news = block > seen and self.chain.has_logs(self.watches, seen + 1, block)
+            if news or block >= self._next_look:
+                self._next_look = block + max(1, self._patience_blocks)
                 self.look(block)
                 if until():
                     return
+            seen = block
             self._stop.wait(POLL_SECONDS)
 
     def look(self, block: int) -> None:
@@ -105,6 +119,7 @@ class Party(ABC):
             return
         since = self._due_since.setdefault(job_id, block)
         if block - since < self._patience_blocks:
+            self.look_again(since + self._patience_blocks)
             return
         del self._due_since[job_id]
         try:

@@ -43,6 +43,8 @@ def honest(
 class Seller(Party):
     """One seller. Its data stays in this process; only updates leave it."""
 
+    watches = ("Jobs",)
+
     def __init__(
         self,
         chain: Chain,
