@@ -1,10 +1,29 @@
-"""A job in each of its states, fresh for every test."""
+"""Contracts as their sources are now, and a job in each of its states, fresh for every test."""
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+
+import ape
 import pytest
 
 from tests.contracts.play import Market, People, Play, win
+
+PROJECT = Path(__file__).parents[2]
+STAMP = PROJECT / ".build" / "tested-sources.sha256"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_afresh() -> None:
+    """Ape keeps a contract's old code when only something that it imports has changed."""
+    sources = [path for path in PROJECT.glob("contracts/**/*.sol") if ".cache" not in path.parts]
+    config = PROJECT / "ape-config.yaml"
+    digest = sha256(b"".join(path.read_bytes() for path in [config, *sorted(sources)])).hexdigest()
+    if STAMP.is_file() and STAMP.read_text() == digest:
+        return
+    ape.project.load_contracts(use_cache=False)
+    STAMP.write_text(digest)
 
 
 @pytest.fixture

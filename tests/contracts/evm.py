@@ -255,8 +255,8 @@ def _arguments(error: Any, answer: dict[str, Any]) -> dict[str, Any]:
 def _reason(answer: dict[str, Any]) -> str:
     """The error's name for a person, where it is one of the market's."""
     selector = _revert_data(answer)[:4]
-    for contract in ape.project.contracts.values():
-        for error in contract.errors:
+    for container in ape.project.load_contracts().values():
+        for error in container.contract_type.errors:
             if function_signature_to_4byte_selector(error.selector) == selector:
                 return f"{error.selector}: {answer}"
     return str(answer)

@@ -297,7 +297,7 @@ def test_without_sellers_the_bid_goes_back(staffed: Market, people: People) -> N
 
 
 def test_without_nodes_the_bid_goes_back(staffed: Market, people: People) -> None:
-    for node in people.nodes[3:]:
+    for node in people.nodes[4:]:
         send(staffed.pool.leave, sender=node)
     _expect_void(staffed, people, request())
 
@@ -317,10 +317,10 @@ def _expect_void(market: Market, people: People, wanted: Request) -> None:
 
 
 def test_the_least_that_stands_ready_is_enough(staffed: Market, people: People) -> None:
-    """One seller, and four seats of which the last is taken in the block before the closing."""
+    """One seller, and five seats of which the last is taken in the block before the closing."""
     house, wanted = staffed.auction_house, request(tag=tag_of("rare"))
     register_sellers(staffed, people.sellers[:1], wanted.tag)
-    for node in people.nodes[3:]:
+    for node in people.nodes[4:]:
         send(staffed.pool.leave, sender=node)
     auction_id, _ = open_auction(staffed, wanted, sender=people.stranger)
     bid(staffed, auction_id, people.buyers[0], PRICE)

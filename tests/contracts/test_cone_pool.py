@@ -19,6 +19,7 @@ from tests.contracts.evm import (
     one_block,
     queue,
     refusal,
+    refused_deployment,
     send,
     simulate,
 )
@@ -52,6 +53,13 @@ def join(pool: Any, *nodes: Any) -> None:
 def seated(pool: Any, block: int | None = None) -> list[str]:
     at = height() if block is None else block
     return [look(pool.nodeAt, seat, at) for seat in range(look(pool.seatsAt, at))]
+
+
+@pytest.mark.parametrize("unit", [0, 2**128, 2**256 - 1])
+def test_a_stake_unit_must_tell_nodes_apart(pool: Any, people: People, unit: int) -> None:
+    """A seat for nothing could be taken again and again by one address."""
+    args = (ape.project.ConePool, people.deployer.address, unit)
+    refused_deployment(pool.BadStakeUnit, *args, sender=people.deployer)
 
 
 def test_a_node_takes_a_seat(pool: Any, people: People) -> None:

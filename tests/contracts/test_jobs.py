@@ -42,7 +42,7 @@ BOUNDS = {
     "target_bps": ("targetBps", 1, 10_000),
     "rounds": ("rounds", 1, 256),
     "sample_size": ("sampleSize", 1, 256),
-    "byzantine_bps": ("byzantineBps", 0, 4500),
+    "byzantine_bps": ("byzantineBps", 2000, 4500),
     "base": ("base", 1, 128),
     "error_ppm": ("errorPpm", 1, 100_000),
     "update_blocks": ("updateBlocks", 5, 50_400),
@@ -104,6 +104,22 @@ def test_rules_have_bounds(staffed: Market, people: People, field: str) -> None:
         assert refused == {"rule": tag_of(name)}
 
 
+def test_a_job_has_a_longest_length(staffed: Market, people: People) -> None:
+    """Else one could bind the stakes of the pool for years at the price of a wei."""
+    jobs = staffed.jobs
+    longest = RULES._replace(
+        rounds=4,
+        update_blocks=50_400,
+        commit_blocks=50_400,
+        reveal_blocks=50_400,
+        open_blocks=10_800,
+    )
+    jobs.check(request(longest))
+    for longer in (longest._replace(open_blocks=10_801), longest._replace(rounds=5)):
+        refused = refusal(jobs.RuleOutOfBounds, jobs.check, request(longer), sender=people.stranger)
+        assert refused == {"rule": tag_of("rounds * windows")}
+
+
 @pytest.mark.parametrize("field", ["spec_cid", "evaluation_cid"])
 @pytest.mark.parametrize("length", [0, 65])
 def test_a_request_names_what_it_is_about(
@@ -120,8 +136,10 @@ def test_feasible_is_what_stood_ready_a_block_before(staffed: Market, people: Pe
     assert not look(jobs.isFeasible, rare)
     send(staffed.registry.register, [rare], CID, KEY, sender=people.sellers[0])
     assert look(jobs.isFeasible, rare)
-    for node in people.nodes[3:]:
+    for node in people.nodes[5:]:
         send(staffed.pool.leave, sender=node)
+    assert look(jobs.isFeasible, rare)
+    send(staffed.pool.leave, sender=people.nodes[4])
     assert not look(jobs.isFeasible, rare)
 
 
@@ -138,10 +156,10 @@ def test_a_job_needs_sellers_and_nodes(staffed: Market, people: People) -> None:
     args = (request(tag=tag_of("nobody")), people.stranger.address)
     refused = refusal(jobs.NotFeasible, jobs.create, *args, sender=house)
     assert refused == {"sellers": 0, "seats": 12}
-    for node in people.nodes[3:]:
+    for node in people.nodes[4:]:
         send(staffed.pool.leave, sender=node)
     refused = refusal(jobs.NotFeasible, jobs.create, request(), house, sender=house)
-    assert refused == {"sellers": 8, "seats": 3}
+    assert refused == {"sellers": 8, "seats": 4}
 
 
 def test_a_job_is_fixed_when_it_is_created(seeding: Play, people: People) -> None:
@@ -178,7 +196,22 @@ def test_a_job_is_fixed_when_it_is_created(seeding: Play, people: People) -> Non
     assert event(play.created, market.jobs.SampleScheduled) == scheduled
     funded = {"jobId": play.job_id, "price": PRICE}
     assert event(play.created, market.escrow.JobFunded) == funded
-    assert look(market.jobs.sellersOf, play.job_id) == tuple(people.sellers)
+
+
+def test_sellers_are_known_once_the_seed_is(seeding: Play, people: People) -> None:
+    """Of too many the seed picks, so before it there is no answer."""
+    play, jobs = seeding, seeding.market.jobs
+    ask = {"sender": people.stranger}
+    assert refusal(jobs.WrongState, jobs.sellerAt, play.job_id, 0, **ask) == {
+        "state": JobState.SEEDING
+    }
+    refusal(jobs.WrongState, jobs.sellersOf, play.job_id, **ask)
+    refusal(jobs.WrongState, jobs.sellerAt, 99, 0, **ask)
+    play.start()
+    assert look(jobs.sellersOf, play.job_id) == tuple(people.sellers)
+    for index in (8, 256, 2**256 - 1):
+        refused = refusal(jobs.NoSuchSeller, jobs.sellerAt, play.job_id, index, **ask)
+        assert refused == {"index": index}
 
 
 def test_who_comes_or_goes_later_changes_nothing(collecting: Play, people: People) -> None:
@@ -250,7 +283,7 @@ def test_only_sampled_sellers_post(collecting: Play, people: People) -> None:
     post_is_refused(play, jobs.NotSampled, sampled[0], sender=play.seller(sampled[1]))
     post_is_refused(play, jobs.NotSampled, sampled[0], sender=people.stranger)
     for outside in (8, 255, 256, 2**256 - 1):
-        post_is_refused(play, jobs.NotSampled, outside, sender=people.stranger)
+        post_is_refused(play, jobs.NoSuchSeller, outside, sender=people.stranger)
 
 
 def test_an_update_names_its_round_and_its_content(collecting: Play) -> None:
@@ -272,9 +305,10 @@ def test_updates_come_in_time(collecting: Play) -> None:
     assert post_is_refused(play, jobs.TooLate, second) == {"deadline": deadline}
 
 
-def test_updates_are_taken_only_while_collecting(seeding: Play) -> None:
+def test_updates_are_taken_only_while_collecting(seeding: Play, people: People) -> None:
     play, jobs = seeding, seeding.market.jobs
-    refused = post_is_refused(play, jobs.WrongState, 0, round_number=0)
+    seller = people.sellers[0]
+    refused = post_is_refused(play, jobs.WrongState, 0, round_number=0, sender=seller)
     assert refused == {"state": JobState.SEEDING}
     play.start()
     play.collect()
