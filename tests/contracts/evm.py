@@ -68,6 +68,12 @@ def send(method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
     return _transact(_call(method, args, sender, value))
 
 
+def act(actor: Any, method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
+    """A call that the helper contract `actor` makes."""
+    data = bytes(method.encode_input(*args))
+    return send(actor.act, method.contract.address, data, sender=sender, value=value)
+
+
 def refusal(
     error: Any, method: Any, *args: Any, sender: Any, value: int = 0, at: int | None = None
 ) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from eth_account import Account
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     NOBODY,
+    act,
     balance,
     deploy,
     event,
     height,
+    helper,
     look,
     mine,
     mine_past,
@@ -162,6 +164,20 @@ def test_a_receiver_that_refuses_keeps_the_stake_where_it_is(pool: Any, people: 
     elsewhere = Account.create().address
     crowd.play([crowd.move(0, pool.withdrawStake, elsewhere)])
     assert balance(elsewhere) == STAKE
+
+
+def test_who_calls_back_while_being_paid_is_paid_once(pool: Any, people: People) -> None:
+    """The pool holds other nodes' stakes, so a second payment could be made."""
+    thief, owner = deploy(helper("Reentrant"), sender=people.deployer), {"sender": people.deployer}
+    join(pool, *people.nodes[:2])
+    act(thief, pool.join, KEY, value=STAKE, **owner)
+    act(thief, pool.leave, **owner)
+    mine(SHORT)
+    withdraw = bytes(pool.withdrawStake.encode_input(thief.address))
+    send(thief.plan, pool.address, withdraw, **owner)
+    act(thief, pool.withdrawStake, thief.address, **owner)
+    assert (look(thief.payments), look(thief.reentered)) == (1, False)
+    assert (balance(thief), balance(pool)) == (STAKE, 2 * STAKE)
 
 
 def test_only_the_job_contract_freezes_and_releases(pool: Any, people: People) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from eth_account import Account
 
 from tests.contracts.crowd import Crowd
-from tests.contracts.evm import balance, deploy, event, helper, look, refusal, send
+from tests.contracts.evm import act, balance, deploy, event, helper, look, refusal, send
 from tests.contracts.play import TERMS, Market, People, open_auction, request
 
 
@@ -68,14 +66,9 @@ def test_who_calls_back_while_being_paid_is_paid_once(
     house = staffed.auction_house
     thief = deploy(helper("Reentrant"), sender=people.deployer)
     withdraw = bytes(house.withdraw.encode_input(thief.address))
-    act(thief, house, house.bid, auction_id, sender=people.deployer, value=1000)
+    act(thief, house.bid, auction_id, sender=people.deployer, value=1000)
     outbid(staffed, people, auction_id)
     send(thief.plan, house.address, withdraw, sender=people.deployer)
-    act(thief, house, house.withdraw, thief.address, sender=people.deployer)
+    act(thief, house.withdraw, thief.address, sender=people.deployer)
     assert (look(thief.payments), look(thief.reentered)) == (1, False)
     assert (balance(thief), balance(house)) == (1000, 5000)
-
-
-def act(actor: Any, target: Any, method: Any, *args: Any, sender: Any, value: int = 0) -> None:
-    data = bytes(method.encode_input(*args))
-    send(actor.act, target.address, data, sender=sender, value=value)

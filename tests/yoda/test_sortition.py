@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offchain.yoda.sortition import asked_after, execution_set, permute
+
+SEED = bytes(range(32))
+
+
+@settings(max_examples=50)
+@given(size=st.integers(1, 300), seed=st.binary(min_size=32, max_size=32))
+def test_every_size_is_permuted(size: int, seed: bytes) -> None:
+    assert sorted(permute(index, size, seed) for index in range(size)) == list(range(size))
+
+
+def test_the_permutation_stays_as_it_is() -> None:
+    """Pinned: a node with another permutation would take other seats for asked."""
+    ranks = [permute(seat, 10, SEED) for seat in range(10)]
+    assert ranks == [8, 0, 7, 2, 9, 4, 3, 5, 1, 6]
+
+
+@pytest.mark.parametrize("index", [-1, 5, 6])
+def test_an_index_outside_has_no_rank(index: int) -> None:
+    with pytest.raises(ValueError, match="outside a set of 5"):
+        permute(index, 5, SEED)
+
+
+@settings(max_examples=50)
+@given(seats=st.integers(1, 200), base=st.integers(1, 128))
+def test_sets_grow_and_share_out_the_pool(seats: int, base: int) -> None:
+    asked, mini_round, members = 0, 0, []
+    while asked < seats:
+        mini_round += 1
+        after = asked_after(asked, base, mini_round, seats)
+        assert after - asked == min(base + 2 ** (mini_round - 1), seats - asked)
+        members += execution_set(seats, asked, after, SEED)
+        asked = after
+    assert sorted(members) == list(range(seats))
+
+
+def test_every_seat_is_drawn_about_equally_often() -> None:
+    """400 draws of 5 of 20: 100 expected for each seat, 8.7 the standard deviation."""
+    counts = [0] * 20
+    for draw in range(400):
+        for seat in execution_set(20, 0, 5, draw.to_bytes(32, "big")):
+            counts[seat] += 1
+    assert sum(counts) == 2000
+    assert min(counts) > 65
+    assert max(counts) < 135
