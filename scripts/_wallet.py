@@ -63,8 +63,10 @@ def open_session(account: AccountAPI, options: dict[str, Any]) -> Session:
 
 def wallet_command(function: Callable[..., Any]) -> click.Command:
     """A command with `--network` and `--account`."""
-    with_account = account_option()(function)  # type: ignore[no-untyped-call]
-    return click.command(cls=ConnectedProviderCommand)(with_account)
+    with_account: Any = account_option()
+    with_network: Any = click.command(cls=ConnectedProviderCommand)
+    command: click.Command = with_network(with_account(function))
+    return command
 
 
 def sign_unattended(account: AccountAPI) -> None:

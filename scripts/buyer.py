@@ -1,21 +1,32 @@
-"""Open an auction, or bid in one: `ape run buyer open …`, `ape run buyer bid …`."""
+"""Write a request, open an auction, bid in one: `ape run buyer spec|open|bid`."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import click
 from ape.api import AccountAPI
 
+from offchain.learning.defaults import SPECS
 from offchain.parties.commands import log_as_json, one_line_errors, run_buyer, run_open
 from offchain.parties.options import auction_options, place_options, request_options
 from scripts._wallet import open_session, sign_unattended, wallet_command
 
+SEED_BYTES = 32
+
 
 @click.group()
 def cli() -> None:
-    """Open an auction for a model, or bid in one and receive the model."""
+    """Write a job specification, open an auction, bid and receive the model."""
     log_as_json()
+
+
+@cli.command()
+@click.argument("dataset", type=click.Choice(sorted(SPECS)))
+def spec(dataset: str) -> None:
+    """Print the job specification proposed for a data set, with fresh initial weights."""
+    click.echo(SPECS[dataset](secrets.token_bytes(SEED_BYTES)).to_bytes())
 
 
 @wallet_command

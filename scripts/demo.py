@@ -62,6 +62,19 @@ def cli(**options: object) -> None:
         sys.exit(INTERRUPTED)
     print_report(report)
     click.echo(f"report: {FOLDER / 'report.json'} and {FOLDER / 'report.html'}")
+    if not is_sound(report):
+        raise click.ClickException("the job failed, money is missing, or the model is not the one")
+
+
+def is_sound(report: Report) -> bool:
+    """Whether a model was delivered as accepted, and every wei is accounted for."""
+    delivered = report.delivery is not None and report.delivery.hash_matches
+    measured = report.final_accuracy == report.delivered_accuracy
+    stakes = report.stakes_wei
+    settled = all(
+        balance == stakes.get(name, 0) for name, balance in report.contract_balances_wei.items()
+    )
+    return delivered and measured and settled and report.conservation.holds
 
 
 def run(options: DemoOptions) -> Report:

@@ -109,7 +109,7 @@ def _let_in(run: Run, processes: Processes, sellers: list[Process], nodes: list[
             if listed >= min(position + 1, matched) and seated >= min(position + 1, len(nodes)):
                 break
             time.sleep(LOOK_SECONDS)
-    run.progress.event(f"{matched} sellers match, 1 does not; {len(nodes)} nodes staked")
+        run.progress.event(f"{listed} sellers registered, {seated} nodes staked")
 
 
 def _start_seller(run: Run, processes: Processes, seller: Member) -> Process:
