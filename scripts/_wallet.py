@@ -31,8 +31,10 @@ class ApeSigner:
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
         """The raw signed transaction. Raises ClickException when the wallet declines."""
+        # A creation goes to nobody; Ape takes an empty address for the zero address.
+        named = {key: value for key, value in transaction.items() if key != "to" or value}
         ecosystem = self._provider.network.ecosystem
-        signed = self._account.sign_transaction(ecosystem.create_transaction(**transaction))
+        signed = self._account.sign_transaction(ecosystem.create_transaction(**named))
         if signed is None:
             raise click.ClickException("the wallet declined to sign: nothing was sent")
         return bytes(signed.serialize_transaction())

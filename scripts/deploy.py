@@ -34,13 +34,15 @@ LOCAL_CHAIN_IDS = (1337, 31337)
 def cli(account: AccountAPI, stake_unit: int, random_seed: str | None, out: Path) -> None:
     """Deploy all contracts, wired to one another; nobody keeps a key to them."""
     provider = ape.networks.provider
-    if random_seed is not None and provider.chain_id not in LOCAL_CHAIN_IDS:
+    # Asked of the node itself: Ape assumes 1337 of every local network.
+    chain_id: int = provider.web3.eth.chain_id
+    if random_seed is not None and chain_id not in LOCAL_CHAIN_IDS:
         raise click.UsageError("--random-seed makes every draw foreseeable: local chains only")
     sign_unattended(account)
     with one_line_errors():
         deployment = deploy(
             rpc_url(provider),
-            provider.chain_id,
+            chain_id,
             load_artifacts(),
             ApeSigner(account, provider),
             stake_unit=stake_unit,

@@ -24,7 +24,7 @@ from offchain.chain.errors import ChainError
 from offchain.chain.signer import Signer
 from offchain.data.errors import DataError
 from offchain.data.files import read_samples
-from offchain.learning.canonical import SpecError
+from offchain.learning.canonical import SpecError, encode_json
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, check_evaluation
 from offchain.parties.buyer import Buyer, make_request, open_auction
@@ -134,12 +134,20 @@ def run_cone(
     node.serve(until=_after(jobs, node))
 
 
+def read_spec(path: Path) -> JobSpec:
+    """A job specification that a person may have edited: any JSON layout. Raises SpecError."""
+    try:
+        return JobSpec.from_bytes(encode_json(json.loads(path.read_text())))
+    except ValueError as error:
+        raise SpecError(f"{path}: {error}") from error
+
+
 def run_open(session: Session, *, tag: str, spec: Path, evaluation: Path, **options: Any) -> int:
     """Open an auction for a job specification file and an evaluation data file; its id.
 
     `options` are the remaining ones of `request_options`.
     """
-    job_spec = JobSpec.from_bytes(spec.read_bytes())
+    job_spec = read_spec(spec)
     samples = EvaluationSet(*read_samples(evaluation))
     try:
         check_evaluation(samples, job_spec.model)
