@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,24 @@ def test_the_permutation_stays_as_it_is() -> None:
     """Pinned: a node with another permutation would take other seats for asked."""
     ranks = [permute(seat, 10, SEED) for seat in range(10)]
     assert ranks == [8, 0, 7, 2, 9, 4, 3, 5, 1, 6]
+
+
+@pytest.mark.parametrize("seats", [5, 16])
+def test_pairs_are_asked_together_as_often_as_they_should(seats: int) -> None:
+    """Chi-square over all pairs of seats: nobody gains by buying seats in certain positions.
+
+    Small pools have tiny Feistel halves, which need more rounds than the four of the theorem.
+    """
+    draws, first = 1500, seats // 2
+    together = Counter(
+        pair
+        for draw in range(draws)
+        for pair in combinations(execution_set(seats, 0, first, draw.to_bytes(32, "big")), 2)
+    )
+    pairs = list(combinations(range(seats), 2))
+    expected = draws * first * (first - 1) / (seats * (seats - 1))
+    chi_square = sum((together[pair] - expected) ** 2 / expected for pair in pairs)
+    assert chi_square < len(pairs) + 5 * (2 * len(pairs)) ** 0.5
 
 
 @pytest.mark.parametrize("index", [-1, 5, 6])
