@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from offchain.market.options import DemoOptions
+
+
+def test_the_default_run_has_three_byzantine_nodes_and_two_byzantine_sellers() -> None:
+    options = DemoOptions()
+    assert options.node_behaviours() == ["honest"] * 7 + ["random", "stale", "copier"]
+    assert options.seller_behaviours() == ["honest"] * 10 + ["sign_flip", "label_flip"]
+
+
+def test_kinds_of_byzantine_nodes_take_turns() -> None:
+    options = DemoOptions(nodes=10, byzantine_nodes=0.4)
+    assert options.node_behaviours()[6:] == ["random", "stale", "copier", "random"]
+
+
+@pytest.mark.parametrize(("share", "tolerated"), [(0.0, 3000), (0.3, 3000), (0.4, 4000)])
+def test_the_job_tolerates_what_is_played(share: float, tolerated: int) -> None:
+    assert DemoOptions(byzantine_nodes=share).rules(10).byzantine_bps == tolerated
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"sellers": 1}, "--sellers"),
+        ({"nodes": 4}, "--nodes"),
+        ({"byzantine_nodes": 0.5}, "--byzantine-nodes"),
+        ({"byzantine_sellers": 0.6}, "--byzantine-sellers"),
+        ({"rounds": 0}, "--rounds"),
+        ({"target": 0.0}, "--target"),
+    ],
+)
+def test_sizes_that_make_no_market_are_refused_by_name(wrong: dict[str, float], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        DemoOptions(**wrong)  # type: ignore[arg-type]
