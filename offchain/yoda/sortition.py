@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-FEISTEL_ROUNDS = 4
-"""Four independent round functions make a strong pseudorandom permutation (Luby, Rackoff)."""
+FEISTEL_ROUNDS = 12
+"""Small pools have halves of few bits, which need more than the four rounds of the theorem."""
 
 
 def permute(index: int, size: int, seed: bytes) -> int:
