@@ -34,7 +34,9 @@ contract AuctionHouse is IAuctionHouse, Credits {
 
     /// @inheritdoc IAuctionHouse
     function open(Request calldata request, Terms calldata terms) external returns (uint256 auctionId) {
-        if (terms.windowBlocks < MIN_WINDOW_BLOCKS || terms.windowBlocks > MAX_WINDOW_BLOCKS) revert TermsOutOfBounds();
+        if (terms.windowBlocks < MIN_WINDOW_BLOCKS || terms.windowBlocks > MAX_WINDOW_BLOCKS) {
+            revert TermsOutOfBounds();
+        }
         if (terms.incrementBps > BPS || terms.reserve == 0) revert TermsOutOfBounds();
         IJobs(jobs).check(request);
         auctionId = ++auctionCount;

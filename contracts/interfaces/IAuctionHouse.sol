@@ -42,7 +42,12 @@ interface IAuctionHouse is ICredits {
 
     /// @notice Everybody may bid for `request` until `closeBlock`.
     event AuctionOpened(
-        uint256 indexed auctionId, address indexed opener, bytes32 indexed tag, Request request, Terms terms, uint256 closeBlock
+        uint256 indexed auctionId,
+        address indexed opener,
+        bytes32 indexed tag,
+        Request request,
+        Terms terms,
+        uint256 closeBlock
     );
     /// @notice `bidder` leads with `amount` wei.
     event BidPlaced(uint256 indexed auctionId, address indexed bidder, uint256 amount, uint256 closeBlock);

@@ -61,7 +61,12 @@ interface IJobs {
 
     /// @notice A job is fixed: winner, price, parameters, sellers and pool.
     event JobCreated(
-        uint256 indexed jobId, address indexed buyer, uint256 price, uint256 freezeBlock, uint256 sellers, Request request
+        uint256 indexed jobId,
+        address indexed buyer,
+        uint256 price,
+        uint256 freezeBlock,
+        uint256 sellers,
+        Request request
     );
     /// @notice The block that seeds the first sample is fixed (anew, when an earlier one had expired).
     event SampleScheduled(uint256 indexed jobId, uint256 seedBlock);
@@ -71,7 +76,12 @@ interface IJobs {
     );
     /// @notice A sampled seller posted its update.
     event UpdatePosted(
-        uint256 indexed jobId, uint32 indexed round, uint256 index, address indexed seller, bytes32 contentHash, bytes cid
+        uint256 indexed jobId,
+        uint32 indexed round,
+        uint256 index,
+        address indexed seller,
+        bytes32 contentHash,
+        bytes cid
     );
     /// @notice The round's inputs are complete: CONE nodes are asked.
     event InboxClosed(uint256 indexed jobId, uint32 indexed round, uint256 posted);

@@ -8,7 +8,7 @@ import {IJobs} from "../interfaces/IJobs.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {ISellerRegistry} from "../interfaces/ISellerRegistry.sol";
 import {IYoda} from "../interfaces/IYoda.sol";
-import {Request, RoundResult, Rules} from "../interfaces/Types.sol";
+import {Request, RoundResult} from "../interfaces/Types.sol";
 import {BPS, MAX_CID_BYTES} from "../lib/Limits.sol";
 import {Sortition} from "../yoda/Sortition.sol";
 import {Bounds} from "./Bounds.sol";
