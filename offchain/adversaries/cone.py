@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 from offchain.chain.records import Poll
 from offchain.learning.grid import WEIGHT_LIMIT
 from offchain.learning.round import State
-from offchain.parties.cone import Vote, Voting, honest
+from offchain.parties.cone import Vote, Voting, vote_honestly
 from offchain.parties.desk import Desk
 from offchain.yoda.answer import build_answer
 from offchain.yoda.votes import audit_word
@@ -60,7 +60,7 @@ def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
 
 
 VOTING: dict[str, Voting] = {
-    "honest": honest,
+    "honest": vote_honestly,
     "random": random_weights,
     "stale": stale,
     "copier": copier,

@@ -10,7 +10,7 @@ import numpy as np
 from offchain.data.files import Labels
 from offchain.learning.grid import IntVector
 from offchain.learning.models import ModelSpec
-from offchain.parties.seller import Samples, Training, honest
+from offchain.parties.seller import Samples, Training, train_honestly
 
 
 def sign_flip(delta: IntVector) -> IntVector:
@@ -38,7 +38,7 @@ def train_on_flipped_labels(
 
 
 TRAINING: dict[str, Training] = {
-    "honest": honest,
+    "honest": train_honestly,
     "sign_flip": train_then_flip,
     "label_flip": train_on_flipped_labels,
 }

@@ -57,8 +57,9 @@ def main() -> None:
 @serving_options
 @gate_option
 @click.option("--behaviour", type=click.Choice(sorted(TRAINING)), default="honest")
-def seller(gate: bool, **options: Any) -> None:
+def seller(gate: bool, behaviour: str, **options: Any) -> None:
     """Offer a data file, train when sampled, collect the share."""
+    options["training"] = TRAINING[behaviour]
     with one_line_errors():
         run_seller(_session(options), gate=_wait if gate else no_gate, **options)
 
@@ -68,8 +69,9 @@ def seller(gate: bool, **options: Any) -> None:
 @serving_options
 @gate_option
 @click.option("--behaviour", type=click.Choice(sorted(VOTING)), default="honest")
-def cone(gate: bool, **options: Any) -> None:
+def cone(gate: bool, behaviour: str, **options: Any) -> None:
     """Stake for a seat, compute rounds when asked, collect the pay."""
+    options["voting"] = VOTING[behaviour]
     with one_line_errors():
         run_cone(_session(options), gate=_wait if gate else no_gate, **options)
 

@@ -15,8 +15,6 @@ import click
 import structlog
 import torch
 
-from offchain.adversaries.cone import VOTING
-from offchain.adversaries.sellers import TRAINING
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
@@ -28,11 +26,11 @@ from offchain.learning.canonical import SpecError, encode_json
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, check_evaluation
 from offchain.parties.buyer import Buyer, make_request, open_auction
-from offchain.parties.cone import ConeNode
+from offchain.parties.cone import ConeNode, Voting, vote_honestly
 from offchain.parties.keys import encryption_key, salt_secret
 from offchain.parties.options import rules_of, terms_of
 from offchain.parties.party import stop_on_signals
-from offchain.parties.seller import Samples, Seller
+from offchain.parties.seller import Samples, Seller, Training, train_honestly
 from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.local import LocalStore
 
@@ -89,7 +87,7 @@ def run_seller(
     tags: Sequence[str],
     patience_blocks: int,
     jobs: int | None,
-    behaviour: str = "honest",
+    training: Training = train_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
     """Register and serve as a seller."""
@@ -99,7 +97,7 @@ def run_seller(
         session.chain,
         session.store,
         samples,
-        training=TRAINING[behaviour],
+        training=training,
         patience_blocks=patience_blocks,
     )
     stop_on_signals(seller)
@@ -114,7 +112,7 @@ def run_cone(
     *,
     patience_blocks: int,
     jobs: int | None,
-    behaviour: str = "honest",
+    voting: Voting = vote_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
     """Stake and serve as a CONE node."""
@@ -125,7 +123,7 @@ def run_cone(
         chain,
         session.store,
         salt_secret(session.signer, chain.deployment.chain_id, yoda),
-        voting=VOTING[behaviour],
+        voting=voting,
         patience_blocks=patience_blocks,
     )
     stop_on_signals(node)

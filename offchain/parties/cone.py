@@ -37,7 +37,7 @@ class Voting(Protocol):
         ...
 
 
-def honest(desk: Desk, job_id: int, poll: Poll) -> Vote:
+def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
     answer = desk.answer(job_id, poll.round)
     audit = audit_word(poll.mini_round_seed, answer.predictions)
@@ -60,7 +60,7 @@ class ConeNode(Party):
         store: Store,
         secret: bytes,
         *,
-        voting: Voting = honest,
+        voting: Voting = vote_honestly,
         patience_blocks: int,
     ) -> None:
         super().__init__(chain, store, patience_blocks=patience_blocks)

@@ -33,7 +33,7 @@ class Samples:
     labels: Labels
 
 
-def honest(
+def train_honestly(
     samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
 ) -> IntVector:
     """The update of the seller's real data."""
@@ -51,7 +51,7 @@ class Seller(Party):
         store: Store,
         samples: Samples,
         *,
-        training: Training = honest,
+        training: Training = train_honestly,
         patience_blocks: int,
     ) -> None:
         super().__init__(chain, store, patience_blocks=patience_blocks)
