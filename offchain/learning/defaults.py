@@ -15,10 +15,11 @@ SAMPLER = SamplerSpec(
     exploration=Decimal("0.1"),
 )
 BYZANTINE_SELLERS = 2000
-"""The rule drops a fifth of the updates that are left, rounded down."""
+"""Of a round's posted updates a fifth may lie, rounded down; those refused before the rule count."""
 HARMFUL_THRESHOLD = 2500
-"""Behind the median by a fifth of the evaluation set: on digits with Dirichlet 0.5 this refused
-every poisoned update and one honest update in 25."""
+"""Behind the median by a quarter of the evaluation set. On digits (12 sellers, Dirichlet 0.5, one
+sign flip, one label flip, 52 seeds) 262 of 270 poisoned updates were refused, and one honest update
+in 70; refusing every update that lowers the accuracy by itself cost half of the honest ones."""
 _PAPER_RATE = Decimal("0.01")
 _PAPER_EPOCHS = 3
 _PAPER_BATCH = 64
@@ -28,7 +29,11 @@ steps, too few to learn from."""
 
 
 def digits_spec(init_seed: bytes) -> JobSpec:
-    """8×8 digits among a dozen sellers; ``init_seed`` has 32 bytes."""
+    """8×8 digits among a dozen sellers; ``init_seed`` has 32 bytes.
+
+    16 draws reach about nine of twelve sellers: with fewer, partitions in which most of a digit
+    belongs to the poisoners learn too slowly.
+    """
     model = ModelSpec("convolution", (1, 8, 8), 10, channels=32, kernel=3)
     return _spec("digits", model, _SMALL_BATCH, sample_size=16, init_seed=init_seed)
 

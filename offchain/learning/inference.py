@@ -23,7 +23,7 @@ from offchain.learning.models import INPUT_BITS, Layer, ModelSpec, check_weights
 
 Predictions = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 8 << 20
 """Bound on the largest intermediate array of one internal batch."""
 
 
@@ -88,21 +88,34 @@ def _sample_bytes(spec: ModelSpec) -> int:
 def _logits(spec: ModelSpec, layers: list[tuple[Layer, Tensor, Tensor]], values: Tensor) -> Tensor:
     fraction = INPUT_BITS
     for layer, weight, bias in layers[:-1]:
-        sums = _affine(spec, layer, weight, bias * 2.0**fraction, values)
-        values = _requantise(spec, sums, fraction + GRID_BITS)
         if layer.convolution:
-            values = torch.nn.functional.max_pool2d(values, 2)
+            # Pooled first, on a quarter of the values: max commutes with adding a bias and with
+            # requantising, which never decreases.
+            sums = _pool(_convolve(spec, weight, values)).flatten(2)
+        else:
+            sums = (values.flatten(1) @ weight.T)[:, :, None]
+        sums += (bias * 2.0**fraction)[:, None]
+        values = _requantise(spec, sums, fraction + GRID_BITS)
         fraction = spec.activation_fraction_bits
-    layer, weight, bias = layers[-1]
-    return _affine(spec, layer, weight, bias * 2.0**fraction, values)
+    _, weight, bias = layers[-1]
+    return values.flatten(1) @ weight.T + bias * 2.0**fraction
 
 
-def _affine(spec: ModelSpec, layer: Layer, weight: Tensor, bias: Tensor, values: Tensor) -> Tensor:
-    if not layer.convolution:
-        return values.flatten(1) @ weight.T + bias
-    patches = torch.nn.functional.unfold(values, spec.kernel, padding=spec.kernel // 2)
-    sums = weight @ patches + bias[:, None]
-    return sums.view(len(values), layer.outputs, *spec.input_shape[1:])
+def _convolve(spec: ModelSpec, weight: Tensor, images: Tensor) -> Tensor:
+    """Sums (n, out, height, width) of zero-padded images, without bias."""
+    side, pad = spec.kernel, spec.kernel // 2
+    windows = torch.nn.functional.pad(images, (pad, pad, pad, pad))
+    windows = windows.unfold(2, side, 1).unfold(3, side, 1).permute(0, 1, 4, 5, 2, 3)
+    count, height, width = len(images), *spec.input_shape[1:]
+    patches = windows.reshape(count, weight.shape[1], height * width)
+    return (weight @ patches).view(count, len(weight), height, width)
+
+
+def _pool(values: Tensor) -> Tensor:
+    """Largest of each 2×2 square; an odd last row or column is left out."""
+    height, width = values.shape[2] // 2 * 2, values.shape[3] // 2 * 2
+    rows = torch.maximum(values[:, :, 0:height:2], values[:, :, 1:height:2])
+    return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
 
 
 def _requantise(spec: ModelSpec, sums: Tensor, fraction: int) -> Tensor:
