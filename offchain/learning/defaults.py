@@ -15,7 +15,7 @@ SAMPLER = SamplerSpec(
     exploration=Decimal("0.1"),
 )
 BYZANTINE_SELLERS = 2000
-"""Of a round's posted updates a fifth may lie, rounded down; those refused before the rule count."""
+"""Of a round's posted updates a fifth may lie, rounded down; those refused already count."""
 HARMFUL_THRESHOLD = 2500
 """Behind the median by a quarter of the evaluation set. On digits (12 sellers, Dirichlet 0.5, one
 sign flip, one label flip, 52 seeds) 262 of 270 poisoned updates were refused, and one honest update

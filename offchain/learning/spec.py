@@ -74,7 +74,8 @@ class JobSpec:
     rule: str
     """A name in ``rules.RULES``."""
     byzantine_sellers: int
-    """Share of sellers that the rule tolerates, in basis points, below one half."""
+    """Share of a round's posted updates that may be Byzantine, in basis points, below one half.
+    The rule's f is this share, rounded down, less the updates that were refused before it."""
     sample_size: int
     """K, draws per round."""
     harmful_threshold: int
