@@ -75,8 +75,10 @@ def _perform(run: Run, processes: Processes) -> None:
             _start_buyer(run, processes, buyer, auction_id, limit)
             for buyer, limit in zip(stage.buyers, BUYER_LIMITS, strict=True)
         ]
-        run.progress.event(f"started {len(stage.members())} processes")
-        _let_in(run, processes, [*sellers, bystander], nodes)
+        count = len(stage.members())
+        run.progress.event(f"started {count} processes; on few cores they take a minute to load")
+        bystander.open_gate()
+        _let_in(run, processes, sellers, nodes)
     watch = Watch(run, processes)
     with run.phase("auction", "a buyer opens the auction, three bid"):
         opener = processes.start("open", _open_arguments(run))
@@ -93,23 +95,27 @@ def _perform(run: Run, processes: Processes) -> None:
 
 def _let_in(run: Run, processes: Processes, sellers: list[Process], nodes: list[Process]) -> None:
     """Open the gates one after the other, so that indices and seats are the same in every run."""
-    registry, pool = run.ledger.registry, run.ledger.pool
-    tag = tag_of(run.options.dataset)
-    matched = len(sellers) - 1  # the last one stands under another tag
     for position in range(max(len(sellers), len(nodes))):
-        for gated in (sellers[position : position + 1], nodes[position : position + 1]):
-            for process in gated:
-                process.open_gate()
-        while True:
+        for process in sellers[position : position + 1] + nodes[position : position + 1]:
+            process.open_gate()
+        listed, seated = min(position + 1, len(sellers)), min(position + 1, len(nodes))
+        while _registered(run) != (listed, seated):
             processes.check()
-            block = run.chain.block_number()
-            listed, seated = run.chain.call_many(
-                [registry.functions.countAt(tag, block), pool.functions.seatsAt(block)]
-            )
-            if listed >= min(position + 1, matched) and seated >= min(position + 1, len(nodes)):
-                break
             time.sleep(LOOK_SECONDS)
         run.progress.event(f"{listed} sellers registered, {seated} nodes staked")
+
+
+def _registered(run: Run) -> tuple[int, int]:
+    """Sellers under the job's tag, and seats taken."""
+    block = run.chain.block_number()
+    tag = tag_of(run.options.dataset)
+    listed, seated = run.chain.call_many(
+        [
+            run.ledger.registry.functions.countAt(tag, block),
+            run.ledger.pool.functions.seatsAt(block),
+        ]
+    )
+    return listed, seated
 
 
 def _start_seller(run: Run, processes: Processes, seller: Member) -> Process:
