@@ -17,9 +17,8 @@ SAMPLER = SamplerSpec(
 BYZANTINE_SELLERS = 2000
 """Of a round's posted updates a fifth may lie, rounded down; those refused already count."""
 HARMFUL_THRESHOLD = 2500
-"""Behind the median by a quarter of the evaluation set. On digits (12 sellers, Dirichlet 0.5, one
-sign flip, one label flip, 52 seeds) 262 of 270 poisoned updates were refused, and one honest update
-in 70; refusing every update that lowers the accuracy by itself cost half of the honest ones."""
+"""Behind the median by a quarter of the evaluation set. docs/experiments.md has what this refuses on
+digits; refusing every update that lowers the accuracy by itself cost half of the honest ones."""
 _PAPER_RATE = Decimal("0.01")
 _PAPER_EPOCHS = 3
 _PAPER_BATCH = 64

@@ -1,0 +1,1 @@
+"""Experiments without a chain, on the same round computation that CONE nodes run."""
