@@ -17,8 +17,9 @@ SAMPLER = SamplerSpec(
 BYZANTINE_SELLERS = 2000
 """Of a round's posted updates a fifth may lie, rounded down; those refused already count."""
 HARMFUL_THRESHOLD = 2500
-"""Behind the median by a quarter of the evaluation set. docs/experiments.md has what this refuses on
-digits; refusing every update that lowers the accuracy by itself cost half of the honest ones."""
+"""Behind the median by a quarter of the evaluation set. What this refuses on digits stands in
+docs/experiments.md; refusing every update that lowers the accuracy by itself cost half of the
+honest ones."""
 _PAPER_RATE = Decimal("0.01")
 _PAPER_EPOCHS = 3
 _PAPER_BATCH = 64

@@ -22,6 +22,8 @@ from offchain.store.local import Store
 
 METRIC = "accuracy"
 """The one metric of this version: correctly classified samples of the evaluation set."""
+OTHERS_CLOSE_AFTER_BLOCKS = 5
+"""The winner closes its auction at once; the others pay for that only if it does not."""
 MODEL_FILE, DELIVERY_FILE = "model.safetensors", "delivery.json"
 
 
@@ -90,7 +92,11 @@ class Buyer(Party):
                 self.is_out = True
                 self.withdraw(self.ledger.auctions)
         elif block > auction.close_block:
-            self._close()
+            patience = 0 if auction.leader == self.chain.address else OTHERS_CLOSE_AFTER_BLOCKS
+            if block > auction.close_block + patience:
+                self._close()
+            else:
+                self.look_again(auction.close_block + patience + 1)
         elif auction.leader != self.chain.address:
             self._bid()
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import ape
 import pytest
+from eth_utils.crypto import keccak
 
-from tests.contracts.play import Market, People, Play, win
+from tests.contracts.play import Market, People, Play, Vote, win
 
 PROJECT = Path(__file__).parents[2]
 STAMP = PROJECT / ".build" / "tested-sources.sha256"
@@ -56,3 +57,16 @@ def opening(deciding: Play) -> Play:
     """`Play.result()` of the first round is accepted."""
     deciding.decide(deciding.result().digest)
     return deciding
+
+
+@pytest.fixture
+def vote(voting: Play) -> Vote:
+    return voting.vote_for(keccak(b"true"))
+
+
+@pytest.fixture
+def revealing(voting: Play, vote: Vote) -> Play:
+    """Everybody asked has committed to `vote`."""
+    for seat in voting.seats_asked():
+        voting.commit(seat, vote)
+    return voting

@@ -51,5 +51,4 @@ class Crowd:
         """What each move would return, nothing being changed."""
         answer = simulate(self.contract.play, list(moves), sender=self.owner)
         (answers,) = decode(["bytes[]"], answer)
-        # An actor wraps what its target returned.
         return [bytes(each) for each in answers]

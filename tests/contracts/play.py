@@ -168,7 +168,7 @@ class Play:
     market: Market
     people: People
     job_id: int
-    created: Receipt
+    created: Receipt | None = None
     cast: list[Cast] = field(default_factory=list)
 
     @property
