@@ -24,6 +24,7 @@ def _compiled_afresh() -> None:
     if STAMP.is_file() and STAMP.read_text() == digest:
         return
     ape.project.load_contracts(use_cache=False)
+    STAMP.parent.mkdir(exist_ok=True)
     STAMP.write_text(digest)
 
 

@@ -1,0 +1,43 @@
+"""Calls of a job's parties that must revert with a custom error; they return its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.contracts.evm import look, refusal
+from tests.contracts.play import CID, HASH, KEY, Play, Vote
+
+
+def advance_is_refused(play: Play, error: Any) -> dict[str, Any]:
+    assert not look(play.market.jobs.isDue, play.job_id)
+    return refusal(error, play.market.jobs.advance, play.job_id, sender=play.people.stranger)
+
+
+def open_is_refused(play: Play, error: Any, **changes: Any) -> dict[str, Any]:
+    args = (play.job_id, play.result(**changes).abi_tuple)
+    return refusal(error, play.market.jobs.open, *args, sender=play.people.stranger)
+
+
+def post_is_refused(
+    play: Play,
+    error: Any,
+    index: int,
+    *,
+    sender: Any = None,
+    round_number: int = 1,
+    cid: bytes = CID,
+) -> dict[str, Any]:
+    args = (play.job_id, round_number, index, HASH, cid)
+    poster = play.seller(index) if sender is None else sender
+    return refusal(error, play.market.jobs.postUpdate, *args, sender=poster)
+
+
+def commit_is_refused(
+    play: Play, error: Any, seat: int, *, sender: Any = None, commitment: bytes = KEY
+) -> dict[str, Any]:
+    node = play.node(seat) if sender is None else sender
+    return refusal(error, play.market.yoda.commit, play.job_id, seat, commitment, sender=node)
+
+
+def reveal_is_refused(play: Play, error: Any, seat: int, vote: Vote) -> None:
+    refusal(error, play.market.yoda.reveal, play.job_id, *vote, sender=play.node(seat))
