@@ -16,10 +16,15 @@ from offchain.chain.errors import Reverted
 from offchain.chain.records import Job
 from offchain.parties.desk import Desk
 from offchain.parties.ledger import Ledger, Situation
+from offchain.store.errors import StoreError
 from offchain.store.local import Store
 
 POLL_SECONDS = 0.25
 """Between two questions for news: below any chain's block time, and cheap for a local node."""
+
+
+UNUSABLE_JOB = (StoreError, ValueError, LookupError)
+"""Content that is absent, malformed or contradictory, in whatever form it shows."""
 
 
 class Party(ABC):
@@ -86,8 +91,13 @@ class Party(ABC):
     def look(self, block: int) -> None:
         """One look at every job that has not ended."""
         for job_id in range(1, self.ledger.job_count() + 1):
-            if job_id not in self._closed:
+            if job_id in self._closed:
+                continue
+            try:
                 self._look_at(job_id, block)
+            except UNUSABLE_JOB:
+                # A buyer may have posted anything: its job must not stop the service of others.
+                self.log.exception("job cannot be served now", job=job_id)
 
     def _look_at(self, job_id: int, block: int) -> None:
         situation = self.ledger.situation(job_id)

@@ -9,6 +9,7 @@ import pytest
 
 from offchain.chain.records import JobState
 from offchain.parties.desk import Desk
+from offchain.store.fetch import content_hash
 from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
 
 
@@ -86,4 +87,20 @@ def test_when_no_node_answers_the_job_fails_after_the_redraw(tmp_path: Path) -> 
         assert market.job().state == JobState.FAILED
         draws = {log["args"]["drawSeed"] for log in market.chain(0).logs("Yoda", "MiniRoundOpened")}
         assert len(draws) == 2
+        assert withdrawn(market, 2) == market.ledger.auction(1).highest_bid
+
+
+@pytest.mark.parametrize("part", ["specification", "evaluation set"])
+def test_a_buyer_that_posts_rubbish_fails_its_own_job_only(tmp_path: Path, part: str) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        cid = market.store.put(b"rubbish")
+        hashed = content_hash(b"rubbish")
+        rules = RULES._replace(update_blocks=40, commit_blocks=5, reveal_blocks=5)
+        if part == "specification":
+            market.open(rules, spec_hash=hashed, spec_cid=cid.binary)
+        else:
+            market.open(rules, evaluation_hash=hashed, evaluation_cid=cid.binary)
+        market.play()
+        assert market.job().state == JobState.FAILED
         assert withdrawn(market, 2) == market.ledger.auction(1).highest_bid

@@ -144,11 +144,11 @@ class World:
             key = bytes(encryption_key(self.signer(20 + number)).public_key)
             self.node(number).join(key)
 
-    def open(self, rules: Rules = RULES) -> None:
-        """The first buyer opens the auction."""
+    def open(self, rules: Rules = RULES, **changes: bytes) -> None:
+        """The first buyer opens the auction, with `changes` to fields of an honest request."""
         chain = self.chain(1)
         request = make_request(self.store, TAG, small_spec(), self.evaluation, rules)
-        self.auction_id = open_auction(chain, request, TERMS)
+        self.auction_id = open_auction(chain, request._replace(**changes), TERMS)
 
     def makers(self) -> dict[str, Callable[[], Party]]:
         """How to make each party, by name."""
