@@ -290,7 +290,8 @@ contract Yoda is IYoda {
 
     /* INTERNAL */
 
-    /// @dev Keeps the two largest tallies, all that the likelihood test needs.
+    /// @dev Keeps the two largest tallies, all that the likelihood test needs. A digest that overtakes the leader was
+    /// level with it before, so the runner-up's count is the overtaken leader's already.
     function _count(Poll storage poll, uint256 jobId, bytes32 result) private {
         bytes32 key = _tallyKey(jobId, poll.round, poll.draw, result);
         uint256 count = _tallies[key] + 1;
@@ -298,7 +299,6 @@ contract Yoda is IYoda {
         if (result == poll.leader) {
             poll.leaderVotes = uint16(count);
         } else if (count > poll.leaderVotes) {
-            poll.runnerUpVotes = poll.leaderVotes;
             poll.leaderVotes = uint16(count);
             poll.leader = result;
         } else if (count > poll.runnerUpVotes) {

@@ -52,7 +52,8 @@ def _files_ape_reads() -> int:
 
 
 def _compile(title: str) -> None:
-    command: list[str | Path] = [VENV / "bin" / "ape", "compile"]
+    # By force: Ape overlooks that a file which a contract imports has changed.
+    command: list[str | Path] = [VENV / "bin" / "ape", "compile", "--force"]
     try:
         run(title, command, _LOG)
     except SetupError:
