@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def cli(**options: object) -> None:
     Everything lands in build/market: report.json, report.html, and under run/ each party's log,
     keys, data and the content store.
     """
+    # Ape's own handler would end the program without a word.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         chosen = DemoOptions(**options)  # type: ignore[arg-type]
         report = run(chosen)
