@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from offchain.chain.artifacts import Artifact
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import (
     ChainError,
-    ChainStalled,
     NotCompiled,
     NotDeployed,
     Reverted,
@@ -56,8 +54,6 @@ class Chain:
         self.w3 = Web3(provider, middleware=[AttributeDictMiddleware])
         self.deployment = deployment
         self._artifacts = artifacts
-        self._poll_seconds = poll_seconds
-        self._timeout_seconds = timeout_seconds
         self._handles: dict[str, Contract] = {}
         self._names = {address: name for name, address in deployment.contracts.items()}
         found = self.w3.eth.chain_id
@@ -111,23 +107,6 @@ class Chain:
     def balance(self, address: ChecksumAddress) -> int:
         """In wei, at the latest block."""
         return self.w3.eth.get_balance(address)
-
-    def wait_for_block(self, number: int) -> int:
-        """Return the latest block's number once it is at least ``number``.
-
-        However long that takes, unless no new block comes at all: then ``ChainStalled``.
-        """
-        latest, since = self.block_number(), time.monotonic()
-        while latest < number:
-            time.sleep(self._poll_seconds)
-            found = self.block_number()
-            if found > latest:
-                latest, since = found, time.monotonic()
-            elif time.monotonic() - since > self._timeout_seconds:
-                raise ChainStalled(
-                    f"no block after {latest} for {self._timeout_seconds:g} s: is the node mining?"
-                )
-        return latest
 
     def logs(
         self,

@@ -18,10 +18,6 @@ class WrongChain(ChainError):
     """The node is on another chain than the deployment."""
 
 
-class ChainStalled(ChainError):
-    """The node answers but makes no new blocks."""
-
-
 class TransactionTimeout(ChainError):
     """A transaction was accepted by the node but not mined in time."""
 

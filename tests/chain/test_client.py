@@ -16,7 +16,6 @@ from offchain.chain.client import BATCH_SIZE, Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import (
     ChainError,
-    ChainStalled,
     NodeRefused,
     NotCompiled,
     NotDeployed,
@@ -112,21 +111,6 @@ def test_call_many_raises_the_named_error(chain: Chain, probe: ContractFunctions
         chain.call_many([probe.owner(), probe.ask(b"no".ljust(32, b"\0"))])
     assert caught.value.name == "Refused"
     assert chain.call(probe.owner()) == chain.address  # and the client still works
-
-
-def test_wait_for_block(chain: Chain, probe: ContractFunctions) -> None:
-    latest = chain.block_number()
-    assert chain.wait_for_block(latest - 1) == latest
-    rpc(chain, "anvil_mine", 3)
-    assert chain.wait_for_block(latest + 3) == latest + 3
-
-
-def test_a_chain_without_new_blocks_is_reported(
-    node: Anvil, deployment: Deployment, artifacts: dict[str, Artifact]
-) -> None:
-    reader = Chain(node.url, deployment, artifacts, poll_seconds=0.01, timeout_seconds=0.05)
-    with pytest.raises(ChainStalled, match="is the node mining"):
-        reader.wait_for_block(reader.block_number() + 1)
 
 
 # --- errors by name
