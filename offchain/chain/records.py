@@ -8,6 +8,13 @@ from typing import Any, NamedTuple
 
 from eth_typing import ChecksumAddress
 
+BPS = 10_000
+"""Basis points in a whole."""
+PPM = 1_000_000
+"""Parts per million in a whole."""
+WAD = 10**18
+"""Units in a whole: wei in an ether, and the fixed point of the likelihood score."""
+
 
 class JobState(IntEnum):
     """`IJobs.State`."""

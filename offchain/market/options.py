@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offchain.chain.records import Rules, Terms
-
-BPS, PPM = 10_000, 1_000_000
-ETHER = 10**18
+from offchain.chain.records import BPS, WAD, Rules, Terms
 
 NODE_BEHAVIOURS = ("random", "stale", "copier")
 SELLER_BEHAVIOURS = ("sign_flip", "label_flip")
@@ -29,9 +26,9 @@ MAX_ROUNDS = 100
 """So many rounds of such windows the contracts allow in one job."""
 AUCTION_BLOCKS = 30
 INCREMENT_BPS = 1000
-RESERVE = ETHER
-STAKE_UNIT = 5 * ETHER
-BUYER_LIMITS = (2 * ETHER, 3 * ETHER, 4 * ETHER)
+RESERVE = WAD
+STAKE_UNIT = 5 * WAD
+BUYER_LIMITS = (2 * WAD, 3 * WAD, 4 * WAD)
 """What each of the three buyers bids at most; the last one wins."""
 
 

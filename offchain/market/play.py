@@ -11,9 +11,9 @@ from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.records import tag_of
+from offchain.chain.records import BPS, PPM, tag_of
 from offchain.market.deploy import deploy
-from offchain.market.options import BLOCK_SECONDS, BPS, BUYER_LIMITS, PPM, STAKE_UNIT, DemoOptions
+from offchain.market.options import BLOCK_SECONDS, BUYER_LIMITS, STAKE_UNIT, DemoOptions
 from offchain.market.processes import Process, Processes
 from offchain.market.report import Progress
 from offchain.market.run import Run

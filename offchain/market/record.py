@@ -9,7 +9,7 @@ from typing import Any
 
 from eth_typing import ChecksumAddress
 
-from offchain.chain.records import Job, JobState, Tally, fields, text_of
+from offchain.chain.records import WAD, Job, JobState, Tally, fields, text_of
 from offchain.learning.draws import PROBABILITY_ONE
 from offchain.market.gas import gas_by_step
 from offchain.market.options import BLOCK_SECONDS
@@ -19,7 +19,6 @@ from offchain.parties.buyer import DELIVERY_FILE
 from offchain.parties.desk import Desk
 from offchain.store.local import LocalStore
 
-WAD = 10**18
 ABSENT = [
     "slashing: a lost result, a wrong audit and silence cost nothing yet, so the copier may earn",
     "sealed-bid auctions and payment in tokens",

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from offchain.chain.records import FailureReason, Tally, fields
+from offchain.chain.records import WAD, FailureReason, Tally, fields
 from offchain.market.processes import Processes
 from offchain.market.run import Run
 
 LOOK_SECONDS = 0.2
 """Between two looks: below the demo's block time."""
-WAD = 10**18
-"""Units in a whole: wei in an ether, and the fixed point of the likelihood score."""
 
 Handler = Callable[[dict[str, Any]], None]
 

@@ -10,11 +10,10 @@ from typing import Any
 import click
 from eth_utils.currency import to_wei
 
-from offchain.chain.records import Rules, Terms
+from offchain.chain.records import BPS, PPM, Rules, Terms
 from offchain.learning.spec import JobSpec
 
 Command = Callable[..., Any]
-BPS, PPM = 10_000, 1_000_000
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 folder_path = click.Path(file_okay=False, path_type=Path)

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-BPS = 10_000
-"""Basis points in a whole."""
-PPM = 1_000_000
-"""Parts per million in a whole."""
+from offchain.chain.records import BPS, PPM
 
 
 @dataclass(frozen=True)
