@@ -1,4 +1,4 @@
-"""Seeded sortition, as `contracts/yoda/Sortition.sol` computes it."""
+"""Seeded sortition, as `Sortition.sol` and `ExecutionSets.sol` in `contracts/yoda/` compute it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from eth_utils.crypto import keccak
 
 FEISTEL_ROUNDS = 12
 """Small pools have halves of few bits, which need more than the four rounds of the theorem."""
+
+MAX_SET = 120
+"""Most nodes of one execution set: the contract keeps its turnout in one word."""
 
 
 def permute(index: int, size: int, seed: bytes) -> int:
@@ -28,9 +31,12 @@ def execution_set(seats: int, asked_before: int, asked: int, draw_seed: bytes) -
     ]
 
 
-def asked_after(asked: int, base: int, mini_round: int, seats: int) -> int:
-    """Nodes asked in a draw once mini-round `mini_round` (from 1) has asked its further ones."""
-    return min(asked + base + (1 << (mini_round - 1)), seats)
+def asked_after(base: int, mini_rounds: int, seats: int) -> int:
+    """Nodes asked in a draw once its first `mini_rounds` mini-rounds have opened.
+
+    Mini-round i (from 1) asks min(base + 2^(i-1), `MAX_SET`) further ones, until all were asked.
+    """
+    return min(seats, sum(min(base + (1 << i), MAX_SET) for i in range(mini_rounds)))
 
 
 def _feistel(index: int, half: int, seed: bytes) -> int:

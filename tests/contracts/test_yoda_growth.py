@@ -48,7 +48,7 @@ def test_sets_grow_until_every_seat_was_asked_once(play: Play) -> None:
     assert sorted(seat for each in sets for seat in each) == list(range(SEATS))
     asked = 0
     for mini_round, size in enumerate(SIZES, start=1):
-        after = asked_after(asked, QUICK.base, mini_round, SEATS)
+        after = asked_after(QUICK.base, mini_round, SEATS)
         assert after - asked == size
         asked = after
 

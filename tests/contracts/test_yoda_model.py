@@ -119,7 +119,7 @@ class Model:
             self.mini_round, nth = self.mini_round + 1, nth + 1
             seed = self._seed()
             draw_seed = draw_seed or seed
-            after = asked_after(asked, rules.base, nth, pool.seats)
+            after = asked_after(rules.base, nth, pool.seats)
             members = set(execution_set(pool.seats, asked, after, draw_seed))
             asked = after
             self._vote([seat for seat in self.election.order if seat in members], draw)

@@ -99,9 +99,8 @@ def test_colluding_liars_do_not_prevail(seats: int, share: float) -> None:
 
 def decided(pool: Pool, voters: list[bytes]) -> bytes:
     """The digest accepted by growing sets that ask the voters in order."""
-    asked = 0
     for mini_round in range(1, 12):
-        asked = asked_after(asked, 4, mini_round, pool.seats)
+        asked = asked_after(4, mini_round, pool.seats)
         tally = Counter(voters[:asked])
         if is_accepted(pool, tally, 1000):
             return tally.most_common(1)[0][0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.yoda.sortition import asked_after, execution_set, permute
+from offchain.yoda.sortition import MAX_SET, asked_after, execution_set, permute
 
 SEED = bytes(range(32))
 
@@ -49,13 +49,14 @@ def test_an_index_outside_has_no_rank(index: int) -> None:
 
 
 @settings(max_examples=50)
-@given(seats=st.integers(1, 200), base=st.integers(1, 128))
+@given(seats=st.integers(1, 400), base=st.integers(1, 128))
 def test_sets_grow_and_share_out_the_pool(seats: int, base: int) -> None:
-    asked, mini_round, members = 0, 0, []
+    asked, mini_round, members = asked_after(base, 0, seats), 0, []
+    assert asked == 0
     while asked < seats:
         mini_round += 1
-        after = asked_after(asked, base, mini_round, seats)
-        assert after - asked == min(base + 2 ** (mini_round - 1), seats - asked)
+        after = asked_after(base, mini_round, seats)
+        assert after - asked == min(base + 2 ** (mini_round - 1), MAX_SET, seats - asked)
         members += execution_set(seats, asked, after, SEED)
         asked = after
     assert sorted(members) == list(range(seats))
