@@ -10,12 +10,12 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test statistics check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
-		printf '%-8s  %s\n' "$$name" "$$what"; done
+		printf '%-10s  %s\n' "$$name" "$$what"; done
 	@echo 'Variables of the set-up:'
 	@echo '  PYTHON     the Python to use (3.10 to 3.12); found by itself otherwise'
 	@echo '  D2M_TORCH  cpu (default) or cuda: the PyTorch build that your package index gives, several GB'
@@ -30,6 +30,9 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 
 test: setup ## run the tests, without those marked slow: make test ARGS="-k auction"
 	@$(BIN)/ape test tests -m "not slow" $(ARGS)
+
+statistics: setup ## simulate the vote with the contract's arithmetic: docs/experiments/yoda.md
+	@$(BIN)/python -m tests.contracts.yoda_statistics $(ARGS)
 
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .

@@ -1,0 +1,103 @@
+"""How the vote fares with the contract's own arithmetic: `make statistics`.
+
+Plays every setting of a table with the likelihood test of `contracts/yoda/Likelihood.sol`, called
+on a local chain, and with the exact test on the same pools. Writes yoda.md, yoda.csv and yoda.svg
+into docs/experiments. Fails if in a setting results are wrong more often than β, a round stays
+undecided, or the mean number of nodes asked is off the exact test's by more than 5 %.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ape
+import click
+import numpy as np
+from rich.progress import track
+
+from offchain.experiments.yoda import STRATEGIES, Oracle, Setting, exact_oracle, simulate
+from offchain.experiments.yoda_table import Row, Table, save
+from offchain.yoda.likelihood import Pool
+from tests.contracts.evm import deploy, helper, look
+
+FOLDER = Path("docs/experiments")
+SEATS = (10, 20, 50, 200)
+BYZANTINE_BPS = (3000, 4000)
+SHARES_BPS = (1000, 2000, 3000, 4000)
+ERROR_PPM = 1000
+BASE = 4
+"""Of the sizes 4 + 2^(i-1), for which the likelihood test's published figures are."""
+BATCH = 50
+"""Tallies that share a call: 50 of a pool of 200 stay far below a block's gas."""
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended."""
+
+
+def contract_oracle(harness: Any, pool: Pool, error_ppm: int) -> Oracle:
+    """The test as the contract computes it; it scores, like `Yoda`, only what is not certain."""
+
+    def ask(states: list[tuple[int, int, int]]) -> Iterator[bool]:
+        cases = [(pool.honest, pool.byzantine, *state, error_ppm) for state in states]
+        for certain, score, threshold in look(harness.decide, cases):
+            yield certain or score >= threshold
+
+    def decide(states: list[tuple[int, int, int]]) -> list[bool]:
+        starts = range(0, len(states), BATCH)
+        return [accepted for start in starts for accepted in ask(states[start : start + BATCH])]
+
+    return Oracle(pool.seats, decide)
+
+
+def settings(pool: Pool) -> list[Setting]:
+    """Nobody lies; then every strategy with every share that the pool tolerates."""
+    shares = [share for share in SHARES_BPS if share <= pool.byzantine_bps]
+    lying = [Setting(pool, BASE, share, name) for name in STRATEGIES for share in shares]
+    return [Setting(pool, BASE, 0, "colluding"), *lying]
+
+
+def play(harness: Any, rounds: int, seed: int) -> Table:
+    """Every setting with both tests."""
+    pools = [Pool(seats, bps) for bps in BYZANTINE_BPS for seats in SEATS]
+    every = [setting for pool in pools for setting in settings(pool)]
+    contract = {pool: contract_oracle(harness, pool, ERROR_PPM) for pool in pools}
+    exact = {pool: exact_oracle(pool, ERROR_PPM) for pool in pools}
+    rows = []
+    for number, setting in enumerate(track(every, description="settings")):
+        outcomes = [
+            simulate(setting, oracles[setting.pool], rounds, np.random.default_rng([seed, number]))
+            for oracles in (contract, exact)
+        ]
+        rows.append(Row.of(setting, ERROR_PPM, *outcomes))
+    decided = sum(int((contract[pool].known != Oracle.UNKNOWN).sum()) for pool in pools)
+    different = sum(int((contract[pool].known != exact[pool].known).sum()) for pool in pools)
+    command = f'make statistics ARGS="--rounds {rounds} --seed {seed}"'
+    return Table(rows, decided, different, command)
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", type=click.IntRange(1), default=100_000, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Same seed, same table.")
+def main(rounds: int, seed: int) -> None:
+    """Play, and write the table."""
+    try:
+        with ape.networks.ethereum.local.use_provider("foundry"):
+            # Ape's own handler would end the program without a word.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            harness = deploy(helper("LikelihoodHarness"), sender=ape.accounts.test_accounts[0])
+            table = play(harness, rounds, seed)
+    except KeyboardInterrupt:
+        click.echo("interrupted: nothing is written", err=True)
+        sys.exit(INTERRUPTED)
+    save(table, FOLDER)
+    click.echo(table.summary())
+    failing = [str(row.cells()) for row in table.rows if not row.holds]
+    if failing:
+        raise click.ClickException("\n".join(["does not hold:", *failing]))
+
+
+if __name__ == "__main__":
+    main()
