@@ -21,6 +21,7 @@ from offchain.experiments.yoda import (
     exact_oracle,
     shuffled,
     simulate,
+    states,
 )
 from offchain.experiments.yoda_table import Row, Table, save
 from offchain.yoda.likelihood import Pool, is_accepted
@@ -120,6 +121,11 @@ def test_the_mean_number_asked_is_the_hypergeometric_one() -> None:
     asked = run(Setting(Pool(10, 3000), BASE, 3000, "colluding"), rounds).asked
     assert set(asked) == {5, 10}
     assert abs(asked.mean() - (5 * at_once + 10 * (1 - at_once))) < 4 * deviation
+
+
+def test_the_contract_keeps_votes_leader_and_runner_up_of_a_tally() -> None:
+    tallies = np.array([[1, 5, 3], [4, 0, 4], [0, 0, 0]])
+    assert states(tallies).tolist() == [[9, 5, 3], [8, 4, 4], [0, 0, 0]]
 
 
 def test_no_tally_is_decided_twice() -> None:
