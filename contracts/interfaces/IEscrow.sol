@@ -3,25 +3,30 @@ pragma solidity 0.8.37;
 
 import {ICredits} from "./ICredits.sol";
 
-/// @title The price of every job, and its split
-/// @notice 30 % of what a job earned goes to CONE nodes by participation counts, 70 % to sellers by contribution shares,
-/// the rest of the price back to the buyer. Rounding: the CONE part is rounded down and the sellers get the remainder;
-/// single payments are differences of rounded-down running totals, so that they add up to the pot to the wei.
+/// @title All money of buyers: bids, sealed deposits, prices, and how they are paid out
+/// @notice A bid stays here from the moment it is made; winning a job moves it from the auction's purse to the job's
+/// pots by bookkeeping alone, so no token can hold up a closing. 30 % of what a job earned goes to CONE nodes by
+/// participation counts, 70 % to sellers by contribution shares, the rest of the price back to the buyer. What nodes of
+/// the job lost by slashing is shared by the votes that were right, in ether. Rounding: see `Split`.
+/// @dev An ERC-20 token that takes a fee, that mints, or whose balances change by themselves would break the sums of its
+/// own market only: every token is counted by itself.
 interface IEscrow is ICredits {
     struct Pots {
-        /// @dev Wei held before settlement.
-        uint128 price;
-        /// @dev Wei for the sellers, and paid of it.
-        uint128 sellerPot;
-        uint128 sellerPaid;
-        /// @dev Wei for the CONE nodes.
-        uint128 conePot;
+        /// @dev What the job is paid in.
+        address token;
+        bool settled;
         /// @dev Votes that share the CONE pot, and paid of them.
         uint32 rightVotes;
         uint32 paidVotes;
-        /// @dev Votes of rounds 1 to this one are paid.
-        uint16 acceptedRounds;
-        bool settled;
+        /// @dev Held before settlement.
+        uint128 price;
+        /// @dev For the sellers, and paid of it.
+        uint128 sellerPot;
+        uint128 sellerPaid;
+        /// @dev For the CONE nodes.
+        uint128 conePot;
+        /// @dev Wei that nodes of the job lost by slashing.
+        uint128 slashPot;
         bytes32 contributionsRoot;
     }
 
@@ -31,43 +36,66 @@ interface IEscrow is ICredits {
         /// @dev Of `totalRounds` equal parts of the price, how many were earned.
         uint16 earnedRounds;
         uint16 totalRounds;
-        uint16 acceptedRounds;
-        /// @dev Votes for the results of the accepted rounds.
+        /// @dev Votes of the opened rounds that were right.
         uint32 rightVotes;
         /// @dev Merkle root of the sellers' shares; zero when nobody has any: then the buyer gets their part.
         bytes32 contributionsRoot;
     }
 
-    /// @notice A vote for the accepted result of a round.
+    /// @notice Where a vote was cast.
     struct Vote {
-        uint32 round;
+        uint16 round;
         uint16 miniRound;
-        bytes32 audit;
     }
 
-    event JobFunded(uint256 indexed jobId, uint256 price);
-    /// @notice The split of a job's price, in wei.
-    event JobPaid(uint256 indexed jobId, uint256 conePot, uint256 sellerPot, uint256 refund);
+    /// @notice `payer` put `amount` of `token` into the purse of an auction.
+    event Deposited(uint256 indexed auctionId, address indexed token, address indexed payer, uint256 amount);
+    event JobFunded(uint256 indexed jobId, address indexed token, uint256 price);
+    /// @notice Wei of slashed stake for the nodes of a job that were right.
+    event SlashedAdded(uint256 indexed jobId, uint256 amount);
+    /// @notice The split of a job's price, in its token; `slashPot` in wei.
+    event JobPaid(uint256 indexed jobId, uint256 conePot, uint256 sellerPot, uint256 refund, uint256 slashPot);
     event SellerPaid(uint256 indexed jobId, uint256 indexed index, address indexed seller, uint256 amount);
-    event ConePaid(uint256 indexed jobId, address indexed node, uint256 votes, uint256 amount);
+    /// @notice `amount` in the job's token, `slashed` in wei.
+    event ConePaid(uint256 indexed jobId, address indexed node, uint256 votes, uint256 amount, uint256 slashed);
 
-    /// @notice Only the job contract may fund and settle.
+    /// @notice Only the job contract may settle.
     error OnlyJobs();
+    /// @notice Only the auction house moves the purses of auctions.
+    error OnlyAuctionHouse();
+    /// @notice Only the pool adds slashed stake.
+    error OnlyPool();
+    /// @notice The value sent is not `required` wei: the amount where ether is paid, nothing where a token is.
+    error WrongValue(uint256 required);
+    /// @notice The token delivered `received` instead of `expected`: tokens that take a fee are refused.
+    error UnfaithfulToken(address token, uint256 expected, uint256 received);
+    /// @notice Amounts fit 128 bits.
+    error TooLarge(uint256 amount);
     /// @notice The job has not been settled.
     error NotSettled();
     /// @notice The job has been settled before.
     error AlreadySettled();
     /// @notice The share is not in the accepted contributions.
     error BadProof();
-    /// @notice The share, or the round, has been paid to this party already.
+    /// @notice The share, or the vote, has been paid already.
     error AlreadyPaid();
-    /// @notice The vote was not for the opened result of its round.
-    error NotRight(uint32 round);
+    /// @notice The vote was not right, or its round was not opened.
+    error NotRight(uint16 round, uint16 miniRound);
     /// @notice The claims exceed the pot: the accepted contributions overlap, or more votes than were counted.
     error PotExceeded();
 
-    /// @notice Takes in a job's price. Only the job contract.
-    function fund(uint256 jobId) external payable;
+    /// @notice Takes `amount` of `token` from `payer` into the purse of an auction. Only the auction house.
+    /// Reverts with `SafeERC20FailedOperation` where the token refuses or returns false.
+    function deposit(uint256 auctionId, address token, address payer, uint256 amount) external payable;
+
+    /// @notice Credits `amount` of an auction's purse to `account`. Only the auction house.
+    function refund(uint256 auctionId, address token, address account, uint256 amount) external;
+
+    /// @notice Moves `price` of an auction's purse to its job. Only the auction house, once per job.
+    function fund(uint256 jobId, uint256 auctionId, address token, uint256 price) external;
+
+    /// @notice Takes in slashed stake. Only the pool.
+    function addSlashed(uint256 jobId) external payable;
 
     /// @notice Splits a job's price, once. Only the job contract.
     function settle(uint256 jobId, Settlement calldata settlement) external;
@@ -78,8 +106,11 @@ interface IEscrow is ICredits {
     /// @param proof Merkle proof of (index, start, end).
     function claimSeller(uint256 jobId, uint256 index, uint256 start, uint256 end, bytes32[] calldata proof) external;
 
-    /// @notice Credits `node` for its votes that were right. Anyone may call it.
-    function claimCone(uint256 jobId, address node, Vote[] calldata votes) external;
+    /// @notice Credits the node on `seat` for its votes that were right. Anyone may call it.
+    function claimCone(uint256 jobId, uint256 seat, Vote[] calldata votes) external;
 
     function potsOf(uint256 jobId) external view returns (Pots memory);
+
+    /// @notice What the purse of an auction holds, in the auction's token.
+    function purseOf(uint256 auctionId) external view returns (uint256);
 }

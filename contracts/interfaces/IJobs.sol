@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IConePool} from "./IConePool.sol";
+import {IEscrow} from "./IEscrow.sol";
+import {IYoda} from "./IYoda.sol";
 import {Request, RoundResult, Rules} from "./Types.sol";
 
 /// @title The life of a job, from the matched auction to settlement
-/// @notice Seeding → Collecting → Deciding → Opening → (Collecting …) → Settled, or Failed from any of them. Every state
-/// has a deadline after which anyone moves it on with `advance`.
+/// @notice Seeding → Collecting → Deciding → Opening → (Collecting …) → Judging → Settled, or Judging → Failed from
+/// Collecting, Deciding and Opening. Judging is passed over where nobody is left to be slashed. Every state has a deadline
+/// after which anyone moves it on with `advance`.
 interface IJobs {
     enum State {
         None,
@@ -17,6 +21,8 @@ interface IJobs {
         Deciding,
         /// @dev A digest is accepted; somebody opens it.
         Opening,
+        /// @dev Nothing more is trained; nodes that failed are slashed.
+        Judging,
         /// @dev Ended with the target reached or all rounds played.
         Settled,
         /// @dev Ended early; what no accepted round earned went back to the buyer.
@@ -24,6 +30,8 @@ interface IJobs {
     }
 
     enum FailureReason {
+        /// @dev The job did not fail.
+        None,
         /// @dev No sampled seller posted an update in time.
         NoUpdates,
         /// @dev Two draws of the whole pool accepted no digest.
@@ -40,8 +48,12 @@ interface IJobs {
         uint16 acceptedRounds;
         /// @dev Matched sellers, at most `MAX_SELLERS`.
         uint16 sellers;
-        /// @dev Votes for accepted results so far.
+        /// @dev Known from Judging on.
+        FailureReason failure;
+        bool targetReached;
+        /// @dev Votes of opened rounds that were right, and nodes asked that were not.
         uint32 rightVotes;
+        uint32 offences;
         /// @dev Block at whose end sellers and seats are frozen.
         uint64 freezeBlock;
         /// @dev In Seeding the seeding block, else the last block of the state's window.
@@ -87,6 +99,8 @@ interface IJobs {
     event InboxClosed(uint256 indexed jobId, uint32 indexed round, uint256 posted);
     /// @notice The accepted digest of a round was opened.
     event RoundAccepted(uint256 indexed jobId, uint32 indexed round, bytes32 digest, RoundResult result);
+    /// @notice The job's work is over; until `deadline`, or until all `offences` are punished, nodes may be slashed.
+    event JudgingStarted(uint256 indexed jobId, uint256 offences, uint256 deadline);
     event JobSettled(uint256 indexed jobId, uint16 acceptedRounds, bool targetReached);
     event JobFailed(uint256 indexed jobId, uint16 acceptedRounds, FailureReason reason);
 
@@ -119,14 +133,14 @@ interface IJobs {
     /// @notice The accepted result names another version, job or round, or an impossible metric or sample.
     error BadResult();
 
-    /// @notice Creates the job of a closed auction with its price as value. Only the auction house.
-    function create(Request calldata request, address buyer) external payable returns (uint256 jobId);
+    /// @notice Creates the job of a closed auction. Only the auction house, which moves `price` to the job afterwards.
+    function create(Request calldata request, address buyer, uint256 price) external returns (uint256 jobId);
 
     /// @notice Moves a job on when its state's work is done or its deadline has passed. Anyone.
     function advance(uint256 jobId) external;
 
     /// @notice Posts the caller's update of the present round.
-    /// @param index The caller's index among the job's sellers.
+    /// @param index Index of the caller's offer among the job's.
     /// @param contentHash keccak256 of the update's bytes.
     /// @param cid Binary CIDv1 of the update.
     function postUpdate(uint256 jobId, uint32 round, uint256 index, bytes32 contentHash, bytes calldata cid) external;
@@ -145,11 +159,23 @@ interface IJobs {
 
     function jobOf(uint256 jobId) external view returns (Job memory);
 
-    /// @notice The seller at `index` of a job, known once the first sample is drawn. Beyond `MAX_SELLERS` candidates the seed of the first sample picks which.
+    /// @notice The offer at `index` of a job, known once the first sample is drawn. Beyond `MAX_SELLERS` candidates the
+    /// seed of the first sample picks which.
+    function offerAt(uint256 jobId, uint256 index) external view returns (uint256 offerId);
+
+    /// @notice The seller of the offer at `index`.
     function sellerAt(uint256 jobId, uint256 index) external view returns (address);
 
-    /// @notice All sellers of a job, in index order (at most `MAX_SELLERS`).
-    function sellersOf(uint256 jobId) external view returns (address[] memory);
+    /// @notice All offers of a job and their sellers, in index order (at most `MAX_SELLERS`).
+    function offersOf(uint256 jobId) external view returns (uint256[] memory offerIds, address[] memory sellers);
+
+    function pool() external view returns (IConePool);
+
+    function yoda() external view returns (IYoda);
+
+    function escrow() external view returns (IEscrow);
+
+    function auctionHouse() external view returns (address);
 
     /// @notice Jobs created so far; ids count from 1.
     function jobCount() external view returns (uint256);

@@ -31,11 +31,13 @@ struct Rules {
     uint16 base;
     /// @dev β: tolerated chance of accepting a wrong result, in parts per million.
     uint32 errorPpm;
-    /// @dev Windows in blocks: posting updates, committing, revealing, opening the accepted result.
+    /// @dev Windows in blocks: posting updates, committing, revealing, opening the accepted result, and punishing
+    /// what is left unpunished once the job has ended.
     uint32 updateBlocks;
     uint32 commitBlocks;
     uint32 revealBlocks;
     uint32 openBlocks;
+    uint32 judgeBlocks;
 }
 
 /// @notice The outcome of a round. Its digest, keccak256 of its ABI encoding, is what CONE nodes vote on.
@@ -51,6 +53,8 @@ struct RoundResult {
     bytes samplerCid;
     uint64 metricNumerator;
     uint64 metricDenominator;
+    /// @dev keccak256 of every per-sample prediction of the computation: what the audit words of the round hide.
+    bytes32 predictionsHash;
     /// @dev Merkle root of the sellers' shares so far, zero while nobody's update was kept.
     bytes32 contributionsRoot;
     /// @dev Bitmap of the sellers sampled for the next round, bit i for seller i.

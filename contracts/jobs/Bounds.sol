@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Request, Rules} from "../interfaces/Types.sol";
 import {IJobs} from "../interfaces/IJobs.sol";
+import {ExecutionSets} from "../yoda/ExecutionSets.sol";
 import {BPS, MAX_CID_BYTES} from "../lib/Limits.sol";
 
 /// @title What a request may ask for
@@ -15,8 +16,8 @@ library Bounds {
     uint256 internal constant MIN_BYZANTINE_BPS = 2000;
     /// @notice With half the pool Byzantine nothing could be decided; near it, hardly anything.
     uint256 internal constant MAX_BYZANTINE_BPS = 4500;
-    /// @notice Above this the first mini-round would ask most pools whole.
-    uint256 internal constant MAX_BASE = 128;
+    /// @notice The first mini-round asks one more than the base, and no set is larger than `MAX_SET`.
+    uint256 internal constant MAX_BASE = ExecutionSets.MAX_SET - 1;
     /// @notice One wrong result in ten is no agreement.
     uint256 internal constant MAX_ERROR_PPM = 100_000;
     /// @notice A minute of 12 s blocks: less could be missed by an honest party.
@@ -43,6 +44,7 @@ library Bounds {
         _within("commitBlocks", rules.commitBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
         _within("revealBlocks", rules.revealBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
         _within("openBlocks", rules.openBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
+        _within("judgeBlocks", rules.judgeBlocks, MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS);
         uint256 round = uint256(rules.updateBlocks) + rules.commitBlocks + rules.revealBlocks + rules.openBlocks;
         _within("rounds * windows", rules.rounds * round, 1, MAX_JOB_BLOCKS);
     }

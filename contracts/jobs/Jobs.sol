@@ -21,7 +21,7 @@ interface IServesJobs {
 /// @title Jobs
 contract Jobs is IJobs {
     /// @notice Version of `RoundResult` that this contract opens.
-    uint16 public constant RESULT_VERSION = 1;
+    uint16 public constant RESULT_VERSION = 2;
 
     ISellerRegistry public immutable registry;
     IRandomness public immutable randomness;
@@ -59,7 +59,7 @@ contract Jobs is IJobs {
     /* CREATION */
 
     /// @inheritdoc IJobs
-    function create(Request calldata request, address buyer) external payable returns (uint256 jobId) {
+    function create(Request calldata request, address buyer, uint256 price) external returns (uint256 jobId) {
         if (msg.sender != auctionHouse) revert OnlyAuctionHouse();
         jobId = ++jobCount;
         (uint256 freezeBlock, uint256 seats) = pool.freezePool(jobId);
@@ -73,9 +73,8 @@ contract Jobs is IJobs {
         job.freezeBlock = uint64(freezeBlock);
         job.listed = uint64(listed);
         job.sellers = uint16(listed < Bounds.MAX_SELLERS ? listed : Bounds.MAX_SELLERS);
-        emit JobCreated(jobId, buyer, msg.value, freezeBlock, job.sellers, request);
+        emit JobCreated(jobId, buyer, price, freezeBlock, job.sellers, request);
         yoda.freezeRules(jobId, request.rules, freezeBlock, seats);
-        escrow.fund{value: msg.value}(jobId);
         _scheduleSample(jobId, job);
     }
 
@@ -89,6 +88,7 @@ contract Jobs is IJobs {
         else if (state == State.Collecting) _closeInbox(jobId, job);
         else if (state == State.Deciding) _advanceVote(jobId, job);
         else if (state == State.Opening) _giveUpOpening(jobId, job);
+        else if (state == State.Judging) _closeJudging(jobId, job);
         else revert WrongState(state);
     }
 
@@ -117,14 +117,17 @@ contract Jobs is IJobs {
         if (digest != verdict.digest) revert WrongDigest(verdict.digest);
         _checkResult(jobId, job, result);
 
+        (uint256 right, uint256 offences) = yoda.judge(jobId, job.round, result.predictionsHash);
         job.acceptedRounds = job.round;
-        job.rightVotes += verdict.rightVotes;
+        job.rightVotes += uint32(right);
+        job.offences += uint32(offences);
         job.contributionsRoot = result.contributionsRoot;
         job.modelHash = result.modelHash;
         emit RoundAccepted(jobId, job.round, digest, result);
 
         bool reached = uint256(result.metricNumerator) * BPS >= uint256(job.rules.targetBps) * result.metricDenominator;
-        if (reached || job.round == job.rules.rounds) return _settle(jobId, job, reached);
+        job.targetReached = reached;
+        if (reached || job.round == job.rules.rounds) return _startJudging(jobId, job, FailureReason.None);
         _startRound(jobId, job, job.round + 1, result.nextSample);
     }
 
@@ -147,6 +150,7 @@ contract Jobs is IJobs {
         if (job.state == State.Seeding) return block.number > job.deadline;
         if (job.state == State.Collecting) return _inboxIsComplete(job);
         if (job.state == State.Opening) return block.number > job.deadline;
+        if (job.state == State.Judging) return _allJudged(jobId, job) || block.number > job.deadline;
         return job.state == State.Deciding && yoda.isDue(jobId);
     }
 
@@ -156,21 +160,26 @@ contract Jobs is IJobs {
     }
 
     /// @inheritdoc IJobs
-    function sellerAt(uint256 jobId, uint256 index) public view returns (address) {
+    function offerAt(uint256 jobId, uint256 index) external view returns (uint256) {
         Job storage job = _jobs[jobId];
-        if (job.state == State.None || job.state == State.Seeding) revert WrongState(job.state);
-        if (index >= job.sellers) revert NoSuchSeller(index);
-        uint256 listed = job.listed;
-        // More candidates than a sample can name: the seed picks, so that crowding a tag early gains nothing.
-        if (listed > Bounds.MAX_SELLERS) index = Sortition.permute(index, listed, job.sampleSeed);
-        return registry.sellerAt(job.tag, index, job.freezeBlock);
+        return registry.offerAt(job.tag, _listIndex(job, index), job.freezeBlock);
     }
 
     /// @inheritdoc IJobs
-    function sellersOf(uint256 jobId) external view returns (address[] memory sellers) {
-        sellers = new address[](_jobs[jobId].sellers);
-        for (uint256 i = 0; i < sellers.length; ++i) {
-            sellers[i] = sellerAt(jobId, i);
+    function sellerAt(uint256 jobId, uint256 index) public view returns (address) {
+        Job storage job = _jobs[jobId];
+        return registry.sellerAt(job.tag, _listIndex(job, index), job.freezeBlock);
+    }
+
+    /// @inheritdoc IJobs
+    function offersOf(uint256 jobId) external view returns (uint256[] memory offerIds, address[] memory sellers) {
+        Job storage job = _jobs[jobId];
+        offerIds = new uint256[](job.sellers);
+        sellers = new address[](job.sellers);
+        for (uint256 i = 0; i < offerIds.length; ++i) {
+            uint256 listIndex = _listIndex(job, i);
+            offerIds[i] = registry.offerAt(job.tag, listIndex, job.freezeBlock);
+            sellers[i] = registry.sellerAt(job.tag, listIndex, job.freezeBlock);
         }
     }
 
@@ -212,7 +221,7 @@ contract Jobs is IJobs {
 
     function _closeInbox(uint256 jobId, Job storage job) private {
         if (!_inboxIsComplete(job)) revert NotDue();
-        if (job.posted == 0) return _fail(jobId, job, FailureReason.NoUpdates);
+        if (job.posted == 0) return _startJudging(jobId, job, FailureReason.NoUpdates);
         job.state = State.Deciding;
         emit InboxClosed(jobId, job.round, job.posted);
         yoda.begin(jobId, job.round);
@@ -220,7 +229,7 @@ contract Jobs is IJobs {
 
     function _advanceVote(uint256 jobId, Job storage job) private {
         IYoda.Phase phase = yoda.advance(jobId);
-        if (phase == IYoda.Phase.Undecided) return _fail(jobId, job, FailureReason.Undecided);
+        if (phase == IYoda.Phase.Undecided) return _startJudging(jobId, job, FailureReason.Undecided);
         if (phase != IYoda.Phase.Accepted) return;
         job.state = State.Opening;
         job.deadline = uint64(block.number) + job.rules.openBlocks;
@@ -228,38 +237,55 @@ contract Jobs is IJobs {
 
     function _giveUpOpening(uint256 jobId, Job storage job) private {
         if (block.number <= job.deadline) revert NotDue();
-        _fail(jobId, job, FailureReason.NotOpened);
+        _startJudging(jobId, job, FailureReason.NotOpened);
     }
 
     function _checkResult(uint256 jobId, Job storage job, RoundResult calldata result) private view {
         bool sane = result.version == RESULT_VERSION && result.jobId == jobId && result.round == job.round;
         sane = sane && result.metricDenominator > 0 && result.metricNumerator <= result.metricDenominator;
+        sane = sane && result.predictionsHash != 0;
         sane = sane && result.nextSample != 0 && LibBit.popCount(result.nextSample) <= job.rules.sampleSize;
         if (!sane || LibBit.fls(result.nextSample) >= job.sellers) revert BadResult();
     }
 
-    function _settle(uint256 jobId, Job storage job, bool reached) private {
-        job.state = State.Settled;
-        emit JobSettled(jobId, job.acceptedRounds, reached);
-        // A finished job has earned its whole price, also when the target came early.
-        _pay(jobId, job, job.rules.rounds);
+    /// @dev Where the index of a job's seller stands in the list of the job's tag.
+    function _listIndex(Job storage job, uint256 index) private view returns (uint256) {
+        if (job.state == State.None || job.state == State.Seeding) revert WrongState(job.state);
+        if (index >= job.sellers) revert NoSuchSeller(index);
+        // More candidates than a sample can name: the seed picks, so that crowding a tag early gains nothing.
+        return job.listed > Bounds.MAX_SELLERS ? Sortition.permute(index, job.listed, job.sampleSeed) : index;
     }
 
-    function _fail(uint256 jobId, Job storage job, FailureReason reason) private {
-        job.state = State.Failed;
-        emit JobFailed(jobId, job.acceptedRounds, reason);
-        _pay(jobId, job, job.acceptedRounds);
+    function _startJudging(uint256 jobId, Job storage job, FailureReason failure) private {
+        job.failure = failure;
+        if (_allJudged(jobId, job)) return _end(jobId, job);
+        job.state = State.Judging;
+        job.deadline = uint64(block.number) + job.rules.judgeBlocks;
+        emit JudgingStarted(jobId, job.offences, job.deadline);
     }
 
-    function _pay(uint256 jobId, Job storage job, uint16 earnedRounds) private {
+    function _allJudged(uint256 jobId, Job storage job) private view returns (bool) {
+        return pool.slashedIn(jobId) == job.offences;
+    }
+
+    function _closeJudging(uint256 jobId, Job storage job) private {
+        if (!_allJudged(jobId, job) && block.number <= job.deadline) revert NotDue();
+        _end(jobId, job);
+    }
+
+    function _end(uint256 jobId, Job storage job) private {
+        bool failed = job.failure != FailureReason.None;
+        job.state = failed ? State.Failed : State.Settled;
+        if (failed) emit JobFailed(jobId, job.acceptedRounds, job.failure);
+        else emit JobSettled(jobId, job.acceptedRounds, job.targetReached);
         pool.releasePool(jobId);
         escrow.settle(
             jobId,
             IEscrow.Settlement({
                 buyer: job.buyer,
-                earnedRounds: earnedRounds,
+                // A finished job has earned its whole price, also when the target came early.
+                earnedRounds: failed ? job.acceptedRounds : job.rules.rounds,
                 totalRounds: job.rules.rounds,
-                acceptedRounds: job.acceptedRounds,
                 rightVotes: job.rightVotes,
                 contributionsRoot: job.contributionsRoot
             })

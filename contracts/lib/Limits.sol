@@ -9,3 +9,6 @@ uint256 constant BPS = 10_000;
 
 /// @dev Parts per million in a whole.
 uint256 constant PPM = 1_000_000;
+
+/// @dev Blocks between leaving and withdrawing a stake or a bond: a day of 12 s blocks, for others to notice.
+uint256 constant UNBONDING_BLOCKS = 7200;

@@ -1,24 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IConePool} from "../interfaces/IConePool.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {Rules} from "../interfaces/Types.sol";
 import {IYoda} from "../interfaces/IYoda.sol";
 import {BPS} from "../lib/Limits.sol";
+import {Commitment} from "./Commitment.sol";
+import {ExecutionSets} from "./ExecutionSets.sol";
 import {Likelihood} from "./Likelihood.sol";
 import {Sortition} from "./Sortition.sol";
+import {Turnout} from "./Turnout.sol";
 
 /// @title Modified YODA
-contract Yoda is IYoda {
-    /// @notice Separates vote commitments from every other hash.
-    bytes32 public constant DOMAIN = keccak256("D2M vote v1");
+contract Yoda is IYoda, EIP712 {
+    using Turnout for uint256;
 
-    /// @notice Draws of one round before it is given up: the first and one redraw.
-    uint8 public constant MAX_DRAWS = 2;
+    /// @dev A mini-round that takes commitments.
+    struct Asking {
+        uint256 jobId;
+        Poll poll;
+        Frozen frozen;
+    }
 
-    /// @dev The lowest bit of a stored vote: 0 in a commitment, 1 once revealed, so that neither passes for the other.
-    bytes32 private constant REVEALED_BIT = bytes32(uint256(1));
+    /// @dev No vote has been revealed in the mini-round. Not 0, so that the first to reveal pays little more than others.
+    bytes32 private constant NO_LEAD = bytes32(uint256(1));
+
+    /// @notice EIP-712 type of a commitment that others may send.
+    bytes32 public constant COMMIT_TYPEHASH =
+        keccak256("Commit(uint256 jobId,uint32 round,uint16 miniRound,uint256 seat,bytes32 commitment)");
 
     /// @notice The job contract, fixed at deployment.
     address public immutable jobs;
@@ -27,14 +40,22 @@ contract Yoda is IYoda {
 
     mapping(uint256 jobId => Frozen) private _frozen;
     mapping(uint256 jobId => Poll) private _polls;
-    mapping(uint256 jobId => mapping(uint32 round => Verdict)) private _verdicts;
-    mapping(uint256 jobId => mapping(uint32 round => bytes32)) private _roundSeeds;
-    /// @dev A node's commitment, then the hash of its revealed vote. By hash of job, round, mini-round, node.
-    mapping(bytes32 key => bytes32) private _votes;
-    /// @dev Votes for a result word. By hash of job, round, draw, result.
+    /// @inheritdoc IYoda
+    mapping(uint256 jobId => bytes32) public leaderOf;
+    mapping(uint256 jobId => mapping(uint256 round => Verdict)) private _verdicts;
+    /// @dev By hash of job, round, mini-round.
+    mapping(bytes32 key => MiniRound) private _miniRounds;
+    /// @dev A node's own commitment. A later mini-round writes over it: it is bound to its own, and of use for that only.
+    mapping(uint256 jobId => mapping(uint256 position => bytes32)) private _commitments;
+    /// @dev Whether a batch was taken. By hash of mini-round key and entries.
+    mapping(bytes32 key => bool) private _batches;
+    /// @dev The words of a stray, and how many strays have the same. By mini-round key.
+    mapping(bytes32 key => mapping(uint256 position => Words)) private _strays;
+    mapping(bytes32 key => mapping(bytes32 pair => uint256)) private _strayVotes;
+    /// @dev Votes for a result word. By hash of job, round, first mini-round of the draw, result.
     mapping(bytes32 key => uint256) private _tallies;
 
-    constructor(address jobs_, IConePool pool_, IRandomness randomness_) {
+    constructor(address jobs_, IConePool pool_, IRandomness randomness_) EIP712("D2M Yoda", "1") {
         jobs = jobs_;
         pool = pool_;
         randomness = randomness_;
@@ -50,23 +71,21 @@ contract Yoda is IYoda {
     /// @inheritdoc IYoda
     function freezeRules(uint256 jobId, Rules calldata rules, uint256 freezeBlock, uint256 seats) external onlyJobs {
         _frozen[jobId] = Frozen({
-            freezeBlock: uint64(freezeBlock),
+            freezeBlock: uint40(freezeBlock),
             seats: uint16(seats),
             byzantine: uint16((seats * rules.byzantineBps) / BPS),
             base: rules.base,
-            commitBlocks: rules.commitBlocks,
-            revealBlocks: rules.revealBlocks,
+            commitBlocks: uint16(rules.commitBlocks),
+            revealBlocks: uint16(rules.revealBlocks),
             threshold: int128(Likelihood.threshold(rules.errorPpm))
         });
     }
 
     /// @inheritdoc IYoda
-    function begin(uint256 jobId, uint32 round) external onlyJobs {
-        delete _polls[jobId];
+    function begin(uint256 jobId, uint16 round) external onlyJobs {
         Poll storage poll = _polls[jobId];
         poll.round = round;
-        poll.draw = 1;
-        poll.firstMiniRound = 1;
+        _startDraw(jobId, poll, 1);
         _schedule(jobId, poll, 1);
     }
 
@@ -79,39 +98,103 @@ contract Yoda is IYoda {
         return poll.phase;
     }
 
+    /// @inheritdoc IYoda
+    function judge(uint256 jobId, uint16 round, bytes32 predictionsHash)
+        external
+        onlyJobs
+        returns (uint256 rightVotes, uint256 offences)
+    {
+        Verdict storage verdict = _verdicts[jobId][round];
+        verdict.predictionsHash = predictionsHash;
+        Verdict memory found = verdict;
+        Frozen memory frozen = _frozen[jobId];
+        for (uint256 i = 1; i <= found.lastMiniRound; ++i) {
+            (, uint256 before, uint256 asked) = _range(frozen, found, i);
+            uint256 right = _rightVotes(_key(jobId, round, i), found);
+            rightVotes += right;
+            offences += asked - before - right;
+        }
+        verdict.rightVotes = uint16(rightVotes);
+        verdict.offences = uint16(offences);
+        emit Judged(jobId, round, rightVotes, offences);
+    }
+
     /* VOTES */
 
     /// @inheritdoc IYoda
     function commit(uint256 jobId, uint256 seat, bytes32 commitment) external {
         Poll storage poll = _polls[jobId];
-        if (!_isCommitting(poll)) revert NotCommitting();
-        commitment = _committedWord(commitment);
-        if (commitment == 0) revert EmptyCommitment();
-        Frozen storage frozen = _frozen[jobId];
-        if (pool.nodeAt(seat, frozen.freezeBlock) != msg.sender) revert NotYourSeat(seat);
-        if (!_isInSet(poll, frozen.seats, seat)) revert NotAsked(seat);
-        bytes32 key = _voteKey(jobId, poll.round, poll.miniRound, msg.sender);
-        if (_votes[key] != 0) revert AlreadyCommitted();
-        _votes[key] = commitment;
-        poll.committed += 1;
-        // The windows do not overlap: the last commitment closes this one and starts the other.
-        if (_allCommitted(poll)) poll.revealDeadline = uint64(block.number) + frozen.revealBlocks;
-        emit Committed(jobId, poll.round, poll.miniRound, msg.sender);
+        Poll memory now_ = poll;
+        if (!_isCommitting(now_)) revert NotCommitting();
+        Frozen memory frozen = _frozen[jobId];
+        if (!pool.holds(msg.sender, seat, frozen.freezeBlock)) revert NotYourSeat(seat);
+        (bool asked, uint256 position) = _positionOf(jobId, now_, frozen.seats, seat);
+        if (!asked) revert NotAsked(seat);
+        MiniRound storage mini = _miniRounds[_key(jobId, now_.round, now_.miniRound)];
+        uint256 turnout = mini.turnout;
+        if (turnout.hasCommitted(position)) revert AlreadyCommitted();
+        turnout = turnout.withCommitted(position);
+        mini.turnout = turnout;
+        _commitments[jobId][position] = commitment;
+        _closeWindowIfFull(poll, now_, turnout, frozen.revealBlocks);
+        emit Committed(jobId, msg.sender);
     }
 
     /// @inheritdoc IYoda
-    function reveal(uint256 jobId, bytes32 result, bytes32 audit, bytes32 salt) external {
-        Poll storage poll = _polls[jobId];
-        if (!_isRevealing(poll)) revert NotRevealing();
-        (uint32 round, uint16 miniRound) = (poll.round, poll.miniRound);
-        bytes32 key = _voteKey(jobId, round, miniRound, msg.sender);
-        bytes32 commitment = commitmentOf(msg.sender, jobId, round, miniRound, result, audit, salt);
-        if (_votes[key] != _committedWord(commitment)) revert CommitmentMismatch();
-        _votes[key] = _revealedWord(result, audit);
-        poll.revealed += 1;
-        poll.votes += 1;
-        _count(poll, jobId, result);
-        emit Revealed(jobId, round, miniRound, msg.sender, result, audit);
+    function commitBatch(uint256 jobId, SignedCommit[] calldata votes) external returns (uint256 taken) {
+        Asking memory asking = Asking(jobId, _polls[jobId], _frozen[jobId]);
+        if (!_isCommitting(asking.poll)) revert NotCommitting();
+        bytes32 key = _key(jobId, asking.poll.round, asking.poll.miniRound);
+        uint256 turnout = _miniRounds[key].turnout;
+        bytes32[] memory entries = new bytes32[](votes.length);
+        for (uint256 i = 0; i < votes.length; ++i) {
+            (bool fits, uint256 position) = _fits(asking, turnout, votes[i]);
+            if (!fits) continue;
+            turnout = turnout.withCommitted(position);
+            entries[taken++] = Commitment.entry(position, votes[i].commitment);
+        }
+        if (taken == 0) revert NothingTaken();
+        assembly ("memory-safe") {
+            mstore(entries, taken) // shortens the array
+        }
+        _miniRounds[key].turnout = turnout;
+        _batches[_batchKey(key, entries)] = true;
+        _closeWindowIfFull(_polls[jobId], asking.poll, turnout, asking.frozen.revealBlocks);
+        emit BatchCommitted(jobId, asking.poll.round, asking.poll.miniRound, entries);
+    }
+
+    /// @inheritdoc IYoda
+    function reveal(uint256 jobId, uint256 position, bytes32 result, bytes32 audit, bytes32 salt) external {
+        Poll memory now_ = _polls[jobId];
+        if (!_isRevealing(now_)) revert NotRevealing();
+        if (result == 0) revert EmptyResult();
+        bytes32 commitment = Commitment.hash(msg.sender, jobId, now_.round, now_.miniRound, result, audit, salt);
+        if (_commitments[jobId][position] != commitment) revert CommitmentMismatch();
+        bytes32 key = _key(jobId, now_.round, now_.miniRound);
+        uint256 turnout = _miniRounds[key].turnout;
+        if (turnout.hasRevealed(position)) revert AlreadyRevealed();
+        _miniRounds[key].turnout = _record(jobId, key, turnout, position, result, audit);
+        emit Revealed(jobId, now_.round, now_.miniRound, msg.sender, result, audit);
+    }
+
+    /// @inheritdoc IYoda
+    function revealBatch(uint256 jobId, bytes32[] calldata entries, Opening[] calldata openings)
+        external
+        returns (uint256 taken)
+    {
+        Poll memory now_ = _polls[jobId];
+        if (!_isRevealing(now_)) revert NotRevealing();
+        bytes32 key = _key(jobId, now_.round, now_.miniRound);
+        if (!_batches[_batchKey(key, entries)]) revert UnknownBatch();
+        uint256 turnout = _miniRounds[key].turnout;
+        for (uint256 i = 0; i < openings.length; ++i) {
+            Opening calldata opening = openings[i];
+            if (turnout.hasRevealed(opening.position) || !_opens(jobId, now_, entries, opening)) continue;
+            turnout = _record(jobId, key, turnout, opening.position, opening.result, opening.audit);
+            ++taken;
+            emit Revealed(jobId, now_.round, now_.miniRound, opening.node, opening.result, opening.audit);
+        }
+        _miniRounds[key].turnout = turnout;
     }
 
     /* VIEWS */
@@ -125,17 +208,25 @@ contract Yoda is IYoda {
         bytes32 result,
         bytes32 audit,
         bytes32 salt
-    ) public view returns (bytes32) {
-        return keccak256(
-            abi.encode(DOMAIN, block.chainid, address(this), sender, jobId, round, miniRound, result, audit, salt)
-        );
+    ) external view returns (bytes32) {
+        return Commitment.hash(sender, jobId, round, miniRound, result, audit, salt);
     }
 
     /// @inheritdoc IYoda
-    function isAsked(uint256 jobId, uint256 seat) external view returns (bool) {
-        Poll storage poll = _polls[jobId];
+    function commitHash(uint256 jobId, uint32 round, uint16 miniRound, uint256 seat, bytes32 commitment)
+        public
+        view
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(keccak256(abi.encode(COMMIT_TYPEHASH, jobId, round, miniRound, seat, commitment)));
+    }
+
+    /// @inheritdoc IYoda
+    function positionOf(uint256 jobId, uint256 seat) external view returns (bool asked, uint256 position) {
+        Poll memory now_ = _polls[jobId];
         uint256 seats = _frozen[jobId].seats;
-        return poll.phase == Phase.Voting && seat < seats && _isInSet(poll, seats, seat);
+        if (now_.phase != Phase.Voting || seat >= seats) return (false, 0);
+        return _positionOf(jobId, now_, seats, seat);
     }
 
     /// @inheritdoc IYoda
@@ -150,25 +241,26 @@ contract Yoda is IYoda {
 
     /// @inheritdoc IYoda
     function isDue(uint256 jobId) external view returns (bool) {
-        Poll storage poll = _polls[jobId];
-        if (poll.phase == Phase.Seeding) return block.number > poll.seedBlock;
-        return poll.phase == Phase.Voting && _isOver(poll);
+        Poll memory now_ = _polls[jobId];
+        if (now_.phase == Phase.Seeding) return block.number > now_.seedBlock;
+        return now_.phase == Phase.Voting && _isOver(jobId, now_);
     }
 
     /// @inheritdoc IYoda
-    function wasRight(uint256 jobId, uint32 round, uint16 miniRound, address node, bytes32 audit)
-        external
-        view
-        returns (bool)
-    {
-        Verdict storage verdict = _verdicts[jobId][round];
-        if (miniRound < verdict.firstMiniRound || miniRound > verdict.lastMiniRound) return false;
-        return _votes[_voteKey(jobId, round, miniRound, node)] == _revealedWord(verdict.digest, audit);
+    function conductOf(uint256 jobId, uint16 round, uint16 miniRound, uint256 seat) external view returns (Conduct) {
+        Verdict memory verdict = _verdicts[jobId][round];
+        Frozen memory frozen = _frozen[jobId];
+        if (verdict.predictionsHash == 0 || seat >= frozen.seats) return Conduct.Unjudged;
+        if (miniRound == 0 || miniRound > verdict.lastMiniRound) return Conduct.Unjudged;
+        (uint256 first, uint256 before, uint256 asked) = _range(frozen, verdict, miniRound);
+        uint256 rank = Sortition.permute(seat, frozen.seats, _drawSeed(jobId, round, first));
+        if (rank < before || rank >= asked) return Conduct.NotAsked;
+        return _conduct(_key(jobId, round, miniRound), verdict, rank - before);
     }
 
     /// @inheritdoc IYoda
-    function voteOf(uint256 jobId, uint32 round, uint16 miniRound, address node) external view returns (bytes32) {
-        return _votes[_voteKey(jobId, round, miniRound, node)];
+    function nodeAt(uint256 jobId, uint256 seat) external view returns (address) {
+        return pool.nodeAt(seat, _frozen[jobId].freezeBlock);
     }
 
     /// @inheritdoc IYoda
@@ -182,78 +274,86 @@ contract Yoda is IYoda {
     }
 
     /// @inheritdoc IYoda
-    function verdictOf(uint256 jobId, uint32 round) external view returns (Verdict memory) {
+    function miniRoundOf(uint256 jobId, uint16 round, uint16 miniRound) external view returns (MiniRound memory) {
+        return _miniRounds[_key(jobId, round, miniRound)];
+    }
+
+    /// @inheritdoc IYoda
+    function verdictOf(uint256 jobId, uint16 round) external view returns (Verdict memory) {
         return _verdicts[jobId][round];
     }
 
     /// @inheritdoc IYoda
-    function roundSeedOf(uint256 jobId, uint32 round) external view returns (bytes32) {
-        return _roundSeeds[jobId][round];
-    }
-
-    /// @inheritdoc IYoda
-    function votesFor(uint256 jobId, uint32 round, uint8 draw, bytes32 result) external view returns (uint256) {
-        return _tallies[_tallyKey(jobId, round, draw, result)];
+    function roundSeedOf(uint256 jobId, uint16 round) external view returns (bytes32) {
+        return _miniRounds[_key(jobId, round, 1)].seed;
     }
 
     /* MINI-ROUNDS */
 
-    function _schedule(uint256 jobId, Poll storage poll, uint16 miniRound) private {
+    function _startDraw(uint256 jobId, Poll storage poll, uint8 firstMiniRound) private {
+        poll.firstMiniRound = firstMiniRound;
+        poll.asked = 0;
+        poll.votes = 0;
+        poll.leaderVotes = 0;
+        poll.runnerUpVotes = 0;
+        leaderOf[jobId] = 0;
+    }
+
+    function _schedule(uint256 jobId, Poll storage poll, uint8 miniRound) private {
         poll.miniRound = miniRound;
         poll.phase = Phase.Seeding;
         // The next block: nobody knows its hash while the set is being fixed in this one.
-        poll.seedBlock = uint64(block.number) + 1;
+        poll.seedBlock = uint40(block.number) + 1;
         emit MiniRoundScheduled(jobId, poll.round, miniRound, poll.seedBlock);
     }
 
     function _openMiniRound(uint256 jobId, Poll storage poll) private {
-        (uint32 round, uint16 miniRound) = (poll.round, poll.miniRound);
+        (uint16 round, uint8 miniRound) = (poll.round, poll.miniRound);
         (bytes32 seed, bool expired) = randomness.read(poll.seedBlock, keccak256(abi.encode(jobId, round, miniRound)));
         if (expired) return _schedule(jobId, poll, miniRound);
         if (seed == 0) revert NotDue();
 
-        bool firstOfDraw = miniRound == poll.firstMiniRound;
-        if (firstOfDraw) poll.drawSeed = seed;
-        if (miniRound == 1) _roundSeeds[jobId][round] = seed;
-        Frozen storage frozen = _frozen[jobId];
-        poll.miniRoundSeed = seed;
-        poll.phase = Phase.Voting;
-        poll.committed = 0;
-        poll.revealed = 0;
-        poll.askedBefore = poll.asked;
-        poll.asked = _askedAfter(poll.asked, frozen.base, miniRound - poll.firstMiniRound, frozen.seats);
-        poll.commitDeadline = uint64(block.number) + frozen.commitBlocks;
-        poll.revealDeadline = poll.commitDeadline + frozen.revealBlocks;
+        MiniRound storage mini = _miniRounds[_key(jobId, round, miniRound)];
+        mini.seed = seed;
+        mini.turnout = Turnout.NONE;
+        mini.lead = NO_LEAD;
+        mini.leadResult = NO_LEAD;
+        _openWindows(poll, _frozen[jobId]);
         emit MiniRoundOpened(
-            jobId, round, miniRound, poll.askedBefore, poll.asked, poll.drawSeed, seed, poll.commitDeadline
+            jobId, round, miniRound, poll.askedBefore, poll.asked, poll.firstMiniRound, seed, poll.commitDeadline
         );
     }
 
-    /// @dev base + 2^(i-1) further nodes in mini-round i of a draw (`earlier` = i - 1), at most the whole pool. The pool
-    /// has at most 1024 seats, so `earlier` stays below 11.
-    function _askedAfter(uint16 asked, uint16 base, uint16 earlier, uint16 seats) private pure returns (uint16) {
-        uint256 total = uint256(asked) + base + (uint256(1) << earlier);
-        return total < seats ? uint16(total) : seats;
+    function _openWindows(Poll storage poll, Frozen memory frozen) private {
+        uint256 ordinal = uint256(poll.miniRound) - poll.firstMiniRound + 1;
+        poll.phase = Phase.Voting;
+        poll.askedBefore = poll.asked;
+        poll.asked = uint16(ExecutionSets.askedAfter(frozen.base, ordinal, frozen.seats));
+        poll.commitDeadline = uint40(block.number) + frozen.commitBlocks;
+        poll.revealDeadline = poll.commitDeadline + frozen.revealBlocks;
     }
 
     function _endMiniRound(uint256 jobId, Poll storage poll) private {
-        if (!_isOver(poll)) revert NotDue();
-        if (_tally(jobId, poll)) return _accept(jobId, poll);
-        uint16 next = poll.miniRound + 1;
+        if (!_isOver(jobId, poll)) revert NotDue();
+        MiniRound storage mini = _miniRounds[_key(jobId, poll.round, poll.miniRound)];
+        _count(jobId, poll, mini.leadResult, mini.turnout.followers());
+        if (_test(jobId, poll)) return _accept(jobId, poll);
+        uint8 next = poll.miniRound + 1;
         if (poll.asked < _frozen[jobId].seats) return _schedule(jobId, poll, next);
-        if (poll.draw == MAX_DRAWS) {
+        if (poll.firstMiniRound > 1) {
             poll.phase = Phase.Undecided;
             return;
         }
-        _redraw(poll, next);
+        _startDraw(jobId, poll, next);
         _schedule(jobId, poll, next);
     }
 
-    function _tally(uint256 jobId, Poll storage poll) private returns (bool) {
-        Frozen storage frozen = _frozen[jobId];
+    /// @dev The likelihood test on the tallies of the draw.
+    function _test(uint256 jobId, Poll storage poll) private returns (bool) {
+        Frozen memory frozen = _frozen[jobId];
         uint256 byzantine = frozen.byzantine;
         Tally memory tally;
-        tally.leader = poll.leader;
+        tally.leader = leaderOf[jobId];
         tally.leaderVotes = poll.leaderVotes;
         tally.runnerUpVotes = poll.runnerUpVotes;
         tally.votes = poll.votes;
@@ -270,79 +370,174 @@ contract Yoda is IYoda {
 
     function _accept(uint256 jobId, Poll storage poll) private {
         poll.phase = Phase.Accepted;
-        _verdicts[jobId][poll.round] = Verdict({
-            digest: poll.leader,
-            firstMiniRound: poll.firstMiniRound,
-            lastMiniRound: poll.miniRound,
-            rightVotes: poll.leaderVotes
-        });
+        Verdict storage verdict = _verdicts[jobId][poll.round];
+        verdict.digest = leaderOf[jobId];
+        verdict.lastMiniRound = poll.miniRound;
+        verdict.redrawnAt = poll.firstMiniRound > 1 ? poll.firstMiniRound : 0;
     }
 
-    function _redraw(Poll storage poll, uint16 firstMiniRound) private {
-        poll.draw += 1;
-        poll.firstMiniRound = firstMiniRound;
-        poll.asked = 0;
-        poll.votes = 0;
-        poll.leaderVotes = 0;
-        poll.runnerUpVotes = 0;
-        poll.leader = 0;
+    /* VOTES, INSIDE */
+
+    /// @dev Whether a signed commitment can be taken, and at which position.
+    function _fits(Asking memory asking, uint256 turnout, SignedCommit calldata vote)
+        private
+        view
+        returns (bool, uint256 position)
+    {
+        (Poll memory now_, Frozen memory frozen) = (asking.poll, asking.frozen);
+        if (vote.seat >= frozen.seats || !pool.holds(vote.node, vote.seat, frozen.freezeBlock)) return (false, 0);
+        bool asked;
+        (asked, position) = _positionOf(asking.jobId, now_, frozen.seats, vote.seat);
+        if (!asked || turnout.hasCommitted(position)) return (false, 0);
+        bytes32 hash = commitHash(asking.jobId, now_.round, now_.miniRound, vote.seat, vote.commitment);
+        return (_isSigned(vote.node, hash, vote.signature), position);
     }
 
-    /* INTERNAL */
+    /// @dev The key is tried before the code: most nodes are keys, and asking for code costs as much as a signature.
+    function _isSigned(address node, bytes32 hash, bytes calldata signature) private view returns (bool) {
+        (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(hash, signature);
+        if (fault == ECDSA.RecoverError.NoError && signer == node) return true;
+        return node.code.length != 0 && SignatureChecker.isValidERC1271SignatureNowCalldata(node, hash, signature);
+    }
 
-    /// @dev Keeps the two largest tallies, all that the likelihood test needs. A digest that overtakes the leader was
-    /// level with it before, so the runner-up's count is the overtaken leader's already.
-    function _count(Poll storage poll, uint256 jobId, bytes32 result) private {
-        bytes32 key = _tallyKey(jobId, poll.round, poll.draw, result);
-        uint256 count = _tallies[key] + 1;
+    function _opens(uint256 jobId, Poll memory now_, bytes32[] calldata entries, Opening calldata opening)
+        private
+        view
+        returns (bool)
+    {
+        bytes32 commitment = Commitment.hash(
+            opening.node, jobId, now_.round, now_.miniRound, opening.result, opening.audit, opening.salt
+        );
+        if (opening.index >= entries.length || opening.result == 0) return false;
+        return entries[opening.index] == Commitment.entry(opening.position, commitment);
+    }
+
+    /// @dev Takes in a revealed vote. What agrees with the first vote of the mini-round is tallied at its end.
+    function _record(uint256 jobId, bytes32 key, uint256 turnout, uint256 position, bytes32 result, bytes32 audit)
+        private
+        returns (uint256)
+    {
+        MiniRound storage mini = _miniRounds[key];
+        bytes32 pair = _pair(result, audit);
+        bytes32 lead = mini.lead;
+        if (lead == NO_LEAD) {
+            mini.lead = pair;
+            mini.leadResult = result;
+        } else if (pair != lead) {
+            _strays[key][position] = Words(result, audit);
+            _strayVotes[key][pair] += 1;
+            _count(jobId, _polls[jobId], result, 1);
+            turnout = turnout.withStray();
+        }
+        return turnout.withRevealed(position);
+    }
+
+    /// @dev Keeps the two largest tallies, all that the likelihood test needs. When a digest overtakes the leader, no
+    /// other had more votes than the leader it overtook.
+    function _count(uint256 jobId, Poll storage poll, bytes32 result, uint256 votes) private {
+        if (votes == 0) return;
+        bytes32 key = keccak256(abi.encode(jobId, poll.round, poll.firstMiniRound, result));
+        uint256 count = _tallies[key] + votes;
         _tallies[key] = count;
-        if (result == poll.leader) {
+        poll.votes += uint16(votes);
+        if (result == leaderOf[jobId]) {
             poll.leaderVotes = uint16(count);
         } else if (count > poll.leaderVotes) {
+            poll.runnerUpVotes = poll.leaderVotes;
             poll.leaderVotes = uint16(count);
-            poll.leader = result;
+            leaderOf[jobId] = result;
         } else if (count > poll.runnerUpVotes) {
             poll.runnerUpVotes = uint16(count);
         }
     }
 
-    function _allCommitted(Poll storage poll) private view returns (bool) {
-        return poll.committed == poll.asked - poll.askedBefore;
+    /// @dev The last commitment closes the window; the windows do not overlap, so reveals begin in the next block.
+    function _closeWindowIfFull(Poll storage poll, Poll memory now_, uint256 turnout, uint16 revealBlocks) private {
+        if (turnout.committedCount() < now_.asked - now_.askedBefore) return;
+        poll.commitDeadline = uint40(block.number);
+        poll.revealDeadline = uint40(block.number) + revealBlocks;
     }
+
+    /* JUDGEMENT, INSIDE */
+
+    /// @return first First mini-round of the draw that mini-round `miniRound` belongs to.
+    /// @return before Nodes asked in that draw before it.
+    /// @return asked Nodes asked including it.
+    function _range(Frozen memory frozen, Verdict memory verdict, uint256 miniRound)
+        private
+        pure
+        returns (uint256 first, uint256 before, uint256 asked)
+    {
+        bool redrawn = verdict.redrawnAt != 0 && miniRound >= verdict.redrawnAt;
+        first = redrawn ? verdict.redrawnAt : 1;
+        before = ExecutionSets.askedAfter(frozen.base, miniRound - first, frozen.seats);
+        asked = ExecutionSets.askedAfter(frozen.base, miniRound - first + 1, frozen.seats);
+    }
+
+    /// @dev The words of a vote that was right, in the mini-round under `key`.
+    function _rightPair(bytes32 key, Verdict memory verdict) private view returns (bytes32) {
+        return _pair(verdict.digest, Commitment.auditWord(_miniRounds[key].seed, verdict.predictionsHash));
+    }
+
+    function _rightVotes(bytes32 key, Verdict memory verdict) private view returns (uint256) {
+        bytes32 right = _rightPair(key, verdict);
+        if (_miniRounds[key].lead == right) return _miniRounds[key].turnout.followers();
+        return _strayVotes[key][right];
+    }
+
+    function _conduct(bytes32 key, Verdict memory verdict, uint256 position) private view returns (Conduct) {
+        MiniRound memory mini = _miniRounds[key];
+        if (!mini.turnout.hasRevealed(position)) return Conduct.Silent;
+        Words memory stray = _strays[key][position];
+        bool isStray = stray.result != 0;
+        bytes32 result = isStray ? stray.result : mini.leadResult;
+        if (result != verdict.digest) return Conduct.LostResult;
+        bytes32 pair = isStray ? _pair(stray.result, stray.audit) : mini.lead;
+        return pair == _rightPair(key, verdict) ? Conduct.Right : Conduct.WrongAudit;
+    }
+
+    /* INTERNAL */
 
     /// @dev Both windows of the mini-round have passed, or everybody has acted.
-    function _isOver(Poll storage poll) private view returns (bool) {
-        if (!_allCommitted(poll) && block.number <= poll.commitDeadline) return false;
-        return poll.revealed == poll.committed || block.number > poll.revealDeadline;
+    function _isOver(uint256 jobId, Poll memory now_) private view returns (bool) {
+        if (block.number <= now_.commitDeadline) return false;
+        if (block.number > now_.revealDeadline) return true;
+        uint256 turnout = _miniRounds[_key(jobId, now_.round, now_.miniRound)].turnout;
+        return turnout.revealedCount() == turnout.committedCount();
     }
 
-    function _isCommitting(Poll storage poll) private view returns (bool) {
-        return poll.phase == Phase.Voting && block.number <= poll.commitDeadline && !_allCommitted(poll);
+    function _isCommitting(Poll memory now_) private view returns (bool) {
+        return now_.phase == Phase.Voting && block.number <= now_.commitDeadline;
     }
 
-    function _isRevealing(Poll storage poll) private view returns (bool) {
-        if (poll.phase != Phase.Voting || block.number > poll.revealDeadline) return false;
-        return _allCommitted(poll) || block.number > poll.commitDeadline;
+    function _isRevealing(Poll memory now_) private view returns (bool) {
+        if (now_.phase != Phase.Voting) return false;
+        return now_.commitDeadline < block.number && block.number <= now_.revealDeadline;
     }
 
-    function _isInSet(Poll storage poll, uint256 seats, uint256 seat) private view returns (bool) {
-        uint256 rank = Sortition.permute(seat, seats, poll.drawSeed);
-        return poll.askedBefore <= rank && rank < poll.asked;
+    function _positionOf(uint256 jobId, Poll memory now_, uint256 seats, uint256 seat)
+        private
+        view
+        returns (bool asked, uint256 position)
+    {
+        uint256 rank = Sortition.permute(seat, seats, _drawSeed(jobId, now_.round, now_.firstMiniRound));
+        if (rank < now_.askedBefore || rank >= now_.asked) return (false, 0);
+        return (true, rank - now_.askedBefore);
     }
 
-    function _committedWord(bytes32 commitment) private pure returns (bytes32) {
-        return commitment & ~REVEALED_BIT;
+    function _drawSeed(uint256 jobId, uint256 round, uint256 firstMiniRound) private view returns (bytes32) {
+        return _miniRounds[_key(jobId, round, firstMiniRound)].seed;
     }
 
-    function _revealedWord(bytes32 result, bytes32 audit) private pure returns (bytes32) {
-        return keccak256(abi.encode(result, audit)) | REVEALED_BIT;
+    function _key(uint256 jobId, uint256 round, uint256 miniRound) private pure returns (bytes32) {
+        return keccak256(abi.encode(jobId, round, miniRound));
     }
 
-    function _voteKey(uint256 jobId, uint32 round, uint16 miniRound, address node) private pure returns (bytes32) {
-        return keccak256(abi.encode(jobId, round, miniRound, node));
+    function _batchKey(bytes32 key, bytes32[] memory entries) private pure returns (bytes32) {
+        return keccak256(abi.encode(key, entries));
     }
 
-    function _tallyKey(uint256 jobId, uint32 round, uint8 draw, bytes32 result) private pure returns (bytes32) {
-        return keccak256(abi.encode(jobId, round, draw, result));
+    function _pair(bytes32 result, bytes32 audit) private pure returns (bytes32) {
+        return keccak256(abi.encode(result, audit));
     }
 }

@@ -12,6 +12,10 @@ BPS = 10_000
 """Basis points in a whole."""
 PPM = 1_000_000
 """Parts per million in a whole."""
+ETHER = "0x" + "00" * 20
+"""Stands for the chain's own currency where a token is asked for."""
+MAX_SET = 120
+"""Most nodes of one execution set (`ExecutionSets.MAX_SET`)."""
 WAD = 10**18
 """Units in a whole: wei in an ether, and the fixed point of the likelihood score."""
 
@@ -24,8 +28,9 @@ class JobState(IntEnum):
     COLLECTING = 2
     DECIDING = 3
     OPENING = 4
-    SETTLED = 5
-    FAILED = 6
+    JUDGING = 5
+    SETTLED = 6
+    FAILED = 7
 
     @property
     def ended(self) -> bool:
@@ -36,9 +41,10 @@ class JobState(IntEnum):
 class FailureReason(IntEnum):
     """`IJobs.FailureReason`."""
 
-    NO_UPDATES = 0
-    UNDECIDED = 1
-    NOT_OPENED = 2
+    NONE = 0
+    NO_UPDATES = 1
+    UNDECIDED = 2
+    NOT_OPENED = 3
 
 
 class Phase(IntEnum):
@@ -51,6 +57,30 @@ class Phase(IntEnum):
     UNDECIDED = 4
 
 
+class Conduct(IntEnum):
+    """`IYoda.Conduct`: what a seat did in one mini-round of an opened round."""
+
+    UNJUDGED = 0
+    NOT_ASKED = 1
+    RIGHT = 2
+    LOST_RESULT = 3
+    WRONG_AUDIT = 4
+    SILENT = 5
+
+    @property
+    def is_offence(self) -> bool:
+        """Whether the node is slashed for it."""
+        return self >= Conduct.LOST_RESULT
+
+
+class AuctionKind(IntEnum):
+    """`IAuctionHouse.Kind`."""
+
+    OPEN = 0
+    SEALED_FIRST_PRICE = 1
+    SEALED_SECOND_PRICE = 2
+
+
 class AuctionState(IntEnum):
     """`IAuctionHouse.State`."""
 
@@ -58,6 +88,7 @@ class AuctionState(IntEnum):
     OPEN = 1
     WON = 2
     VOID = 3
+    CANCELLED = 4
 
 
 def fields(struct: Any) -> tuple[Any, ...]:
@@ -78,6 +109,7 @@ class Rules(NamedTuple):
     commit_blocks: int
     reveal_blocks: int
     open_blocks: int
+    judge_blocks: int
 
 
 class Request(NamedTuple):
@@ -99,25 +131,81 @@ class Request(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """An auction's terms: blocks, basis points, wei."""
+    """An auction's terms: blocks, basis points, the token's smallest units."""
 
+    kind: AuctionKind
+    token: str
     window_blocks: int
+    reveal_blocks: int
     increment_bps: int
     reserve: int
 
 
 class Auction(NamedTuple):
-    """`IAuctionHouse.Auction`."""
+    """`IAuctionHouse.Auction`. Amounts in the smallest unit of `token`."""
 
-    state: int
+    state: AuctionState
+    kind: AuctionKind
     increment_bps: int
     close_block: int
-    latest_close_block: int
+    latest_block: int
+    sealed_bids: int
+    revealed_bids: int
+    leader_place: int
+    opener: ChecksumAddress
+    token: ChecksumAddress
     leader: ChecksumAddress
     highest_bid: int
+    second_bid: int
     reserve: int
+    forfeits: int
     request_hash: bytes
     job_id: int
+
+    @classmethod
+    def from_abi(cls, values: Any) -> Auction:
+        """From web3's tuple."""
+        auction = cls(*values)
+        return auction._replace(state=AuctionState(auction.state), kind=AuctionKind(auction.kind))
+
+
+class SealedBid(NamedTuple):
+    """`IAuctionHouse.SealedBid`."""
+
+    commitment: bytes
+    deposit: int
+    place: int
+    closed: bool
+
+
+class Offer(NamedTuple):
+    """`ISellerRegistry.Offer`; the bond in wei."""
+
+    seller: ChecksumAddress
+    listed: bool
+    exit_block: int
+    bond: int
+    public_key: bytes
+    metadata_cid: bytes
+    tags: list[bytes]
+
+
+class Node(NamedTuple):
+    """`IConePool.Node`; the stake in wei."""
+
+    stake: int
+    seat: int
+    since: int
+    exit_block: int
+    public_key: bytes
+
+
+class Offence(NamedTuple):
+    """`IConePool.Offence`: where a node failed, by its seat at the freeze."""
+
+    round: int
+    mini_round: int
+    seat: int
 
 
 class Job(NamedTuple):
@@ -128,7 +216,10 @@ class Job(NamedTuple):
     round: int
     accepted_rounds: int
     sellers: int
+    failure: FailureReason
+    target_reached: bool
     right_votes: int
+    offences: int
     freeze_block: int
     deadline: int
     listed: int
@@ -144,7 +235,11 @@ class Job(NamedTuple):
     def from_abi(cls, values: Any) -> Job:
         """From web3's nested tuples."""
         job = cls(*values)
-        return job._replace(state=JobState(job.state), rules=Rules(*job.rules))
+        return job._replace(
+            state=JobState(job.state),
+            failure=FailureReason(job.failure),
+            rules=Rules(*job.rules),
+        )
 
 
 class Poll(NamedTuple):
@@ -153,27 +248,48 @@ class Poll(NamedTuple):
     round: int
     mini_round: int
     first_mini_round: int
-    draw: int
     phase: Phase
     asked_before: int
     asked: int
-    committed: int
-    revealed: int
     votes: int
     leader_votes: int
     runner_up_votes: int
     seed_block: int
     commit_deadline: int
     reveal_deadline: int
-    draw_seed: bytes
-    mini_round_seed: bytes
-    leader: bytes
 
     @classmethod
     def from_abi(cls, values: Any) -> Poll:
         """From web3's tuple."""
         poll = cls(*values)
         return poll._replace(phase=Phase(poll.phase))
+
+
+class MiniRound(NamedTuple):
+    """`IYoda.MiniRound`; `turnout` as `contracts/yoda/Turnout.sol` packs it."""
+
+    seed: bytes
+    turnout: int
+    lead: bytes
+    lead_result: bytes
+
+    def has_committed(self, position: int) -> bool:
+        """Whether the node at a position of the execution set has committed."""
+        return bool(self.turnout >> position & 1)
+
+    def has_revealed(self, position: int) -> bool:
+        """Whether the node at a position of the execution set has revealed."""
+        return bool(self.turnout >> (MAX_SET + position) & 1)
+
+    @property
+    def committed(self) -> int:
+        """How many have committed."""
+        return (self.turnout & (1 << MAX_SET) - 1).bit_count()
+
+    @property
+    def revealed(self) -> int:
+        """How many have revealed."""
+        return (self.turnout >> MAX_SET & (1 << MAX_SET) - 1).bit_count()
 
 
 class Frozen(NamedTuple):
@@ -189,12 +305,17 @@ class Frozen(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`IYoda.Verdict`: the accepted result of a round and the mini-rounds that count."""
+    """`IYoda.Verdict`: the accepted result of a round; from the opening on, how votes were judged.
+
+    `redrawn_at` is the first mini-round of the second draw, 0 if there was none.
+    """
 
     digest: bytes
-    first_mini_round: int
+    predictions_hash: bytes
     last_mini_round: int
+    redrawn_at: int
     right_votes: int
+    offences: int
 
 
 class Tally(NamedTuple):
@@ -211,16 +332,17 @@ class Tally(NamedTuple):
 
 
 class Pots(NamedTuple):
-    """`IEscrow.Pots`, in wei and votes."""
+    """`IEscrow.Pots`: votes, amounts in `token`'s smallest unit, `slash_pot` in wei."""
 
+    token: ChecksumAddress
+    settled: bool
+    right_votes: int
+    paid_votes: int
     price: int
     seller_pot: int
     seller_paid: int
     cone_pot: int
-    right_votes: int
-    paid_votes: int
-    accepted_rounds: int
-    settled: bool
+    slash_pot: int
     contributions_root: bytes
 
 

@@ -25,10 +25,11 @@ def deploy(
     signer: Signer,
     *,
     stake_unit: int,
+    bond_unit: int,
     random_seed: bytes | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
 ) -> Deployment:
-    """Deploy every contract; `stake_unit` in wei.
+    """Deploy every contract; `stake_unit` (of a node) and `bond_unit` (of an offer) in wei.
 
     With `random_seed` (32 bytes) draws come from that seed instead of block hashes: for local
     chains only, where a run shall be repeatable.
@@ -44,7 +45,7 @@ def deploy(
         contracts[name], _receipt = chain.deploy(name, *arguments)
         return contracts[name]
 
-    registry = create("SellerRegistry")
+    registry = create("SellerRegistry", bond_unit)
     if random_seed is None:
         randomness = create("BlockhashRandomness")
     else:
@@ -52,7 +53,8 @@ def deploy(
     pool = create("ConePool", jobs, stake_unit)
     yoda = create("Yoda", jobs, pool, randomness)
     escrow = create("Escrow", jobs, yoda)
-    auctions = create("AuctionHouse", jobs)
+    auctions = create("AuctionHouse", jobs, escrow)
     # Reverts with WrongWiring if another transaction of the deployer came in between.
     create("Jobs", registry, randomness, pool, yoda, escrow, auctions)
+    create("Lens", jobs)
     return Deployment(chain_id=chain_id, block=block, contracts=contracts)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
+from offchain.chain.records import MAX_SET
+
 FEISTEL_ROUNDS = 12
 """Small pools have halves of few bits, which need more than the four rounds of the theorem."""
 
-MAX_SET = 120
-"""Most nodes of one execution set: the contract keeps its turnout in one word."""
 
 
 def permute(index: int, size: int, seed: bytes) -> int:

@@ -8,13 +8,15 @@ from eth_abi.abi import encode
 from eth_abi.packed import encode_packed
 from eth_utils.crypto import keccak
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 """Version of the result's layout, checked by the job contract."""
 
 VOTE_DOMAIN = keccak(text="D2M vote v1")
 """Separates vote commitments from every other hash (`Yoda.DOMAIN`)."""
 
-RESULT_TYPE = "(uint16,uint256,uint32,bytes32,bytes,bytes32,bytes,uint64,uint64,bytes32,uint256)"
+RESULT_TYPE = (
+    "(uint16,uint256,uint32,bytes32,bytes,bytes32,bytes,uint64,uint64,bytes32,bytes32,uint256)"
+)
 """ABI type of `RoundResult` in contracts/interfaces/Types.sol."""
 
 
@@ -31,6 +33,7 @@ class RoundResult:
     sampler_cid: bytes
     metric_numerator: int
     metric_denominator: int
+    predictions_hash: bytes
     contributions_root: bytes
     next_sample: int
 
@@ -45,9 +48,9 @@ class RoundResult:
         return keccak(encode([RESULT_TYPE], [self.abi_tuple]))
 
 
-def audit_word(mini_round_seed: bytes, predictions: bytes) -> bytes:
+def audit_word(mini_round_seed: bytes, predictions_hash: bytes) -> bytes:
     """keccak256(mini-round seed ‖ keccak256(every prediction)): the voter made them itself."""
-    return keccak(encode_packed(["bytes32", "bytes32"], [mini_round_seed, keccak(predictions)]))
+    return keccak(encode_packed(["bytes32", "bytes32"], [mini_round_seed, predictions_hash]))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,14 @@ from eth_utils.crypto import keccak
 from web3.utils import get_create_address
 
 from offchain.chain.records import (
+    ETHER,
     Auction,
+    AuctionKind,
+    Conduct,
     Frozen,
     Job,
+    MiniRound,
+    Offence,
     Phase,
     Poll,
     Pots,
@@ -25,11 +30,12 @@ from offchain.chain.records import (
     tag_of,
 )
 from offchain.learning.contributions import contribution_proof, contributions_root
-from offchain.yoda.sortition import execution_set
+from offchain.yoda.sortition import execution_set, permute
 from offchain.yoda.votes import RESULT_VERSION, Ballot, RoundResult, audit_word
 from tests.contracts.evm import Receipt, deploy, event, look, mine_past, rpc, send
 
 STAKE = 10**18
+BOND = 10**17
 PRICE = 10**18 + 1  # wei, odd on purpose: it does not divide by rounds, votes or 10,000
 TAG = tag_of("digits")
 CID = bytes.fromhex("01551220") + keccak(b"content")
@@ -47,9 +53,19 @@ RULES = Rules(
     commit_blocks=10,
     reveal_blocks=10,
     open_blocks=10,
+    judge_blocks=10,
 )
 """With 12 nodes up to 3 may lie, so the 5 honest votes of the first mini-round are certain."""
-TERMS = Terms(window_blocks=5, increment_bps=500, reserve=1000)
+TERMS = Terms(
+    AuctionKind.OPEN,
+    ETHER,
+    window_blocks=5,
+    reveal_blocks=0,
+    increment_bps=500,
+    reserve=1000,
+)
+PREDICTIONS = keccak(b"predictions")
+"""What every result of these tests names as the hash of its predictions."""
 
 
 @dataclass(frozen=True)
@@ -80,28 +96,30 @@ class Market:
     escrow: Any
     auction_house: Any
     jobs: Any
+    lens: Any
 
 
 def deploy_market(deployer: Any, randomness: str = "SeededRandomness") -> Market:
-    """All seven contracts; four of them learn the job contract's address before it is there."""
+    """All eight contracts; four of them learn the job contract's address before it is there."""
     p = ape.project
     nonce = int(rpc("eth_getTransactionCount", deployer.address, "latest"), 16)
     foretold = get_create_address(deployer.address, nonce + 6)
-    registry = deploy(p.SellerRegistry, sender=deployer)
+    registry = deploy(p.SellerRegistry, BOND, sender=deployer)
     seed = [keccak(b"seed")] if randomness == "SeededRandomness" else []
     source = deploy(getattr(p, randomness), *seed, sender=deployer)
     pool = deploy(p.ConePool, foretold, STAKE, sender=deployer)
     yoda = deploy(p.Yoda, foretold, pool, source, sender=deployer)
     escrow = deploy(p.Escrow, foretold, yoda, sender=deployer)
-    house = deploy(p.AuctionHouse, foretold, sender=deployer)
+    house = deploy(p.AuctionHouse, foretold, escrow, sender=deployer)
     jobs = deploy(p.Jobs, registry, source, pool, yoda, escrow, house, sender=deployer)
     assert jobs.address == foretold
-    return Market(registry, source, pool, yoda, escrow, house, jobs)
+    lens = deploy(p.Lens, jobs, sender=deployer)
+    return Market(registry, source, pool, yoda, escrow, house, jobs, lens)
 
 
 def register_sellers(market: Market, sellers: Iterable[Any], tag: bytes = TAG) -> None:
     for seller in sellers:
-        send(market.registry.register, [tag], CID, KEY, sender=seller)
+        send(market.registry.offer, [tag], CID, KEY, sender=seller, value=BOND)
 
 
 def join_nodes(market: Market, nodes: Iterable[Any]) -> None:
@@ -121,7 +139,7 @@ def open_auction(
 
 
 def auction_of(market: Market, auction_id: int) -> Auction:
-    return Auction(*look(market.auction_house.auctionOf, auction_id))
+    return Auction.from_abi(look(market.auction_house.auctionOf, auction_id))
 
 
 def win(
@@ -131,7 +149,7 @@ def win(
     bidder, wanted = people.buyers[buyer], request(rules)
     terms = TERMS._replace(reserve=1)
     auction_id, _ = open_auction(market, wanted, sender=bidder, terms=terms)
-    send(market.auction_house.bid, auction_id, sender=bidder, value=price)
+    send(market.auction_house.bid, auction_id, price, sender=bidder, value=price)
     mine_past(auction_of(market, auction_id).close_block)
     receipt = send(market.auction_house.close, auction_id, wanted, sender=people.stranger)
     job_id = event(receipt, market.auction_house.AuctionWon)["jobId"]
@@ -152,9 +170,9 @@ class Vote(NamedTuple):
 
 
 class Cast(NamedTuple):
-    """A vote that was revealed."""
+    """A vote that was revealed, by the voter's seat at the freeze."""
 
-    node: str
+    seat: int
     round: int
     mini_round: int
     result: bytes
@@ -186,6 +204,22 @@ class Play:
     @property
     def pots(self) -> Pots:
         return Pots(*look(self.market.escrow.potsOf, self.job_id))
+
+    @property
+    def mini(self) -> MiniRound:
+        """What is kept of the present mini-round."""
+        poll = self.poll
+        return self.mini_round_of(poll.round, poll.mini_round)
+
+    def mini_round_of(self, round_number: int, mini_round: int) -> MiniRound:
+        args = (self.job_id, round_number, mini_round)
+        return MiniRound(*look(self.market.yoda.miniRoundOf, *args))
+
+    @property
+    def draw_seed(self) -> bytes:
+        """Ranks the pool in the present draw."""
+        poll = self.poll
+        return self.mini_round_of(poll.round, poll.first_mini_round).seed
 
     def verdict(self, round_number: int) -> Verdict:
         return Verdict(*look(self.market.yoda.verdictOf, self.job_id, round_number))
@@ -228,7 +262,7 @@ class Play:
     def seats_asked(self) -> list[int]:
         """Seats of the present execution set, from the Python model."""
         poll, seats = self.poll, self.frozen.seats
-        return execution_set(seats, poll.asked_before, poll.asked, poll.draw_seed)
+        return execution_set(seats, poll.asked_before, poll.asked, self.draw_seed)
 
     def seats_not_asked(self) -> list[int]:
         return sorted(set(range(self.frozen.seats)) - set(self.seats_asked()))
@@ -242,9 +276,14 @@ class Play:
         yoda = self.market.yoda.address
         return Ballot(chain_id, yoda, node, self.job_id, poll.round, poll.mini_round)
 
-    def vote_for(self, result: bytes, predictions: bytes = b"predictions") -> Vote:
+    def position(self, seat: int) -> int:
+        """The position of an asked seat in the present execution set, from the Python model."""
+        poll = self.poll
+        return permute(seat, self.frozen.seats, self.draw_seed) - poll.asked_before
+
+    def vote_for(self, result: bytes, predictions_hash: bytes = PREDICTIONS) -> Vote:
         """An honest vote for `result` in the present mini-round."""
-        return Vote(result, audit_word(self.poll.mini_round_seed, predictions))
+        return Vote(result, audit_word(self.mini.seed, predictions_hash))
 
     def commit(self, seat: int, vote: Vote) -> Receipt:
         node = self.node(seat)
@@ -253,8 +292,9 @@ class Play:
 
     def reveal(self, seat: int, vote: Vote) -> Receipt:
         node, poll = self.node(seat), self.poll
-        receipt = send(self.market.yoda.reveal, self.job_id, *vote, sender=node)
-        self.cast.append(Cast(node, poll.round, poll.mini_round, vote.result, vote.audit))
+        args = (self.job_id, self.position(seat), *vote)
+        receipt = send(self.market.yoda.reveal, *args, sender=node)
+        self.cast.append(Cast(seat, poll.round, poll.mini_round, vote.result, vote.audit))
         return receipt
 
     def mini_round(self, choose: Callable[[int], bytes | None]) -> Receipt:
@@ -297,6 +337,7 @@ class Play:
             "sampler_cid": CID,
             "metric_numerator": 50,
             "metric_denominator": 100,
+            "predictions_hash": PREDICTIONS,
             "contributions_root": contributions_root(CONTRIBUTIONS),
             "next_sample": 0b11,
         }
@@ -326,27 +367,42 @@ class Play:
         args = (self.job_id, *share, proof)
         return send(self.market.escrow.claimSeller, *args, sender=self.people.stranger)
 
-    def right_votes(self, node: str) -> list[tuple[int, int, bytes]]:
-        """What `claimCone` is shown for a node: round, mini-round and audit of its right votes."""
+    def conduct(self, round_number: int, mini_round: int, seat: int) -> Conduct:
+        """How the contract judges what a seat did in a mini-round."""
+        args = (self.job_id, round_number, mini_round, seat)
+        return Conduct(look(self.market.yoda.conductOf, *args))
+
+    def offences(self) -> list[Offence]:
+        """Every offence in the opened rounds, found seat by seat."""
         return [
-            (each.round, each.mini_round, each.audit)
-            for each in self.cast
-            if each.node == node and self._is_right(each)
+            Offence(number, mini_round, seat)
+            for number in range(1, self.job.accepted_rounds + 1)
+            for mini_round in range(1, self.verdict(number).last_mini_round + 1)
+            for seat in range(self.frozen.seats)
+            if self.conduct(number, mini_round, seat).is_offence
         ]
 
-    def voters(self) -> list[str]:
-        """Everybody who revealed, in the order of the first reveals."""
-        return list(dict.fromkeys(each.node for each in self.cast))
+    def slash(self, *offences: Offence, sender: Any = None) -> Receipt:
+        caller = self.people.stranger if sender is None else sender
+        return send(self.market.pool.slash, self.job_id, list(offences), sender=caller)
 
-    def claim_cone(self, node: str, votes: list[tuple[int, int, bytes]] | None = None) -> Receipt:
-        shown = self.right_votes(node) if votes is None else votes
-        args = (self.job_id, node, shown)
+    def right_votes(self, seat: int) -> list[tuple[int, int]]:
+        """What `claimCone` is shown for a seat: round and mini-round of its right votes."""
+        return [
+            (each.round, each.mini_round)
+            for each in self.cast
+            if each.seat == seat
+            and self.conduct(each.round, each.mini_round, seat) is Conduct.RIGHT
+        ]
+
+    def voters(self) -> list[int]:
+        """Seats of everybody who revealed, in the order of the first reveals."""
+        return list(dict.fromkeys(each.seat for each in self.cast))
+
+    def claim_cone(self, seat: int, votes: list[tuple[int, int]] | None = None) -> Receipt:
+        shown = self.right_votes(seat) if votes is None else votes
+        args = (self.job_id, seat, shown)
         return send(self.market.escrow.claimCone, *args, sender=self.people.stranger)
-
-    def _is_right(self, cast: Cast) -> bool:
-        verdict = self.verdict(cast.round)
-        counts = verdict.first_mini_round <= cast.mini_round <= verdict.last_mini_round
-        return counts and cast.result == verdict.digest
 
 
 CONTRIBUTIONS = (5, 0, 7, 1, 0, 0, 3, 1)
