@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from eth_utils.crypto import keccak
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from tests.contracts.play import People
 
 SMALL_SIZES = range(1, 71)
 LARGE_SIZES = [255, 256, 257, 1000, 1023, 1024]
+DRAWN = 60_000  # ranks drawn for a statistic, in calls of CALL that fit into anvil's gas limit
+CALL = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +43,41 @@ def test_any_index_of_any_size_and_seed(sortition: Any, seed: bytes, data: st.Da
 def test_seeds_rank_differently(sortition: Any) -> None:
     rankings = {look(sortition.permutation, 50, keccak(bytes([i]))) for i in range(20)}
     assert len(rankings) == 20
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 10, 12, 16, 50])
+def test_every_seat_has_every_rank_equally_often(sortition: Any, size: int) -> None:
+    """Chi-square over the table of seats and ranks, whose rows and columns have fixed sums."""
+    ranks = _rankings(sortition, size)
+    counts = np.array([np.bincount(ranks[:, seat], minlength=size) for seat in range(size)])
+    fair = len(ranks) / size
+    freedom = (size - 1) ** 2
+    chi_square = float(((counts - fair) ** 2 / fair).sum()) * (size - 1) / size
+    assert chi_square <= freedom + 5 * (2 * freedom) ** 0.5
+
+
+@pytest.mark.parametrize("size", [5, 7, 10, 12, 16, 50])
+def test_every_pair_is_asked_together_equally_often(sortition: Any, size: int) -> None:
+    """Chi-square over all pairs of seats: nobody gains by buying seats in certain positions."""
+    asked = size // 2
+    sets = (_rankings(sortition, size) < asked).astype(float)
+    together = (sets.T @ sets)[np.triu_indices(size, 1)]
+    fair = len(sets) * asked * (asked - 1) / (size * (size - 1))
+    chi_square = float(((together - fair) ** 2 / fair).sum())
+    assert chi_square < len(together) + 5 * (2 * len(together)) ** 0.5
+
+
+@pytest.mark.parametrize("size", [10, 200])
+def test_a_vote_pays_little_for_its_membership_check(sortition: Any, size: int) -> None:
+    seeds = [keccak(bytes([i])) for i in range(20)]
+    gas = [look(sortition.gasOfPermuting, size, seed) for seed in seeds]
+    assert sum(gas) / (len(seeds) * size) <= 2000
+
+
+def _rankings(sortition: Any, size: int) -> npt.NDArray[np.uint8]:
+    """The ranks of all seats, a draw in each row."""
+    seeds = CALL // size
+    calls = [
+        look(sortition.rankings, size, first, seeds) for first in range(0, DRAWN // size, seeds)
+    ]
+    return np.frombuffer(b"".join(calls), dtype=np.uint8).reshape(-1, size)

@@ -16,6 +16,23 @@ contract SortitionHarness {
             ranks[i] = Sortition.permute(i, size, seed);
         }
     }
+
+    /// @return ranks One byte for each index, for each of the seeds `firstSeed`, `firstSeed` + 1, …
+    function rankings(uint256 size, uint256 firstSeed, uint256 seeds) external pure returns (bytes memory ranks) {
+        ranks = new bytes(size * seeds);
+        for (uint256 i = 0; i < ranks.length; ++i) {
+            ranks[i] = bytes1(uint8(Sortition.permute(i % size, size, bytes32(firstSeed + i / size))));
+        }
+    }
+
+    /// @return gas_ What it costs to permute every index once, without the loop around it.
+    function gasOfPermuting(uint256 size, bytes32 seed) external view returns (uint256 gas_) {
+        for (uint256 i = 0; i < size; ++i) {
+            uint256 before = gasleft();
+            Sortition.permute(i, size, seed);
+            gas_ += before - gasleft();
+        }
+    }
 }
 
 contract LikelihoodHarness {
