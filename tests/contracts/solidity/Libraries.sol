@@ -69,11 +69,14 @@ contract ListHarness {
 
     HistoricalList.List private _list;
 
+    /// @notice Where the list said that a member stands, when it last moved.
+    mapping(uint160 member => uint256) public placeOf;
+
     /// @notice Toggles each member: joins when absent, leaves when present.
-    function toggle(address[] calldata members) external {
+    function toggle(uint160[] calldata members) external {
         for (uint256 i = 0; i < members.length; ++i) {
-            if (_list.contains(members[i])) _list.remove(members[i]);
-            else _list.add(members[i]);
+            if (_list.contains(members[i])) _remove(members[i]);
+            else placeOf[members[i]] = _list.add(members[i]);
         }
     }
 
@@ -82,10 +85,15 @@ contract ListHarness {
     }
 
     /// @return members The list at the end of `blockNumber`, and one more slot that must be empty.
-    function at(uint256 blockNumber) external view returns (address[] memory members) {
-        members = new address[](_list.countAt(blockNumber) + 1);
+    function at(uint256 blockNumber) external view returns (uint160[] memory members) {
+        members = new uint160[](_list.countAt(blockNumber) + 1);
         for (uint256 i = 0; i < members.length; ++i) {
             members[i] = _list.at(i, blockNumber);
         }
+    }
+
+    function _remove(uint160 member) private {
+        (uint160 moved, uint256 index) = _list.remove(member);
+        if (moved != 0) placeOf[moved] = index;
     }
 }

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title A party that calls back while it is being paid
-contract Reentrant {
+import {Actor} from "./Crowd.sol";
+
+/// @title A party that calls back, once, while it is being paid or while a token tells it of a payment
+contract Reentrant is Actor {
     address private _target;
     bytes private _data;
 
-    /// @notice Payments received, and whether a call made during one of them succeeded.
+    /// @notice Calls received since the plan was made, and whether calling back succeeded.
     uint256 public payments;
     bool public reentered;
 
-    /// @notice What to call whenever a payment arrives.
+    /// @notice What to call when the next payment comes.
     function plan(address target, bytes calldata data) external {
-        (_target, _data) = (target, data);
-    }
-
-    function act(address target, bytes calldata data) external payable {
-        (bool done, bytes memory answer) = target.call{value: msg.value}(data);
-        if (!done) {
-            assembly ("memory-safe") {
-                revert(add(answer, 32), mload(answer))
-            }
-        }
+        (_target, _data, payments, reentered) = (target, data, 0, false);
     }
 
     receive() external payable {
         ++payments;
-        (bool done,) = _target.call(_data);
-        reentered = reentered || done;
+        if (payments > 1 || _target == address(0)) return;
+        (reentered,) = _target.call(_data);
+    }
+}
+
+/// @title A party that burns all the gas it gets when it is paid
+contract GasBurner is Actor {
+    receive() external payable {
+        while (true) {}
     }
 }
