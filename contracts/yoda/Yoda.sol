@@ -45,7 +45,8 @@ contract Yoda is IYoda, EIP712 {
     mapping(uint256 jobId => mapping(uint256 round => Verdict)) private _verdicts;
     /// @dev By hash of job, round, mini-round.
     mapping(bytes32 key => MiniRound) private _miniRounds;
-    /// @dev A node's own commitment. A later mini-round writes over it: it is bound to its own, and of use for that only.
+    /// @dev A node's own commitment, hashed with the key of the mini-round in which it was made. A later mini-round writes
+    /// over it; what nobody has written over opens nothing there, not even a commitment made for that mini-round early.
     mapping(uint256 jobId => mapping(uint256 position => bytes32)) private _commitments;
     /// @dev Whether a batch was taken. By hash of mini-round key and entries.
     mapping(bytes32 key => bool) private _batches;
@@ -130,12 +131,12 @@ contract Yoda is IYoda, EIP712 {
         if (!pool.holds(msg.sender, seat, frozen.freezeBlock)) revert NotYourSeat(seat);
         (bool asked, uint256 position) = _positionOf(jobId, now_, frozen.seats, seat);
         if (!asked) revert NotAsked(seat);
-        MiniRound storage mini = _miniRounds[_key(jobId, now_.round, now_.miniRound)];
-        uint256 turnout = mini.turnout;
+        bytes32 key = _key(jobId, now_.round, now_.miniRound);
+        uint256 turnout = _miniRounds[key].turnout;
         if (turnout.hasCommitted(position)) revert AlreadyCommitted();
         turnout = turnout.withCommitted(position);
-        mini.turnout = turnout;
-        _commitments[jobId][position] = commitment;
+        _miniRounds[key].turnout = turnout;
+        _commitments[jobId][position] = _madeIn(key, commitment);
         _closeWindowIfFull(poll, now_, turnout, frozen.revealBlocks);
         emit Committed(jobId, msg.sender);
     }
@@ -169,8 +170,8 @@ contract Yoda is IYoda, EIP712 {
         if (!_isRevealing(now_)) revert NotRevealing();
         if (result == 0) revert EmptyResult();
         bytes32 commitment = Commitment.hash(msg.sender, jobId, now_.round, now_.miniRound, result, audit, salt);
-        if (_commitments[jobId][position] != commitment) revert CommitmentMismatch();
         bytes32 key = _key(jobId, now_.round, now_.miniRound);
+        if (_commitments[jobId][position] != _madeIn(key, commitment)) revert CommitmentMismatch();
         uint256 turnout = _miniRounds[key].turnout;
         if (turnout.hasRevealed(position)) revert AlreadyRevealed();
         _miniRounds[key].turnout = _record(jobId, key, turnout, position, result, audit);
@@ -531,6 +532,10 @@ contract Yoda is IYoda, EIP712 {
 
     function _key(uint256 jobId, uint256 round, uint256 miniRound) private pure returns (bytes32) {
         return keccak256(abi.encode(jobId, round, miniRound));
+    }
+
+    function _madeIn(bytes32 key, bytes32 commitment) private pure returns (bytes32) {
+        return keccak256(abi.encode(key, commitment));
     }
 
     function _batchKey(bytes32 key, bytes32[] memory entries) private pure returns (bytes32) {
