@@ -26,9 +26,10 @@ library Commitment {
         );
     }
 
-    /// @notice A commitment with its node's position in the execution set, as one word of a batch.
-    function entry(uint256 position, bytes32 commitment) internal pure returns (bytes32) {
-        return keccak256(abi.encode(position, commitment));
+    /// @notice A commitment with its node and the node's position in the execution set, as one word of a batch. Without
+    /// the node, whoever signed a copy of another's commitment could have it opened in the other's name.
+    function entry(uint256 position, address node, bytes32 commitment) internal pure returns (bytes32) {
+        return keccak256(abi.encode(position, node, commitment));
     }
 
     /// @notice The audit word that is right in the mini-round with seed `miniRoundSeed`.

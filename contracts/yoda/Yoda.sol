@@ -152,7 +152,7 @@ contract Yoda is IYoda, EIP712 {
             (bool fits, uint256 position) = _fits(asking, turnout, votes[i]);
             if (!fits) continue;
             turnout = turnout.withCommitted(position);
-            entries[taken++] = Commitment.entry(position, votes[i].commitment);
+            entries[taken++] = Commitment.entry(position, votes[i].node, votes[i].commitment);
         }
         if (taken == 0) revert NothingTaken();
         assembly ("memory-safe") {
@@ -190,7 +190,7 @@ contract Yoda is IYoda, EIP712 {
         uint256 turnout = _miniRounds[key].turnout;
         for (uint256 i = 0; i < openings.length; ++i) {
             Opening calldata opening = openings[i];
-            if (turnout.hasRevealed(opening.position) || !_opens(jobId, now_, entries, opening)) continue;
+            if (!_opens(jobId, now_, entries, opening) || turnout.hasRevealed(opening.position)) continue;
             turnout = _record(jobId, key, turnout, opening.position, opening.result, opening.audit);
             ++taken;
             emit Revealed(jobId, now_.round, now_.miniRound, opening.node, opening.result, opening.audit);
@@ -410,7 +410,7 @@ contract Yoda is IYoda, EIP712 {
             opening.node, jobId, now_.round, now_.miniRound, opening.result, opening.audit, opening.salt
         );
         if (opening.index >= entries.length || opening.result == 0) return false;
-        return entries[opening.index] == Commitment.entry(opening.position, commitment);
+        return entries[opening.index] == Commitment.entry(opening.position, opening.node, commitment);
     }
 
     /// @dev Takes in a revealed vote. What agrees with the first vote of the mini-round is tallied at its end.

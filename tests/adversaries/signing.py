@@ -58,13 +58,13 @@ def entries_of(play: Play, batch: Receipt) -> list[bytes]:
     return [bytes(each) for each in event(batch, play.market.yoda.BatchCommitted)["entries"]]
 
 
-def entry(position: int, commitment: bytes) -> bytes:
-    return keccak(encode(["uint256", "bytes32"], [position, commitment]))
+def entry(position: int, node: str, commitment: bytes) -> bytes:
+    return keccak(encode(["uint256", "address", "bytes32"], [position, node, commitment]))
 
 
 def opening(play: Play, entries: list[bytes], seat: int, vote: Vote) -> Opening:
     node, position = play.node(seat), play.position(seat)
-    index = entries.index(entry(position, play.ballot(node).commitment(*vote)))
+    index = entries.index(entry(position, node, play.ballot(node).commitment(*vote)))
     return Opening(index, node, position, *vote)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from offchain.chain.records import Offence
 from tests.contracts.evm import look, refusal
 from tests.contracts.play import CID, HASH, KEY, Play, Vote
 
@@ -39,5 +40,15 @@ def commit_is_refused(
     return refusal(error, play.market.yoda.commit, play.job_id, seat, commitment, sender=node)
 
 
-def reveal_is_refused(play: Play, error: Any, seat: int, vote: Vote) -> None:
-    refusal(error, play.market.yoda.reveal, play.job_id, *vote, sender=play.node(seat))
+def reveal_is_refused(
+    play: Play, error: Any, seat: int, vote: Vote, *, position: int | None = None
+) -> None:
+    """`position`: that of the seat, unless another is given."""
+    place = play.position(seat) if position is None else position
+    args = (play.job_id, place, *vote)
+    refusal(error, play.market.yoda.reveal, *args, sender=play.node(seat))
+
+
+def slash_is_refused(play: Play, error: Any, *offences: Offence) -> dict[str, Any]:
+    args = (play.job_id, list(offences))
+    return refusal(error, play.market.pool.slash, *args, sender=play.people.stranger)
