@@ -26,6 +26,7 @@ def test_only_the_job_contract_drives_a_vote(staffed: Market, people: People) ->
     refusal(yoda.OnlyJobs, yoda.freezeRules, 1, RULES, 1, SEATS, sender=people.stranger)
     refusal(yoda.OnlyJobs, yoda.begin, 1, 1, sender=people.stranger)
     refusal(yoda.OnlyJobs, yoda.advance, 1, sender=people.stranger)
+    refusal(yoda.OnlyJobs, yoda.judge, 1, 1, SEED, sender=people.stranger)
 
 
 def test_rules_are_frozen_with_the_pool(seeding: Play) -> None:
@@ -59,6 +60,7 @@ def test_nothing_is_due_after_a_vote(revealing: Play, vote: Vote) -> None:
     refusal(yoda.NotDue, yoda.advance, play.job_id, sender=play.market.jobs.address)
     commit_is_refused(play, yoda.NotCommitting, play.seats_not_asked()[0])
     reveal_is_refused(play, yoda.NotRevealing, play.seats_asked()[0], vote)
+    assert look(yoda.positionOf, play.job_id, play.seats_asked()[0]) == (False, 0)
 
 
 # Seeds and execution sets
@@ -95,17 +97,18 @@ def test_a_mini_round_asks_the_nodes_that_its_seed_ranks_first(deciding: Play) -
         "miniRound": 1,
         "askedBefore": 0,
         "asked": RULES.base + 1,
-        "drawSeed": seed,
-        "miniRoundSeed": seed,
+        "firstMiniRound": 1,
+        "seed": seed,
         "commitDeadline": poll.commit_deadline,
     }
-    assert (poll.phase, poll.draw, poll.draw_seed) == (Phase.VOTING, 1, seed)
+    assert (poll.phase, poll.first_mini_round, play.mini.seed) == (Phase.VOTING, 1, seed)
     assert poll.commit_deadline == receipt.block + RULES.commit_blocks
     assert poll.reveal_deadline == poll.commit_deadline + RULES.reveal_blocks
     assert bytes(look(yoda.roundSeedOf, play.job_id, 1)) == seed
-    asked = [seat for seat in range(SEATS + 2) if look(yoda.isAsked, play.job_id, seat)]
-    assert asked == play.seats_asked()
-    assert len(asked) == RULES.base + 1
+    found = {seat: look(yoda.positionOf, play.job_id, seat) for seat in range(SEATS + 2)}
+    positions = {seat: position for seat, (asked, position) in found.items() if asked}
+    assert positions == {seat: play.position(seat) for seat in play.seats_asked()}
+    assert sorted(positions.values()) == list(range(RULES.base + 1))
 
 
 # Windows

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Tally, Verdict
-from tests.contracts.evm import event, look, mine_past, send
+from offchain.chain.records import Conduct, Phase, Tally, Verdict
+from tests.contracts.evm import NOBODY, Receipt, event, look, mine_past, send
 from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, Vote, tally, win
 from tests.contracts.refusals import commit_is_refused, reveal_is_refused
 
@@ -19,15 +19,22 @@ SEATS = 12
 MAX_INT256 = 2**255 - 1
 
 
-def words(play: Play, node: str) -> bytes:
-    """What is stored of a node's vote in the present mini-round."""
-    poll = play.poll
-    return bytes(look(play.market.yoda.voteOf, play.job_id, poll.round, poll.mini_round, node))
+NO_VERDICT = Verdict(bytes(32), bytes(32), 0, 0, 0, 0)
 
 
-def was_right(play: Play, node: str, vote: Vote, mini_round: int = 1) -> bool:
-    args = (play.job_id, 1, mini_round, node, vote.audit)
-    return bool(look(play.market.yoda.wasRight, *args))
+def leader(play: Play) -> bytes:
+    return bytes(look(play.market.yoda.leaderOf, play.job_id))
+
+
+def cast(play: Play, votes: dict[int, Vote]) -> Receipt:
+    """The rest of a mini-round in which these seats vote and all others stay silent."""
+    for seat, vote in votes.items():
+        play.commit(seat, vote)
+    mine_past(play.poll.commit_deadline)
+    for seat, vote in votes.items():
+        play.reveal(seat, vote)
+    mine_past(play.poll.reveal_deadline)
+    return play.advance()
 
 
 # Commitments
@@ -39,16 +46,11 @@ def test_a_commitment_hides_a_vote(voting: Play, vote: Vote) -> None:
     node = play.node(seat)
     commitment = play.ballot(node).commitment(*vote)
     assert bytes(look(yoda.commitmentOf, node, play.job_id, 1, 1, *vote)) == commitment
-    assert words(play, node) == bytes(32)
     receipt = play.commit(seat, vote)
-    assert event(receipt, yoda.Committed) == {
-        "jobId": play.job_id,
-        "round": 1,
-        "miniRound": 1,
-        "node": node,
-    }
-    assert int.from_bytes(words(play, node), "big") == int.from_bytes(commitment, "big") & ~1
-    assert (play.poll.committed, play.poll.votes) == (1, 0)
+    assert event(receipt, yoda.Committed) == {"jobId": play.job_id, "node": node}
+    mini, position = play.mini, play.position(seat)
+    assert (mini.committed, mini.revealed, play.poll.votes) == (1, 0, 0)
+    assert mini.has_committed(position)
     commit_is_refused(play, yoda.AlreadyCommitted, seat)
 
 
@@ -64,11 +66,15 @@ def test_only_who_is_asked_commits(voting: Play, people: People) -> None:
         commit_is_refused(play, yoda.NotYourSeat, seat, sender=play.node(asked[0]))
 
 
-@pytest.mark.parametrize("commitment", [0, 1])
-def test_a_commitment_is_not_empty(voting: Play, commitment: int) -> None:
-    seat = voting.seats_asked()[0]
-    empty = commitment.to_bytes(32, "big")
-    commit_is_refused(voting, voting.market.yoda.EmptyCommitment, seat, commitment=empty)
+def test_a_commitment_that_nothing_opens_is_a_silent_vote(deciding: Play) -> None:
+    """Nobody can tell it from another before the reveal."""
+    play, result = deciding, deciding.result()
+    play.begin_mini_round()
+    seat, *others = play.seats_asked()
+    send(play.market.yoda.commit, play.job_id, seat, bytes(32), sender=play.node(seat))
+    cast(play, dict.fromkeys(others, play.vote_for(result.digest)))
+    play.open(result)
+    assert play.conduct(1, 1, seat) is Conduct.SILENT
 
 
 def test_who_joins_after_the_freeze_has_no_vote(seeding: Play, people: People) -> None:
@@ -107,14 +113,61 @@ def test_a_reveal_counts(revealing: Play, vote: Vote) -> None:
         "result": vote.result,
         "audit": vote.audit,
     }
-    word = int.from_bytes(keccak(vote.result + vote.audit), "big") | 1
-    assert int.from_bytes(words(play, node), "big") == word
-    poll = play.poll
-    assert (poll.revealed, poll.votes, poll.leader_votes) == (1, 1, 1)
-    assert (poll.leader, poll.runner_up_votes) == (vote.result, 0)
-    assert look(yoda.votesFor, play.job_id, 1, 1, TRUE) == 1
-    assert look(yoda.votesFor, play.job_id, 1, 1, FALSE) == 0
-    reveal_is_refused(play, yoda.CommitmentMismatch, seat, vote)
+    mini = play.mini
+    assert (mini.lead, mini.lead_result) == (keccak(vote.result + vote.audit), vote.result)
+    assert (mini.committed, mini.revealed) == (5, 1)
+    assert mini.has_revealed(play.position(seat))
+    reveal_is_refused(play, yoda.AlreadyRevealed, seat, vote)
+
+
+def test_a_vote_that_agrees_with_the_first_costs_no_new_word(revealing: Play, vote: Vote) -> None:
+    """Only its bit is set; it is counted when the mini-round ends."""
+    play = revealing
+    first, second, *_ = play.seats_asked()
+    play.reveal(first, vote)
+    before = play.mini
+    play.reveal(second, vote)
+    mini = play.mini
+    assert mini == before._replace(turnout=mini.turnout)
+    assert (mini.revealed, play.poll.votes, leader(play)) == (2, 0, bytes(32))
+
+
+def test_a_vote_that_strays_from_the_first_is_counted_at_once(voting: Play, vote: Vote) -> None:
+    play = voting
+    one, two, three, four, five = play.seats_asked()
+    lie = play.vote_for(FALSE)
+    votes = {one: lie, two: vote, three: vote, four: vote._replace(audit=FALSE), five: lie}
+    for seat, each in votes.items():
+        play.commit(seat, each)
+    expected = [(0, 0, bytes(32)), (1, 0, TRUE), (2, 0, TRUE), (3, 0, TRUE), (3, 0, TRUE)]
+    for (seat, each), after in zip(votes.items(), expected, strict=True):
+        play.reveal(seat, each)
+        poll = play.poll
+        assert (poll.leader_votes, poll.runner_up_votes, leader(play)) == after
+        assert poll.votes == poll.leader_votes
+    counted = tally(play.advance(), play.market.yoda)
+    assert (counted.votes, counted.leader_votes, counted.runner_up_votes) == (5, 3, 2)
+    assert counted.leader == TRUE, "whoever revealed first gains nothing by it"
+
+
+def test_a_result_of_nothing_is_no_vote(voting: Play, vote: Vote) -> None:
+    play, seat = voting, voting.seats_asked()[0]
+    nothing = vote._replace(result=bytes(32))
+    play.commit(seat, nothing)
+    mine_past(play.poll.commit_deadline)
+    reveal_is_refused(play, play.market.yoda.EmptyResult, seat, nothing)
+
+
+@pytest.mark.parametrize("word", [1, 2**256 - 1])
+def test_any_other_word_is_a_vote_like_all(voting: Play, word: int) -> None:
+    """Also the one that the contract keeps where there is no first vote yet."""
+    play, odd = voting, Vote(word.to_bytes(32, "big"), word.to_bytes(32, "big"))
+    for seat in play.seats_asked():
+        play.commit(seat, odd)
+    for seat in play.seats_asked():
+        play.reveal(seat, odd)
+    counted = tally(play.advance(), play.market.yoda)
+    assert (counted.leader, counted.leader_votes, counted.accepted) == (odd.result, 5, True)
 
 
 def test_a_reveal_must_open_the_commitment(revealing: Play, vote: Vote) -> None:
@@ -126,8 +179,11 @@ def test_a_reveal_must_open_the_commitment(revealing: Play, vote: Vote) -> None:
         vote._replace(salt=FALSE),
     ):
         reveal_is_refused(play, mismatch, seat, wrong)
+    other, outsider = play.seats_asked()[1], play.seats_not_asked()[0]
+    for position in (play.position(other), 119, 120, 2**256 - 1):
+        reveal_is_refused(play, mismatch, seat, vote, position=position)
     # Nobody without a commitment reveals.
-    reveal_is_refused(play, mismatch, play.seats_not_asked()[0], vote)
+    reveal_is_refused(play, mismatch, outsider, vote, position=play.position(seat))
 
 
 def test_a_copied_commitment_cannot_be_revealed(voting: Play, vote: Vote) -> None:
@@ -172,20 +228,13 @@ def test_an_accepted_digest_has_a_verdict(revealing: Play, vote: Vote) -> None:
     play, yoda = revealing, revealing.market.yoda
     for seat in play.seats_asked():
         play.reveal(seat, vote)
-    assert play.verdict(1) == Verdict(bytes(32), 0, 0, 0)
+    assert play.verdict(1) == NO_VERDICT
     receipt, threshold = play.advance(), play.frozen.threshold
     certain = Tally(TRUE, 5, 0, 5, MAX_INT256, threshold, certain=True, accepted=True)
     assert tally(receipt, yoda) == certain
     tallied = event(receipt, yoda.Tallied)
     assert (tallied["jobId"], tallied["round"], tallied["miniRound"]) == (play.job_id, 1, 1)
-    assert play.verdict(1) == Verdict(TRUE, 1, 1, 5)
-    for seat in play.seats_asked():
-        assert was_right(play, play.node(seat), vote)
-        assert not was_right(play, play.node(seat), vote._replace(audit=FALSE))
-        assert not was_right(play, play.node(seat), vote, mini_round=0)
-        assert not was_right(play, play.node(seat), vote, mini_round=2)
-    for seat in play.seats_not_asked():
-        assert not was_right(play, play.node(seat), vote)
+    assert play.verdict(1) == NO_VERDICT._replace(digest=TRUE, last_mini_round=1)
 
 
 def test_a_vote_that_is_not_revealed_does_not_count(voting: Play, vote: Vote) -> None:
@@ -200,41 +249,103 @@ def test_a_vote_that_is_not_revealed_does_not_count(voting: Play, vote: Vote) ->
     mine_past(play.poll.reveal_deadline)
     counted = tally(play.advance(), play.market.yoda)
     assert (counted.votes, counted.leader_votes, counted.runner_up_votes) == (4, 4, 0)
-    assert play.verdict(1).right_votes == 4
-    assert not was_right(play, play.node(silent), wrong)
-    assert not was_right(play, play.node(silent), vote)
 
 
-def test_a_commitment_cannot_pose_as_a_revealed_vote(voting: Play, vote: Vote) -> None:
-    """What the contract would store of a reveal, committed in its place and never revealed."""
-    play, yoda = voting, voting.market.yoda
-    poser, *honest = play.seats_asked()
-    posing = (int.from_bytes(keccak(vote.result + vote.audit), "big") | 1).to_bytes(32, "big")
-    send(yoda.commit, play.job_id, poser, posing, sender=play.node(poser))
-    for seat in honest:
-        play.commit(seat, vote)
-    for seat in honest:
-        play.reveal(seat, vote)
-    mine_past(play.poll.reveal_deadline)
-    play.advance()
-    assert play.verdict(1) == Verdict(TRUE, 1, 1, 4)
-    assert not was_right(play, play.node(poser), vote)
-    assert [was_right(play, play.node(seat), vote) for seat in honest] == [True] * 4
+# Judgement
 
 
-def test_the_wrong_side_was_not_right(voting: Play, vote: Vote) -> None:
-    play = voting
-    liar, *honest = play.seats_asked()
-    lie = play.vote_for(FALSE)
-    votes = {liar: lie, **dict.fromkeys(honest, vote)}
-    for seat, each in votes.items():
-        play.commit(seat, each)
-    for seat, each in votes.items():
-        play.reveal(seat, each)
-    assert (play.poll.leader, play.poll.leader_votes, play.poll.runner_up_votes) == (TRUE, 4, 1)
-    play.advance()
-    assert play.verdict(1) == Verdict(TRUE, 1, 1, 4)
-    assert not was_right(play, play.node(liar), lie)
+def test_nobody_is_judged_before_the_opening(opening: Play) -> None:
+    """Until then the audit words hide the predictions, from the contract too."""
+    play, result = opening, opening.result()
+    for seat in range(SEATS):
+        assert play.conduct(1, 1, seat) is Conduct.UNJUDGED
+    assert not play.offences()
+    receipt = play.open(result)
+    judged = {"jobId": play.job_id, "round": 1, "rightVotes": 5, "offences": 0}
+    assert event(receipt, play.market.yoda.Judged) == judged
+    asked = {each.seat for each in play.cast}
+    for seat in range(SEATS):
+        expected = Conduct.RIGHT if seat in asked else Conduct.NOT_ASKED
+        assert play.conduct(1, 1, seat) is expected
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_every_conduct_is_told_apart(deciding: Play, first: int) -> None:
+    """Whoever of them reveals first."""
+    play, result = deciding, deciding.result()
+    play.begin_mini_round()
+    one, two, three, four, silent = play.seats_asked()
+    right = play.vote_for(result.digest)
+    votes = {
+        one: (right, Conduct.RIGHT),
+        two: (play.vote_for(FALSE), Conduct.LOST_RESULT),
+        three: (play.vote_for(result.digest, keccak(b"guessed")), Conduct.WRONG_AUDIT),
+        four: (right, Conduct.RIGHT),
+    }
+    ordered = [*list(votes)[first:], *list(votes)[:first]]
+    cast(play, {seat: votes[seat][0] for seat in ordered})
+    while play.poll.phase is Phase.SEEDING:
+        play.mini_round(lambda seat: result.digest)
+    receipt = play.open(result)
+    found = {seat: play.conduct(1, 1, seat) for seat in (one, two, three, four, silent)}
+    assert found == {**{s: c for s, (_, c) in votes.items()}, silent: Conduct.SILENT}
+    later = [each.seat for each in play.cast if each.mini_round == 2]
+    assert play.job.right_votes == 2 + len(later)
+    assert event(receipt, play.market.yoda.Judged)["offences"] == len(play.offences()) == 3
+
+
+def test_an_audit_word_of_another_mini_round_is_wrong(staffed: Market, people: People) -> None:
+    """A node asked later cannot hand in what an earlier one has shown."""
+    play = win(staffed, people, rules=RULES._replace(base=1))
+    play.start()
+    play.collect()
+    result = play.result()
+    play.begin_mini_round()
+    shown = play.vote_for(result.digest)
+    cast(play, dict.fromkeys(play.seats_asked(), shown))
+    play.begin_mini_round()
+    copier, *honest = play.seats_asked()
+    cast(play, {copier: shown, **dict.fromkeys(honest, play.vote_for(result.digest))})
+    play.open(result)
+    assert play.conduct(1, 2, copier) is Conduct.WRONG_AUDIT
+    assert [play.conduct(1, 2, seat) for seat in honest] == [Conduct.RIGHT] * 2
+
+
+def test_nobody_has_a_conduct_where_nothing_was_asked(opening: Play) -> None:
+    play = opening
+    play.open(play.result())
+    seat = play.cast[0].seat
+    for round_number, mini_round in ((0, 1), (2, 1), (1, 0), (1, 2), (1, 256), (1, 65_535)):
+        assert play.conduct(round_number, mini_round, seat) is Conduct.UNJUDGED
+    for outside in (SEATS, 2**256 - 1):
+        assert play.conduct(1, 1, outside) is Conduct.UNJUDGED
+
+
+def test_a_mini_round_in_which_nobody_was_right(staffed: Market, people: People) -> None:
+    play = win(staffed, people, rules=RULES._replace(base=1))
+    play.start()
+    play.collect()
+    result = play.result()
+    play.begin_mini_round()
+    first = play.seats_asked()
+    play.advance_in_silence()
+    while play.poll.phase is Phase.SEEDING:
+        play.mini_round(lambda seat: result.digest)
+    play.open(result)
+    assert [play.conduct(1, 1, seat) for seat in first] == [Conduct.SILENT] * 2
+    assert play.verdict(1).right_votes == len(play.cast)
+    assert play.verdict(1).offences == 2
+
+
+def test_a_seat_is_known_by_its_node_at_the_freeze(seeding: Play) -> None:
+    play, market = seeding, seeding.market
+    before = [play.node(seat) for seat in range(SEATS)]
+    send(market.pool.leave, sender=before[0])
+    found = [look(market.yoda.nodeAt, play.job_id, seat) for seat in range(SEATS + 1)]
+    assert found == [*before, NOBODY]
+
+
+# The likelihood test
 
 
 def test_likelihood_accepts_before_it_is_certain(staffed: Market, people: People) -> None:
@@ -246,4 +357,4 @@ def test_likelihood_accepts_before_it_is_certain(staffed: Market, people: People
     assert (likely.leader_votes, likely.certain, likely.accepted) == (2, False, True)
     assert likely.score / 1e18 == pytest.approx(log(12), rel=1e-15)
     assert likely.threshold / 1e18 == pytest.approx(log(9), rel=1e-15)
-    assert play.verdict(1).right_votes == 2
+    assert play.verdict(1).digest == TRUE
