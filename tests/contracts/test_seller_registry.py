@@ -1,115 +1,361 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from typing import Any
 
-from offchain.chain.records import tag_of
+import ape
+import pytest
+from eth_account import Account
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offchain.chain.records import Offer, tag_of
+from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     NOBODY,
+    act,
+    balance,
+    deploy,
     event,
     height,
+    helper,
     look,
     mine,
+    mine_past,
     one_block,
     queue,
     refusal,
+    refused_deployment,
+    rewound,
     send,
 )
-from tests.contracts.play import CID, KEY, Market, People
+from tests.contracts.play import BOND, CID, KEY, Market, People, win
 
 A, B, C = tag_of("a"), tag_of("b"), tag_of("c")
+UNBONDING = 7200  # a day of blocks: too long to mine in a test
+SHORT = 16
+SHORTENED = {b"\x61" + UNBONDING.to_bytes(2, "big"): b"\x61" + SHORT.to_bytes(2, "big")}  # PUSH2
 
 
-def listed(market: Market, tag: bytes, block: int | None = None) -> list[str]:
-    """The list of a tag, now or at the end of an earlier block."""
+@pytest.fixture(scope="module")
+def brief(market: Market, people: People) -> Market:
+    """The market with a registry whose bonds come free after 16 blocks."""
+    container = ape.project.SellerRegistry
+    short = deploy(container, BOND, sender=people.deployer, patches=SHORTENED)
+    return replace(market, registry=short)
+
+
+def make_offer(market: Market, seller: Any, *tags: bytes) -> int:
+    registry = market.registry
+    receipt = send(registry.offer, list(tags), CID, KEY, sender=seller, value=BOND)
+    return int(event(receipt, registry.Offered)["offerId"])
+
+
+def offer_of(market: Market, offer_id: int) -> Offer:
+    offer = Offer(*look(market.registry.offerOf, offer_id))
+    return offer._replace(tags=list(offer.tags))
+
+
+def listed(market: Market, tag: bytes, block: int | None = None) -> list[int]:
+    """The offers under a tag, now or at the end of an earlier block."""
     at = height() if block is None else block
     count = look(market.registry.countAt, tag, at)
-    return [look(market.registry.sellerAt, tag, index, at) for index in range(count)]
+    return [look(market.registry.offerAt, tag, index, at) for index in range(count)]
 
 
-def test_a_seller_registers(market: Market, people: People) -> None:
+# Offers
+
+
+def test_a_seller_offers_data_for_a_bond(market: Market, people: People) -> None:
     registry, seller = market.registry, people.sellers[0]
-    receipt = send(registry.register, [A, B], CID, KEY, sender=seller)
-    assert event(receipt, registry.SellerRegistered) == {
+    receipt = send(registry.offer, [A, B], CID, KEY, sender=seller, value=BOND)
+    assert event(receipt, registry.Offered) == {
+        "offerId": 1,
         "seller": seller,
         "tags": [A, B],
         "metadataCid": CID,
         "publicKey": KEY,
     }
-    stored = registry.sellerOf(seller)
-    assert (stored.publicKey, stored.metadataCid, stored.tags) == (KEY, CID, [A, B])
-    assert listed(market, A) == listed(market, B) == [seller]
-    assert listed(market, C) == []
+    assert look(registry.offerCount) == 1
+    assert offer_of(market, 1) == Offer(seller, True, 0, BOND, KEY, CID, [A, B])
+    assert (listed(market, A), listed(market, B), listed(market, C)) == ([1], [1], [])
+    assert look(registry.sellerAt, A, 0, height()) == seller
+    assert balance(registry) == BOND
 
 
-def test_a_registration_is_replaced(market: Market, people: People) -> None:
-    registry, (first, second) = market.registry, people.sellers[:2]
-    send(registry.register, [A, B], CID, KEY, sender=first)
-    send(registry.register, [A], CID, KEY, sender=second)
-    send(registry.register, [B, C], b"other", b"\1" * 32, sender=first)
-    assert (listed(market, A), listed(market, B), listed(market, C)) == ([second], [first], [first])
-    stored = registry.sellerOf(first)
-    assert (stored.publicKey, stored.metadataCid) == (b"\1" * 32, b"other")
+def test_a_seller_makes_several_offers_also_under_one_tag(market: Market, people: People) -> None:
+    x, y = people.sellers[:2]
+    offers = [make_offer(market, seller, *tags) for seller, tags in [(x, [A]), (y, [A]), (x, [A])]]
+    assert listed(market, A) == offers == [1, 2, 3]
+    sellers = [look(market.registry.sellerAt, A, index, height()) for index in range(3)]
+    assert sellers == [x, y, x]
+    assert balance(market.registry) == 3 * BOND
 
 
-def test_a_seller_leaves_every_list(market: Market, people: People) -> None:
+def test_an_offer_costs_exactly_one_bond(market: Market, people: People) -> None:
+    registry, args = market.registry, ([A], CID, KEY)
+    assert look(registry.bondUnit) == BOND
+    for value in (0, BOND - 1, BOND + 1):
+        refused = refusal(
+            registry.WrongBond, registry.offer, *args, sender=people.stranger, value=value
+        )
+        assert refused == {"required": BOND}
+
+
+@pytest.mark.parametrize("unit", [0, 2**128])
+def test_a_bond_is_something_and_fits(people: People, unit: int) -> None:
+    container, deployer = ape.project.SellerRegistry, people.deployer
+    largest = deploy(container, 2**128 - 1, sender=deployer)
+    assert look(largest.bondUnit) == 2**128 - 1
+    refused_deployment(largest.BadBondUnit, container, unit, sender=deployer)
+
+
+def test_what_an_offer_says_has_limits(market: Market, people: People) -> None:
     registry, seller = market.registry, people.sellers[0]
-    send(registry.register, [A, B], CID, KEY, sender=seller)
-    receipt = send(registry.leave, sender=seller)
-    assert event(receipt, registry.SellerLeft) == {"seller": seller}
+    many = [bytes([i]) * 32 for i in range(1, 10)]
+    assert look(registry.MAX_TAGS) == 8
+    send(registry.offer, many[:8], b"\1" * 64, KEY, sender=seller, value=BOND)
+    update_is_refused(market, registry.BadTagCount, seller, [], CID, KEY)
+    update_is_refused(market, registry.BadTagCount, seller, many, CID, KEY)
+    update_is_refused(market, registry.BadCid, seller, [A], b"", KEY)
+    update_is_refused(market, registry.BadCid, seller, [A], b"\1" * 65, KEY)
+    update_is_refused(market, registry.MissingPublicKey, seller, [A], CID, bytes(32))
+    assert offer_of(market, 1).tags == many[:8]
+
+
+@pytest.mark.parametrize("tags", [[B, A], [A, A], [A, C, B]])
+def test_tags_ascend(market: Market, people: People, tags: list[bytes]) -> None:
+    make_offer(market, people.sellers[0], A)
+    update_is_refused(market, market.registry.TagsNotAscending, people.sellers[0], tags, CID, KEY)
+
+
+def update_is_refused(market: Market, error: Any, seller: Any, *args: Any) -> None:
+    """An update of offer 1, and a new offer of the same words."""
+    registry = market.registry
+    refusal(error, registry.update, 1, *args, sender=seller)
+    refusal(error, registry.offer, *args, sender=seller, value=BOND)
+
+
+# Changes
+
+
+def test_an_offer_is_changed(market: Market, people: People) -> None:
+    registry, (x, y) = market.registry, people.sellers[:2]
+    first, second = make_offer(market, x, A, B), make_offer(market, y, A)
+    receipt = send(registry.update, first, [B, C], b"other", b"\1" * 32, sender=x)
+    assert event(receipt, registry.Offered) == {
+        "offerId": first,
+        "seller": x,
+        "tags": [B, C],
+        "metadataCid": b"other",
+        "publicKey": b"\1" * 32,
+    }
+    assert offer_of(market, first) == Offer(x, True, 0, BOND, b"\1" * 32, b"other", [B, C])
+    assert (listed(market, A), listed(market, B), listed(market, C)) == ([second], [first], [first])
+
+
+def test_an_offer_is_paused_and_resumed(market: Market, people: People) -> None:
+    registry, (x, y) = market.registry, people.sellers[:2]
+    first, second = make_offer(market, x, A, B), make_offer(market, y, A)
+    assert event(send(registry.pause, first, sender=x), registry.OfferPaused) == {"offerId": first}
+    assert (listed(market, A), listed(market, B)) == ([second], [])
+    refusal(registry.AlreadySo, registry.pause, first, sender=x)
+    receipt = send(registry.resume, first, sender=x)
+    assert event(receipt, registry.OfferResumed) == {"offerId": first}
+    assert (listed(market, A), listed(market, B)) == ([second, first], [first])
+    refusal(registry.AlreadySo, registry.resume, first, sender=x)
+
+
+def test_a_paused_offer_that_is_changed_stays_paused(market: Market, people: People) -> None:
+    registry, seller = market.registry, people.sellers[0]
+    offer = make_offer(market, seller, A)
+    send(registry.pause, offer, sender=seller)
+    send(registry.update, offer, [B], CID, KEY, sender=seller)
+    assert not offer_of(market, offer).listed
     assert listed(market, A) == listed(market, B) == []
-    assert registry.sellerOf(seller).tags == []
-    refusal(registry.NotRegistered, registry.leave, sender=seller)
-    send(registry.register, [A], CID, KEY, sender=seller)
-    assert listed(market, A) == [seller]
+    send(registry.resume, offer, sender=seller)
+    assert (listed(market, A), listed(market, B)) == ([], [offer])
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_offer_that_has_left_is_over(market: Market, people: People, paused: bool) -> None:
+    registry, seller = market.registry, people.sellers[0]
+    offer = make_offer(market, seller, A, B)
+    if paused:
+        send(registry.pause, offer, sender=seller)
+    receipt = send(registry.leave, offer, sender=seller)
+    unlock = receipt.block + UNBONDING
+    assert event(receipt, registry.OfferLeft) == {"offerId": offer, "unlockBlock": unlock}
+    assert offer_of(market, offer) == Offer(seller, False, receipt.block, BOND, KEY, CID, [A, B])
+    assert listed(market, A) == listed(market, B) == []
+    everything_is_refused(market, offer, seller)
+
+
+def test_an_offer_is_its_sellers(market: Market, people: People) -> None:
+    offer = make_offer(market, people.sellers[0], A)
+    for other in (people.sellers[1], people.stranger, people.deployer):
+        everything_is_refused(market, offer, other)
+        everything_is_refused(market, offer + 1, other)
+        refused = refusal(
+            market.registry.NotYourOffer,
+            market.registry.withdrawBond,
+            offer,
+            other.address,
+            sender=other,
+        )
+        assert refused == {"offerId": offer}
+
+
+def everything_is_refused(market: Market, offer: int, sender: Any) -> None:
+    registry = market.registry
+    calls = [(each, offer) for each in (registry.pause, registry.resume, registry.leave)]
+    for method, *args in [*calls, (registry.update, offer, [A], CID, KEY)]:
+        assert refusal(registry.NotYourOffer, method, *args, sender=sender) == {"offerId": offer}
+
+
+# Bonds
+
+
+def test_a_bond_is_withdrawn_from_its_unlock_block_on(brief: Market, people: People) -> None:
+    registry, seller = brief.registry, people.sellers[0]
+    offer, elsewhere = make_offer(brief, seller, A), Account.create().address
+    withdraw = (registry.withdrawBond, offer, elsewhere)
+    refusal(registry.BondBound, *withdraw, sender=seller)
+    unlock = send(registry.leave, offer, sender=seller).block + SHORT
+    refused = refusal(registry.BondBound, *withdraw, sender=seller, at=unlock - 1)
+    assert refused == {"unlockBlock": unlock}
+    mine_past(unlock - 1)
+    receipt = send(*withdraw, sender=seller)
+    assert receipt.block == unlock
+    expected = {"offerId": offer, "to": elsewhere, "amount": BOND}
+    assert event(receipt, registry.BondWithdrawn) == expected
+    assert (balance(elsewhere), balance(registry), offer_of(brief, offer).bond) == (BOND, 0, 0)
+
+
+def test_a_bond_is_withdrawn_once(brief: Market, people: People) -> None:
+    """Another seller's bond lies beside it."""
+    registry, seller = brief.registry, people.sellers[0]
+    offer = make_offer(brief, seller, A)
+    make_offer(brief, people.sellers[1], A)
+    send(registry.leave, offer, sender=seller)
+    mine(SHORT)
+    send(registry.withdrawBond, offer, seller.address, sender=seller)
+    refusal(registry.BondBound, registry.withdrawBond, offer, seller.address, sender=seller)
+    assert balance(registry) == BOND
+
+
+def test_a_refused_bond_is_sent_elsewhere(brief: Market, people: People) -> None:
+    registry, crowd = brief.registry, Crowd.hire(1, people.deployer)
+    (actor,) = crowd.actors
+    crowd.play([crowd.move(0, registry.offer, [A], CID, KEY, value=BOND)])
+    crowd.play([crowd.move(0, registry.leave, 1)])
+    mine(SHORT)
+    refused = refusal(registry.PaymentRefused, registry.withdrawBond, 1, actor, sender=actor)
+    assert refused == {"to": actor}
+    elsewhere = Account.create().address
+    crowd.play([crowd.move(0, registry.withdrawBond, 1, elsewhere)])
+    assert balance(elsewhere) == BOND
+
+
+def test_who_calls_back_while_its_bond_is_paid_is_paid_once(brief: Market, people: People) -> None:
+    registry, thief = brief.registry, deploy(helper("Reentrant"), sender=people.deployer)
+    act(thief, registry.offer, [A], CID, KEY, sender=people.deployer, value=BOND)
+    make_offer(brief, people.sellers[0], A)
+    act(thief, registry.leave, 1, sender=people.deployer)
+    mine(SHORT)
+    again = bytes(registry.withdrawBond.encode_input(1, thief.address))
+    send(thief.plan, registry.address, again, sender=people.deployer)
+    act(thief, registry.withdrawBond, 1, thief.address, sender=people.deployer)
+    assert (look(thief.payments), look(thief.reentered)) == (1, False)
+    assert (balance(thief), balance(registry)) == (BOND, BOND)
+
+
+# The past
 
 
 def test_the_past_stays_as_it_was(market: Market, people: People) -> None:
     registry, (x, y, z) = market.registry, people.sellers[:3]
     before = height()
-    blocks = [send(registry.register, [A], CID, KEY, sender=each).block for each in (x, y, z)]
-    left = send(registry.leave, sender=x).block
+    blocks = []
+    for seller in (x, y, z):
+        make_offer(market, seller, A)
+        blocks.append(height())
+    left = send(registry.leave, 1, sender=x).block
     mine(3)
-    moved = send(registry.register, [B], CID, KEY, sender=y).block
-    back = send(registry.register, [A], CID, KEY, sender=x).block
+    moved = send(registry.update, 2, [B], CID, KEY, sender=y).block
+    back = send(registry.update, 2, [A], CID, KEY, sender=y).block
     history = {
         before: [],
-        blocks[0]: [x],
-        blocks[1]: [x, y],
-        blocks[2]: [x, y, z],
-        left: [z, y],
-        left + 2: [z, y],
-        moved: [z],
-        back: [z, x],
+        blocks[0]: [1],
+        blocks[1]: [1, 2],
+        blocks[2]: [1, 2, 3],
+        left: [3, 2],
+        left + 2: [3, 2],
+        moved: [3],
+        back: [3, 2],
     }
     assert {block: listed(market, A, block) for block in history} == history
-    assert look(registry.sellerAt, A, 2, back) == NOBODY
-    assert look(registry.sellerAt, A, 2, left) == NOBODY, "the slot is left over from before"
+    assert look(registry.offerAt, A, 2, left) == 0, "the slot is left over from before"
+    assert look(registry.sellerAt, A, 2, left) == NOBODY
 
 
 def test_within_one_block_only_the_end_counts(market: Market, people: People) -> None:
     registry, (x, y) = market.registry, people.sellers[:2]
     with one_block() as hashes:
-        queue(hashes, registry.register, [A], CID, KEY, sender=x)
-        queue(hashes, registry.register, [A], CID, KEY, sender=y)
-        queue(hashes, registry.leave, sender=x)
-    assert listed(market, A) == [y]
+        queue(hashes, registry.offer, [A], CID, KEY, sender=x, value=BOND)
+        queue(hashes, registry.offer, [A], CID, KEY, sender=y, value=BOND)
+        queue(hashes, registry.pause, 1, sender=x)
+    assert listed(market, A) == [2]
     assert listed(market, A, height() - 1) == []
 
 
-def test_limits(market: Market, people: People) -> None:
+MOVES = st.tuples(
+    st.sampled_from(["offer", "update", "pause", "resume", "leave"]), st.integers(0, 4)
+)
+TAGS = st.sets(st.sampled_from([A, B, C]), min_size=1).map(sorted)
+
+
+@settings(max_examples=40)
+@given(moves=st.lists(st.tuples(MOVES, TAGS), max_size=12))
+def test_the_lists_are_those_of_the_offers(market: Market, people: People, moves: Any) -> None:
+    """Under each tag stand exactly the offers that name it, are not paused and have not left."""
     registry, seller = market.registry, people.sellers[0]
-    register = registry.register
-    many = [bytes([i]) * 32 for i in range(1, 10)]
-    assert refusal(registry.BadTagCount, register, [], CID, KEY, sender=seller) == {"count": 0}
-    assert refusal(registry.BadTagCount, register, many, CID, KEY, sender=seller) == {"count": 9}
-    assert look(registry.MAX_TAGS) == 8
-    send(register, many[:8], b"\1" * 64, KEY, sender=seller)
-    for cid in (b"", b"\1" * 65):
-        refusal(registry.BadCid, register, [A], cid, KEY, sender=seller)
-    refusal(registry.MissingPublicKey, register, [A], CID, bytes(32), sender=seller)
+    standing: dict[int, tuple[bool, list[bytes]]] = {}
+    with rewound():
+        for (move, which), tags in moves:
+            offer = 1 + which
+            listed_now, old = standing.get(offer, (False, []))
+            if move == "offer":
+                standing[make_offer(market, seller, *tags)] = (True, tags)
+            elif move in ("pause", "resume") and old and listed_now == (move == "pause"):
+                send(getattr(registry, move), offer, sender=seller)
+                standing[offer] = (not listed_now, old)
+            elif move == "update" and old:
+                send(registry.update, offer, tags, CID, KEY, sender=seller)
+                standing[offer] = (listed_now, tags)
+            elif move == "leave" and old:
+                send(registry.leave, offer, sender=seller)
+                standing[offer] = (False, [])
+        for tag in (A, B, C):
+            expected = {each for each, (up, tags) in standing.items() if up and tag in tags}
+            found = listed(market, tag)
+            assert (set(found), len(found)) == (expected, len(expected))
 
 
-@pytest.mark.parametrize("tags", [[B, A], [A, A], [A, C, B]])
-def test_tags_ascend(market: Market, people: People, tags: list[bytes]) -> None:
-    registry = market.registry
-    refusal(registry.TagsNotAscending, registry.register, tags, CID, KEY, sender=people.sellers[0])
+def test_a_jobs_offers_stay_as_they_were_frozen(staffed: Market, people: People) -> None:
+    """Whatever sellers do afterwards, the job finds them at the same index."""
+    registry, (x, y, z, w) = staffed.registry, people.sellers[:4]
+    play = win(staffed, people)
+    play.start()
+    frozen = look(staffed.jobs.offersOf, play.job_id)
+    assert frozen == (tuple(range(1, 9)), tuple(each.address for each in people.sellers))
+    send(registry.pause, 1, sender=x)
+    send(registry.update, 2, [A], b"other", KEY, sender=y)
+    send(registry.leave, 3, sender=z)
+    make_offer(staffed, w, play.job.tag)
+    mine(3)
+    assert listed(staffed, play.job.tag) == [8, 7, 6, 4, 5, 9]
+    assert look(staffed.jobs.offersOf, play.job_id) == frozen
+    for index, seller in enumerate(people.sellers):
+        assert look(staffed.jobs.sellerAt, play.job_id, index) == seller
+        assert look(staffed.jobs.offerAt, play.job_id, index) == index + 1

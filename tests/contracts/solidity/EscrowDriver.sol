@@ -52,7 +52,7 @@ contract EscrowDriver {
 
     /* AS YODA */
 
-    function conductOf(uint256, uint256, uint256, uint256) external pure returns (IYoda.Conduct) {
+    function conductOf(uint256, uint16, uint16, uint256) external pure returns (IYoda.Conduct) {
         return IYoda.Conduct.Right;
     }
 
