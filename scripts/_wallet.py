@@ -10,7 +10,7 @@ import ape
 import click
 from ape.api import AccountAPI, ProviderAPI
 from ape.cli import ConnectedProviderCommand, account_option
-from eth_account.messages import encode_defunct
+from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
@@ -41,7 +41,14 @@ class ApeSigner:
 
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature. Raises ClickException when the wallet declines."""
-        signature = self._account.sign_message(encode_defunct(text=text))
+        return self._sign(encode_defunct(text=text))
+
+    def sign_typed(self, message: dict[str, Any]) -> bytes:
+        """The EIP-712 signature. Raises ClickException when the wallet declines."""
+        return self._sign(encode_typed_data(full_message=message))
+
+    def _sign(self, message: SignableMessage) -> bytes:
+        signature = self._account.sign_message(message)
         if signature is None:
             raise click.ClickException("the wallet declined to sign: nothing was sent")
         return bytes(signature.encode_rsv())

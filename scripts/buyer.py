@@ -1,4 +1,4 @@
-"""Write a request, open an auction, bid in one: `ape run buyer spec|open|bid`."""
+"""Write a request, open an auction, bid in one: `ape run buyer spec|open|bid|cancel|withdraw`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import click
 from ape.api import AccountAPI
 
 from offchain.learning.defaults import SPECS
+from offchain.parties.buyer import cancel_auction, withdraw_credit
 from offchain.parties.commands import log_as_json, one_line_errors, run_buyer, run_open
-from offchain.parties.options import auction_options, place_options, request_options
+from offchain.parties.options import (
+    auction_option,
+    auction_options,
+    place_options,
+    request_options,
+    token_option,
+)
 from scripts._wallet import open_session, sign_unattended, wallet_command
 
 SEED_BYTES = 32
@@ -48,5 +55,26 @@ def bid(account: AccountAPI, **options: Any) -> None:
         run_buyer(open_session(account, options), **options)
 
 
+@wallet_command
+@place_options
+@auction_option
+def cancel(account: AccountAPI, auction_id: int, **options: Any) -> None:
+    """Take back an own auction that nobody has bid in."""
+    with one_line_errors():
+        cancel_auction(open_session(account, options).ledger, auction_id)
+    click.echo(f"auction {auction_id} is cancelled")
+
+
+@wallet_command
+@place_options
+@token_option
+def withdraw(account: AccountAPI, token: str, **options: Any) -> None:
+    """Withdraw what the market owes the account, in ether or in a token."""
+    with one_line_errors():
+        amount = withdraw_credit(open_session(account, options).ledger, token)
+    click.echo(f"withdrew {amount}")
+
+
 cli.add_command(open_, "open")
-cli.add_command(bid, "bid")
+for command in (bid, cancel, withdraw):
+    cli.add_command(command)

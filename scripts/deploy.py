@@ -22,6 +22,9 @@ LOCAL_CHAIN_IDS = (1337, 31337)
 @wallet_command
 @click.option("--stake-unit", type=Wei(), default="1 ether", show_default=True, help="Of a seat.")
 @click.option(
+    "--bond-unit", type=Wei(), default="0.1 ether", show_default=True, help="Of an offer."
+)
+@click.option(
     "--random-seed", help="Draw from this text in place of block hashes; local chains only."
 )
 @click.option(
@@ -31,7 +34,9 @@ LOCAL_CHAIN_IDS = (1337, 31337)
     show_default=True,
     help="Where the record of the contracts goes.",
 )
-def cli(account: AccountAPI, stake_unit: int, random_seed: str | None, out: Path) -> None:
+def cli(
+    account: AccountAPI, stake_unit: int, bond_unit: int, random_seed: str | None, out: Path
+) -> None:
     """Deploy all contracts, wired to one another; nobody keeps a key to them."""
     provider = ape.networks.provider
     # Asked of the node itself: Ape assumes 1337 of every local network.
@@ -46,6 +51,7 @@ def cli(account: AccountAPI, stake_unit: int, random_seed: str | None, out: Path
             load_artifacts(),
             ApeSigner(account, provider),
             stake_unit=stake_unit,
+            bond_unit=bond_unit,
             random_seed=keccak(text=random_seed) if random_seed is not None else None,
             on_receipt=lambda receipt: click.echo(f"block {receipt.block}: {receipt.gas_used} gas"),
         )

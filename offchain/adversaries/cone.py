@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +16,14 @@ from offchain.parties.desk import Desk
 from offchain.yoda.answer import build_answer
 from offchain.yoda.votes import audit_word
 
-NOTHING_SEEN = bytes(32)
+NOTHING_SEEN = keccak(b"nothing seen")
 MADE_UP = b"made up"
 
 
 def random_weights(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Weights drawn at random in place of the computed ones, with a perfect metric claimed."""
     state = desk.state_before(job_id, poll.round)
-    seed = keccak(b"random weights" + poll.mini_round_seed)
+    seed = keccak(b"random weights" + _seed(desk, job_id, poll))
     generator = np.random.default_rng(int.from_bytes(seed, "big"))
     drawn = generator.integers(-WEIGHT_LIMIT, WEIGHT_LIMIT, state.weights.shape, dtype=np.int32)
     return _forged(desk, job_id, poll, replace(state, round=poll.round + 1, weights=drawn))
@@ -35,17 +36,19 @@ def stale(desk: Desk, job_id: int, poll: Poll) -> Vote:
 
 
 def copier(desk: Desk, job_id: int, poll: Poll) -> Vote:
-    """The digest that leads when the node is asked; it computes nothing.
+    """The digest that most have revealed in the mini-rounds before; it computes nothing.
 
     In the first mini-round of a round nothing is revealed yet, and it can only repeat the digest it
-    saw last. Its audit word is made up, because the predictions are nowhere published.
+    saw last. Its audit word is made up, because the predictions behind a digest are hidden by it.
     """
+    reveals = desk.ledger.reveals_in_round(job_id, poll.round)
+    seen = Counter(each["result"] for each in reveals if each["miniRound"] < poll.mini_round)
     digest = NOTHING_SEEN
-    if poll.votes:
-        digest = poll.leader
+    if seen:
+        digest = seen.most_common(1)[0][0]
     elif poll.round > 1:
         digest = desk.ledger.verdict(job_id, poll.round - 1).digest
-    return Vote(digest, audit_word(poll.mini_round_seed, MADE_UP), None)
+    return Vote(digest, audit_word(_seed(desk, job_id, poll), keccak(MADE_UP)), None)
 
 
 def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
@@ -55,8 +58,12 @@ def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
     answer = build_answer(job_id, poll.round, state, (samples, samples), MADE_UP, spec)
     for blob in answer.blobs:
         desk.store.put(blob)
-    audit = audit_word(poll.mini_round_seed, answer.predictions)
+    audit = audit_word(_seed(desk, job_id, poll), answer.result.predictions_hash)
     return Vote(answer.result.digest, audit, answer.result)
+
+
+def _seed(desk: Desk, job_id: int, poll: Poll) -> bytes:
+    return desk.ledger.seed(job_id, poll.round, poll.mini_round)
 
 
 VOTING: dict[str, Voting] = {

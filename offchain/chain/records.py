@@ -168,6 +168,12 @@ class Auction(NamedTuple):
         auction = cls(*values)
         return auction._replace(state=AuctionState(auction.state), kind=AuctionKind(auction.kind))
 
+    @property
+    def last_block(self) -> int:
+        """Last block in which it may still take bids or reveals: it can be closed after it."""
+        complete = self.kind == AuctionKind.OPEN or self.revealed_bids == self.sealed_bids
+        return self.close_block if complete else self.latest_block
+
 
 class SealedBid(NamedTuple):
     """`IAuctionHouse.SealedBid`."""
@@ -344,6 +350,38 @@ class Pots(NamedTuple):
     cone_pot: int
     slash_pot: int
     contributions_root: bytes
+
+
+class JobView(NamedTuple):
+    """`ILens.JobView`: all that the contracts know of a job.
+
+    Poll, mini-round and verdict are those of the present round; `slashed` counts the offences
+    punished so far, and `due` says whether `Jobs.advance` would do something.
+    """
+
+    job: Job
+    poll: Poll
+    mini_round: MiniRound
+    frozen: Frozen
+    verdict: Verdict
+    pots: Pots
+    slashed: int
+    due: bool
+
+    @classmethod
+    def from_abi(cls, values: Any) -> JobView:
+        """From web3's nested tuples."""
+        job, poll, mini_round, frozen, verdict, pots, slashed, due = values
+        return cls(
+            Job.from_abi(job),
+            Poll.from_abi(poll),
+            MiniRound(*mini_round),
+            Frozen(*frozen),
+            Verdict(*verdict),
+            Pots(*pots),
+            slashed,
+            due,
+        )
 
 
 def tag_of(text: str) -> bytes:

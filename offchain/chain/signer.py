@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eth_account import Account
-from eth_account.messages import encode_defunct
+from eth_account.messages import encode_defunct, encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
@@ -31,6 +31,10 @@ class Signer(Protocol):
 
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature of a text, 65 bytes; the same text gives the same signature."""
+        ...
+
+    def sign_typed(self, message: dict[str, Any]) -> bytes:
+        """The EIP-712 signature of a message with its types and domain, 65 bytes."""
         ...
 
 
@@ -65,6 +69,11 @@ class KeySigner:
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature (deterministic, RFC 6979)."""
         return bytes(self._account.sign_message(encode_defunct(text=text)).signature)
+
+    def sign_typed(self, message: dict[str, Any]) -> bytes:
+        """The EIP-712 signature (deterministic, RFC 6979)."""
+        signable = encode_typed_data(full_message=message)
+        return bytes(self._account.sign_message(signable).signature)
 
 
 def write_key_file(path: Path, key: bytes) -> None:

@@ -7,15 +7,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from web3.contract.contract import ContractFunction
 
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
-from offchain.chain.records import AuctionState, Job, Request, Rules, Terms, tag_of
+from offchain.chain.records import (
+    ETHER,
+    Auction,
+    AuctionKind,
+    AuctionState,
+    Job,
+    JobView,
+    Request,
+    Rules,
+    SealedBid,
+    Terms,
+    tag_of,
+)
 from offchain.learning.inference import predict
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, decode_model, encode_evaluation
-from offchain.parties.ledger import Situation
+from offchain.parties.errors import PartyError
+from offchain.parties.ledger import Ledger
 from offchain.parties.party import Party
+from offchain.parties.sealed import bid_salt, sealed_commitment, tier_for
+from offchain.parties.tokens import approve_exactly
 from offchain.store.cid import Cid
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
@@ -24,6 +40,9 @@ METRIC = "accuracy"
 """The one metric of this version: correctly classified samples of the evaluation set."""
 OTHERS_CLOSE_AFTER_BLOCKS = 5
 """The winner closes its auction at once; the others pay for that only if it does not."""
+TOO_LATE = ("AlreadySealed", "BidTooLow", "NotOpen", "NotRevealing", "NoSealedBid")
+"""Refusals that mean that the auction has moved on since the look."""
+NO_COMMITMENT = bytes(32)
 MODEL_FILE, DELIVERY_FILE = "model.safetensors", "delivery.json"
 
 
@@ -56,6 +75,18 @@ def make_request(
     )
 
 
+@dataclass(frozen=True)
+class Bid:
+    """What a buyer is willing to pay, in the smallest unit of the auction's token."""
+
+    limit: int
+    """The highest open bid; the bid itself where bids are sealed."""
+    secret: bytes
+    """Makes the salt of a sealed bid (`bid_secret`)."""
+    larger_deposit: bool = False
+    """Whether a sealed bid's deposit shall be twice what is needed: it tells others less."""
+
+
 class Buyer(Party):
     """One buyer in one auction."""
 
@@ -67,63 +98,134 @@ class Buyer(Party):
         store: Store,
         *,
         auction_id: int,
-        limit: int,
+        bid: Bid,
         folder: Path,
         patience_blocks: int,
     ) -> None:
-        """`limit` is the highest bid in wei; what is delivered goes to `folder`."""
+        """What is delivered goes to `folder`."""
         super().__init__(chain, store, patience_blocks=patience_blocks)
         self._auction_id = auction_id
-        self._limit = limit
+        self._bid = bid
         self._folder = folder
         self._job_id = 0
         self.is_out = False
-        """Whether the auction ended without a job for this buyer; its bids are withdrawn."""
+        """Whether the auction ended without a job for this buyer; its money is withdrawn."""
         self.delivery: Delivery | None = None
 
     def look(self, block: int) -> None:
         """Take part in the auction while it is open, then in the job that came of it."""
         auction = self.ledger.auction(self._auction_id)
+        if auction.state == AuctionState.NONE:
+            raise PartyError(f"there is no auction {self._auction_id}")
         if auction.state != AuctionState.OPEN:
             self._job_id = auction.job_id if auction.leader == self.chain.address else 0
             if self._job_id:
                 super().look(block)
             else:
-                self.is_out = True
-                self.withdraw(self.ledger.auctions)
-        elif block > auction.close_block:
-            patience = 0 if auction.leader == self.chain.address else OTHERS_CLOSE_AFTER_BLOCKS
-            if block > auction.close_block + patience:
-                self._close()
-            else:
-                self.look_again(auction.close_block + patience + 1)
-        elif auction.leader != self.chain.address:
-            self._bid()
+                self._leave(auction)
+            return
+        if auction.kind == AuctionKind.OPEN:
+            self._bid_openly(auction, block)
+        else:
+            self._bid_sealed(auction, block)
+        self._close_in_turn(auction, block)
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the job came of the buyer's auction and the buyer won it."""
         return job_id == self._job_id
 
-    def act(self, job_id: int, situation: Situation) -> None:
+    def act(self, job_id: int, view: JobView) -> None:
         """Nothing: a running job needs no more of its buyer than the push of all parties."""
 
-    def finish(self, job_id: int, situation: Situation) -> None:
+    def finish(self, job_id: int, view: JobView) -> None:
         """Withdraw what is refunded, fetch the model and measure it."""
-        self.withdraw(self.ledger.escrow)
-        self.withdraw(self.ledger.auctions)
-        if situation.job.accepted_rounds:
-            self.delivery = self._receive(job_id, situation.job.accepted_rounds)
+        self.withdraw(view.pots.token, ETHER)
+        if view.job.accepted_rounds:
+            self.delivery = self._receive(job_id, view.job)
 
-    def _bid(self) -> None:
+    # --- bidding
+
+    def _bid_openly(self, auction: Auction, block: int) -> None:
+        if auction.leader == self.chain.address or block >= auction.close_block:
+            return
         auctions = self.ledger.auctions.functions
         minimum = self.chain.call(auctions.minimumBid(self._auction_id))
-        if minimum > self._limit:
+        if minimum <= self._bid.limit:
+            self._pay(auction, auctions.bid(self._auction_id, minimum), minimum)
+
+    def _bid_sealed(self, auction: Auction, block: int) -> None:
+        """Seal the bid while bids are sealed, then reveal it."""
+        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        if block < auction.close_block:
+            self.look_again(auction.close_block)
+            if made.commitment == NO_COMMITMENT and self._bid.limit >= auction.reserve:
+                self._seal(auction)
+        elif made.commitment != NO_COMMITMENT and not made.closed and block < auction.latest_block:
+            self._reveal(made)
+
+    def _seal(self, auction: Auction) -> None:
+        tier = tier_for(self._bid.limit, auction.reserve, larger=self._bid.larger_deposit)
+        seal = self.ledger.auctions.functions.sealBid
+        bid = seal(self._auction_id, self._commitment(), tier)
+        self._pay(auction, bid, auction.reserve << tier)
+
+    def _reveal(self, made: SealedBid) -> None:
+        if made.commitment != self._commitment():
+            raise PartyError(
+                f"the sealed bid in auction {self._auction_id} was made with another limit:"
+                " name that one, or it cannot be revealed and loses a fifth of its deposit"
+            )
+        salt = bid_salt(self._bid.secret, self._auction_id)
+        reveal = self.ledger.auctions.functions.revealBid
+        self._send("revealed bid", reveal(self._auction_id, self._bid.limit, salt))
+
+    def _commitment(self) -> bytes:
+        return sealed_commitment(
+            self.chain.deployment.chain_id,
+            self.ledger.auctions.address,
+            self.chain.address,
+            self._auction_id,
+            self._bid.limit,
+            bid_salt(self._bid.secret, self._auction_id),
+        )
+
+    def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
+        """Send a bid with `amount`, approving no more than that where it is in a token."""
+        if auction.token == ETHER:
+            self._send("bid", bid, value=amount)
             return
+        approve_exactly(self.chain, auction.token, self.ledger.escrow.address, amount)
+        self._send("bid", bid)
+
+    def _send(self, done: str, function: ContractFunction, value: int = 0) -> None:
+        """Send what the auction may no longer take; any other refusal is the user's to mend."""
         try:
-            self.chain.send(auctions.bid(self._auction_id), value=minimum)
-            self.log.info("bid", auction=self._auction_id, wei=minimum)
+            self.chain.send(function, value=value)
+            self.log.info(done, auction=self._auction_id, wei=value)
         except Reverted as refused:
-            self.log.info("bid refused", auction=self._auction_id, why=str(refused))
+            if refused.name not in TOO_LATE:
+                raise
+            self.log.info(f"not {done}", auction=self._auction_id, why=str(refused))
+
+    # --- the end of the auction
+
+    def _leave(self, auction: Auction) -> None:
+        """Take back what the auction still holds of the buyer's, and withdraw."""
+        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        if made.commitment != NO_COMMITMENT and not made.closed:
+            reclaim = self.ledger.auctions.functions.reclaim
+            self._send("reclaimed", reclaim(self._auction_id, self.chain.address))
+        self.withdraw(auction.token)
+        self.is_out = True
+
+    def _close_in_turn(self, auction: Auction, block: int) -> None:
+        """Close the auction once it is over: its leader at once, others if the leader does not."""
+        patience = 0 if auction.leader == self.chain.address else OTHERS_CLOSE_AFTER_BLOCKS
+        turn = auction.last_block + patience + 1
+        if block >= turn:
+            self._close()
+        else:
+            self.look_again(turn)
 
     def _close(self) -> None:
         request = self.ledger.auction_request(self._auction_id)
@@ -133,9 +235,9 @@ class Buyer(Party):
         except Reverted as refused:
             self.log.debug("closing not needed", auction=self._auction_id, why=str(refused))
 
-    def _receive(self, job_id: int, last_round: int) -> Delivery:
+    def _receive(self, job_id: int, job: Job) -> Delivery:
+        last_round, on_chain = job.accepted_rounds, job.model_hash
         data = self.desk.model(job_id, last_round)
-        on_chain = self.ledger.situation(job_id).job.model_hash
         spec, evaluation = self.desk.spec(job_id), self.desk.evaluation(job_id)
         weights = decode_model(data, spec.model)
         correct = int(
@@ -161,3 +263,14 @@ def open_auction(chain: Chain, request: Request, terms: Terms) -> int:
     auctions = chain.contract("AuctionHouse")
     receipt = chain.send(auctions.functions.open(request, terms))
     return int(chain.events(receipt, "AuctionHouse", "AuctionOpened")[0]["args"]["auctionId"])
+
+
+def cancel_auction(ledger: Ledger, auction_id: int) -> None:
+    """Take back an auction of the account's that nobody has bid in."""
+    ledger.chain.send(ledger.auctions.functions.cancel(auction_id))
+
+
+def withdraw_credit(ledger: Ledger, token: str) -> int:
+    """Withdraw the account's credit in `token`; the amount in its smallest unit."""
+    receipt = ledger.chain.send(ledger.escrow.functions.withdraw(token, ledger.chain.address))
+    return int(ledger.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])

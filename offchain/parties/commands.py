@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,26 @@ import torch
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.errors import ChainError
+from offchain.chain.errors import ChainError, Reverted
 from offchain.chain.signer import Signer
 from offchain.data.errors import DataError
 from offchain.data.files import read_samples
 from offchain.learning.canonical import SpecError, encode_json
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, check_evaluation
-from offchain.parties.buyer import Buyer, make_request, open_auction
+from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
 from offchain.parties.cone import ConeNode, Voting, vote_honestly
-from offchain.parties.keys import encryption_key, salt_secret
+from offchain.parties.errors import PartyError, explained
+from offchain.parties.keys import bid_secret, encryption_key, salt_secret
+from offchain.parties.ledger import Ledger
+from offchain.parties.offers import ensure_offered
 from offchain.parties.options import rules_of, terms_of
 from offchain.parties.party import stop_on_signals
 from offchain.parties.seller import Samples, Seller, Training, train_honestly
 from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.local import LocalStore
 
-USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError)
+USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError, PartyError)
 """What a user can mend: shown as one line, without a traceback."""
 
 
@@ -45,6 +49,11 @@ class Session:
     chain: Chain
     store: LocalStore
     signer: Signer
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Reads of the contracts, and the way to send to them."""
+        return Ledger(self.chain)
 
 
 def no_gate() -> None:
@@ -63,6 +72,8 @@ def one_line_errors() -> Iterator[None]:
     """Turn what a user can mend into one line and exit status 1."""
     try:
         yield
+    except Reverted as refused:
+        raise click.ClickException(explained(refused)) from refused
     except USER_ERRORS as error:
         raise click.ClickException(str(error)) from error
 
@@ -85,26 +96,39 @@ def run_seller(
     *,
     data: Path,
     tags: Sequence[str],
+    offer_id: int | None,
     patience_blocks: int,
     jobs: int | None,
     training: Training = train_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
-    """Register and serve as a seller."""
+    """Offer the data and serve as its seller."""
     torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
     samples = Samples(*read_samples(data))
+    gate()
     seller = Seller(
         session.chain,
         session.store,
         samples,
+        offer_id=_offer(session, samples, tags, offer_id),
         training=training,
         patience_blocks=patience_blocks,
     )
     stop_on_signals(seller)
-    gate()
-    description = json.dumps({"tags": sorted(tags), "samples": len(samples.labels)}).encode()
-    seller.register(tags, description, bytes(encryption_key(session.signer).public_key))
     seller.serve(until=_after(jobs, seller))
+
+
+def run_offer(
+    session: Session, *, data: Path, tags: Sequence[str], offer_id: int | None = None
+) -> int:
+    """Offer the data without serving; the offer's id."""
+    return _offer(session, Samples(*read_samples(data)), tags, offer_id)
+
+
+def _offer(session: Session, samples: Samples, tags: Sequence[str], offer_id: int | None) -> int:
+    description = json.dumps({"tags": sorted(tags), "samples": len(samples.labels)}).encode()
+    key = bytes(encryption_key(session.signer).public_key)
+    return ensure_offered(session.ledger, session.store, tags, description, key, offer_id)
 
 
 def run_cone(
@@ -160,17 +184,21 @@ def run_buyer(
     *,
     auction_id: int,
     limit: int,
+    larger_deposit: bool,
     folder: Path,
     patience_blocks: int,
     gate: Callable[[], None] = no_gate,
 ) -> None:
-    """Bid up to `limit` wei, keep a won job moving, and receive its model into `folder`."""
+    """Bid up to `limit`, keep a won job moving, and receive its model into `folder`."""
     torch.set_num_threads(1)
+    chain = session.chain
+    house = chain.deployment.contracts["AuctionHouse"]
+    secret = bid_secret(session.signer, chain.deployment.chain_id, house)
     buyer = Buyer(
-        session.chain,
+        chain,
         session.store,
         auction_id=auction_id,
-        limit=limit,
+        bid=Bid(limit, secret, larger_deposit),
         folder=folder,
         patience_blocks=patience_blocks,
     )

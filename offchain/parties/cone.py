@@ -1,23 +1,37 @@
-"""A CONE node: computes the round when it is asked, commits, reveals, opens, collects its pay."""
+"""A CONE node: computes the round when it is asked, commits, reveals, opens, slashes, collects."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from web3.contract.contract import ContractFunction
 
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
-from offchain.chain.records import Job, JobState, Phase, Poll
+from offchain.chain.records import (
+    ETHER,
+    Conduct,
+    Job,
+    JobState,
+    JobView,
+    Offence,
+    Phase,
+    Poll,
+    Verdict,
+)
 from offchain.parties.desk import Desk
-from offchain.parties.ledger import Situation
+from offchain.parties.ledger import Ledger
+from offchain.parties.offences import find_offences, last_draw
 from offchain.parties.party import Party
 from offchain.store.local import Store
 from offchain.yoda.sortition import permute
 from offchain.yoda.votes import Ballot, RoundResult, audit_word
 
-NO_VOTE = bytes(32)
+OFFENCES_AT_ONCE = 60
+"""Of one transaction: about 100,000 gas each, so that any chain takes it."""
+VOTES_AT_ONCE = 100
+"""Claimed in one transaction: about 30,000 gas each."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +53,15 @@ class Voting(Protocol):
 
 def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
-    answer = desk.answer(job_id, poll.round)
-    audit = audit_word(poll.mini_round_seed, answer.predictions)
-    return Vote(answer.result.digest, audit, answer.result)
-
-
-def is_commitment(stored: bytes) -> bool:
-    """Whether the word that the chain stores of a vote awaits its reveal: its lowest bit is 0."""
-    return stored != NO_VOTE and stored[-1] & 1 == 0
+    result = desk.answer(job_id, poll.round).result
+    seed = desk.ledger.seed(job_id, poll.round, poll.mini_round)
+    return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
 
 class ConeNode(Party):
     """One node with one seat in the pool."""
 
-    watches = ("Jobs", "Yoda")
+    watches = ("Jobs", "Yoda", "ConePool")
 
     def __init__(
         self,
@@ -67,104 +76,69 @@ class ConeNode(Party):
         self._secret = secret
         self._voting = voting
         self._votes: dict[tuple[int, int, int], Vote] = {}
+        self._offences: dict[tuple[int, int], list[Offence]] = {}
 
     def join(self, public_key: bytes) -> None:
-        """Stake one unit for a seat, unless the node has one."""
+        """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
         pool = self.ledger.pool
-        stake, exit_block, _key = self.chain.call(pool.functions.nodeOf(self.chain.address))
-        if stake and not exit_block:
+        node = self.ledger.node(self.chain.address)
+        if node.stake and not node.exit_block:
             return
-        unit = self.chain.call(pool.functions.stakeUnit())
-        self.chain.send(pool.functions.join(public_key), value=unit)
-        self.log.info("staked", wei=unit)
+        missing = self.chain.call(pool.functions.stakeUnit()) - node.stake
+        self.chain.send(pool.functions.join(public_key), value=missing)
+        self.log.info("staked", wei=missing)
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the job froze the node's seat."""
         return self.chain.address in self.ledger.nodes(job_id)
 
-    def act(self, job_id: int, situation: Situation) -> None:
-        """Vote when asked; open an accepted result that is the node's own."""
-        job, poll, _due = situation
-        if job.state == JobState.DECIDING and poll.phase == Phase.VOTING:
-            self._take_part(job_id, poll)
-        elif job.state == JobState.OPENING:
-            self._open(job_id, situation)
+    def act(self, job_id: int, view: JobView) -> None:
+        """Vote when asked; open an accepted result that is the node's own; slash who failed."""
+        if view.job.state == JobState.DECIDING and view.poll.phase == Phase.VOTING:
+            self._take_part(job_id, view)
+        elif view.job.state == JobState.OPENING:
+            self._open(job_id, view)
+        if view.slashed < view.job.offences:
+            self._punish(job_id, view.job)
 
-    def finish(self, job_id: int, situation: Situation) -> None:
-        """Claim for the votes that were right, and withdraw."""
-        votes = self._right_votes(job_id, situation.job.accepted_rounds)
-        if votes:
-            claim = self.ledger.escrow.functions.claimCone
+    def finish(self, job_id: int, view: JobView) -> None:
+        """Claim for the votes that were right, and withdraw price and slashed stakes."""
+        seat, votes = self._seat(job_id), self._right_votes(job_id)
+        for start in range(0, len(votes), VOTES_AT_ONCE):
+            part = votes[start : start + VOTES_AT_ONCE]
             try:
-                self.chain.send(claim(job_id, self.chain.address, votes))
+                self.chain.send(self.ledger.escrow.functions.claimCone(job_id, seat, part))
             except Reverted as refused:
                 # Anybody may have claimed for this node before.
                 self.log.info("votes not claimed", job=job_id, why=str(refused))
-        self.withdraw(self.ledger.escrow)
+        self.withdraw(view.pots.token, ETHER)
 
-    def _take_part(self, job_id: int, poll: Poll) -> None:
-        seat = self.ledger.nodes(job_id).index(self.chain.address)
-        if not poll.asked_before <= self._rank(job_id, poll) < poll.asked:
+    # --- voting
+
+    def _take_part(self, job_id: int, view: JobView) -> None:
+        poll, yoda = view.poll, self.ledger.yoda.functions
+        rank = self._rank(job_id, poll.round, poll.first_mini_round)
+        if not poll.asked_before <= rank < poll.asked:
             return
-        stored = self.ledger.vote_word(job_id, poll, self.chain.address)
-        yoda = self.ledger.yoda.functions
-        if stored == NO_VOTE and self._is_open(yoda.isCommitting(job_id)):
-            commit = yoda.commit(job_id, seat, self._commitment(job_id, poll))
-            self._send("committed", job_id, poll, commit)
-            return
-        revealing = is_commitment(stored) and self._is_open(yoda.isRevealing(job_id))
-        if revealing:
-            vote = self._vote(job_id, poll)
-            salt = self._ballot(job_id, poll).salt(self._secret)
-            reveal = yoda.reveal(job_id, vote.result_word, vote.audit, salt)
-            self._send("revealed", job_id, poll, reveal)
+        position = rank - poll.asked_before
+        committed = view.mini_round.has_committed(position)
+        if not committed and self._is_open(yoda.isCommitting(job_id)):
+            self._commit(job_id, poll)
+        pending = committed and not view.mini_round.has_revealed(position)
+        if pending and self._is_open(yoda.isRevealing(job_id)):
+            self._reveal(job_id, poll, position)
 
-    def _open(self, job_id: int, situation: Situation) -> None:
-        """Open the accepted digest. Its voters take turns by rank, so that only one pays for it."""
-        job, poll, _due = situation
-        digest = self.ledger.verdict(job_id, job.round).digest
-        result = self._result_behind(job_id, job.round, digest)
-        if result is None:
-            return
-        turn = job.deadline - job.rules.open_blocks + self._rank(job_id, poll)
-        if self.chain.block_number() < turn:
-            self.look_again(turn)
-            return
-        try:
-            self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))
-            self.log.info("opened", job=job_id, round=job.round, digest=digest.hex())
-        except Reverted as refused:
-            self.log.debug("opening not needed", job=job_id, why=str(refused))
+    def _commit(self, job_id: int, poll: Poll) -> None:
+        vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
+        commitment = self._ballot(job_id, poll).commitment(vote.result_word, vote.audit, salt)
+        commit = self.ledger.yoda.functions.commit
+        self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))
 
-    def _result_behind(self, job_id: int, round_number: int, digest: bytes) -> RoundResult | None:
-        """The result with this digest, if the node voted for it."""
-        for vote in self._votes_of(job_id, round_number):
-            if vote.result is not None and vote.result_word == digest:
-                return vote.result
-        return None
-
-    def _votes_of(self, job_id: int, round_number: int) -> list[Vote]:
-        """The node's votes of a round, those of an earlier life of the process included."""
-        known = [vote for key, vote in self._votes.items() if key[:2] == (job_id, round_number)]
-        if known or not self._revealed(job_id, round_number):
-            return known
-        return [self._voting(self.desk, job_id, self.ledger.situation(job_id).poll)]
-
-    def _revealed(self, job_id: int, round_number: int) -> bool:
-        reveals = self.ledger.reveals(job_id, self.chain.address)
-        return any(reveal["round"] == round_number for reveal in reveals)
-
-    def _right_votes(self, job_id: int, accepted_rounds: int) -> list[tuple[int, int, bytes]]:
-        """(round, mini-round, audit) of the node's votes for accepted results."""
-        found = []
-        for reveal in self.ledger.reveals(job_id, self.chain.address):
-            if reveal["round"] > accepted_rounds:
-                continue
-            verdict = self.ledger.verdict(job_id, reveal["round"])
-            counts = verdict.first_mini_round <= reveal["miniRound"] <= verdict.last_mini_round
-            if counts and reveal["result"] == verdict.digest:
-                found.append((reveal["round"], reveal["miniRound"], reveal["audit"]))
-        return found
+    def _reveal(self, job_id: int, poll: Poll, position: int) -> None:
+        vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
+        reveal = self.ledger.yoda.functions.reveal
+        function = reveal(job_id, position, vote.result_word, vote.audit, salt)
+        self._send("revealed", job_id, poll, function)
 
     def _vote(self, job_id: int, poll: Poll) -> Vote:
         key = (job_id, poll.round, poll.mini_round)
@@ -182,13 +156,8 @@ class ConeNode(Party):
             mini_round=poll.mini_round,
         )
 
-    def _commitment(self, job_id: int, poll: Poll) -> bytes:
-        vote, ballot = self._vote(job_id, poll), self._ballot(job_id, poll)
-        return ballot.commitment(vote.result_word, vote.audit, ballot.salt(self._secret))
-
-    def _rank(self, job_id: int, poll: Poll) -> int:
-        nodes = self.ledger.nodes(job_id)
-        return permute(nodes.index(self.chain.address), len(nodes), poll.draw_seed)
+    def _salt(self, job_id: int, poll: Poll) -> bytes:
+        return self._ballot(job_id, poll).salt(self._secret)
 
     def _is_open(self, window: ContractFunction) -> bool:
         """Whether a window is open in the block in which a transaction sent now would be mined."""
@@ -202,3 +171,95 @@ class ConeNode(Party):
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
+
+    # --- opening and slashing: in turns by rank, so that only one node pays for it
+
+    def _open(self, job_id: int, view: JobView) -> None:
+        """Open the accepted digest, if the node voted for it."""
+        job, poll, digest = view.job, view.poll, view.verdict.digest
+        result = self._result_behind(job_id, poll, digest)
+        first_turn = job.deadline - job.rules.open_blocks
+        if result is None or not self._has_turn(job_id, poll.round, view.verdict, first_turn):
+            return
+        try:
+            self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))
+            self.log.info("opened", job=job_id, round=job.round, digest=digest.hex())
+        except Reverted as refused:
+            self.log.debug("opening not needed", job=job_id, why=str(refused))
+
+    def _punish(self, job_id: int, job: Job) -> None:
+        """Slash for the job's offences, if the node is among those who share what is slashed."""
+        if not self._right_votes(job_id):
+            return
+        last = job.accepted_rounds
+        first_turn = self.ledger.opened(job_id, last).block
+        verdict = self.ledger.verdict(job_id, last)
+        if not self._has_turn(job_id, last, verdict, first_turn):
+            return
+        known = [each for r in range(1, last + 1) for each in self._offences_in(job_id, r)]
+        offences = self.ledger.unpunished(job_id, known)
+        for start in range(0, len(offences), OFFENCES_AT_ONCE):
+            part = offences[start : start + OFFENCES_AT_ONCE]
+            try:
+                self.chain.send(self.ledger.pool.functions.slash(job_id, part))
+                self.log.info("slashed", job=job_id, offences=len(part))
+            except Reverted as refused:
+                self.log.debug("slashing not needed", job=job_id, why=str(refused))
+
+    def _offences_in(self, job_id: int, round_number: int) -> list[Offence]:
+        key = (job_id, round_number)
+        if key not in self._offences:
+            self._offences[key] = find_offences(self.ledger, job_id, round_number)
+        return self._offences[key]
+
+    def _has_turn(self, job_id: int, round_number: int, verdict: Verdict, first_turn: int) -> bool:
+        """Whether the node's turn has come, one block after that of the rank before it."""
+        turn = first_turn + self._rank(job_id, round_number, last_draw(verdict))
+        if self.chain.block_number() >= turn:
+            return True
+        self.look_again(turn)
+        return False
+
+    def _result_behind(self, job_id: int, poll: Poll, digest: bytes) -> RoundResult | None:
+        """The result with this digest, if the node voted for it."""
+        for vote in self._votes_of(job_id, poll):
+            if vote.result is not None and vote.result_word == digest:
+                return vote.result
+        return None
+
+    def _votes_of(self, job_id: int, poll: Poll) -> list[Vote]:
+        """The node's votes of a round, those of an earlier life of the process included."""
+        known = [vote for key, vote in self._votes.items() if key[:2] == (job_id, poll.round)]
+        if known or all(each["round"] != poll.round for each in self._reveals(job_id)):
+            return known
+        return [self._voting(self.desk, job_id, poll)]
+
+    def _right_votes(self, job_id: int) -> list[tuple[int, int]]:
+        """(round, mini-round) of the node's votes that were judged right."""
+        seat = self._seat(job_id)
+        places = [Offence(each["round"], each["miniRound"], seat) for each in self._reveals(job_id)]
+        judged = zip(places, self.ledger.conduct(job_id, places), strict=True)
+        return [(at.round, at.mini_round) for at, conduct in judged if conduct == Conduct.RIGHT]
+
+    def _reveals(self, job_id: int) -> list[dict[str, Any]]:
+        return self.ledger.reveals(job_id, self.chain.address)
+
+    def _seat(self, job_id: int) -> int:
+        return self.ledger.nodes(job_id).index(self.chain.address)
+
+    def _rank(self, job_id: int, round_number: int, first_mini_round: int) -> int:
+        """The node's rank in the draw that began with `first_mini_round`."""
+        seed = self.ledger.seed(job_id, round_number, first_mini_round)
+        return permute(self._seat(job_id), len(self.ledger.nodes(job_id)), seed)
+
+
+def leave_pool(ledger: Ledger) -> int:
+    """Give up the account's seat; the block from which its stake may be withdrawn."""
+    receipt = ledger.chain.send(ledger.pool.functions.leave())
+    return int(ledger.chain.events(receipt, "ConePool", "NodeLeft")[0]["args"]["unlockBlock"])
+
+
+def withdraw_stake(ledger: Ledger) -> int:
+    """Take the stake of an account that has left; the amount in wei."""
+    receipt = ledger.chain.send(ledger.pool.functions.withdrawStake(ledger.chain.address))
+    return int(ledger.chain.events(receipt, "ConePool", "StakeWithdrawn")[0]["args"]["amount"])

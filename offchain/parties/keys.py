@@ -16,3 +16,8 @@ def encryption_key(signer: Signer) -> PrivateKey:
 def salt_secret(signer: Signer, chain_id: int, yoda: str) -> bytes:
     """The secret behind a node's vote salts: a node that was killed still reveals."""
     return keccak(signer.sign_text(f"D2M vote salts v1, chain {chain_id}, YODA {yoda}"))
+
+
+def bid_secret(signer: Signer, chain_id: int, house: str) -> bytes:
+    """The secret behind a buyer's sealed bids: a buyer that was killed still reveals."""
+    return keccak(signer.sign_text(f"D2M bid salts v1, chain {chain_id}, auction house {house}"))

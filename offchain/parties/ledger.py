@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from eth_typing import ChecksumAddress
 from web3.contract import Contract
+from web3.types import EventData
 
 from offchain.chain.client import Chain
-from offchain.chain.records import Auction, Frozen, Job, Poll, Pots, Request, Verdict, fields
+from offchain.chain.records import (
+    Auction,
+    Conduct,
+    JobView,
+    Node,
+    Offence,
+    Offer,
+    Request,
+    SealedBid,
+    Verdict,
+    fields,
+)
 from offchain.yoda.votes import RoundResult
+
+NO_SEED = bytes(32)
 
 
 class PostedUpdate(NamedTuple):
@@ -20,12 +35,18 @@ class PostedUpdate(NamedTuple):
     cid: bytes
 
 
-class Situation(NamedTuple):
-    """A job at one moment: its record, the vote on its round, and whether `advance` is due."""
+class Offers(NamedTuple):
+    """The offers that a job matched and their sellers, both in index order."""
 
-    job: Job
-    poll: Poll
-    due: bool
+    ids: list[int]
+    sellers: list[ChecksumAddress]
+
+
+class Opened(NamedTuple):
+    """An accepted result, and the block in which it was opened."""
+
+    result: RoundResult
+    block: int
 
 
 class Ledger:
@@ -34,9 +55,10 @@ class Ledger:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self._requests: dict[int, Request] = {}
-        self._results: dict[tuple[int, int], RoundResult] = {}
-        self._sellers: dict[int, list[ChecksumAddress]] = {}
+        self._opened: dict[tuple[int, int], Opened] = {}
+        self._offers: dict[int, Offers] = {}
         self._nodes: dict[int, list[ChecksumAddress]] = {}
+        self._seeds: dict[tuple[int, int, int], bytes] = {}
 
     @cached_property
     def jobs(self) -> Contract:
@@ -68,16 +90,40 @@ class Ledger:
         """The seller registry."""
         return self.chain.contract("SellerRegistry")
 
+    @cached_property
+    def lens(self) -> Contract:
+        """The views that gather what several contracts know."""
+        return self.chain.contract("Lens")
+
     # --- auctions
 
     def auction(self, auction_id: int) -> Auction:
         """An auction's record."""
-        return Auction(*self.chain.call(self.auctions.functions.auctionOf(auction_id)))
+        return Auction.from_abi(self.chain.call(self.auctions.functions.auctionOf(auction_id)))
 
     def auction_request(self, auction_id: int) -> Request:
         """The request that an auction was opened with."""
         log = self._only("AuctionHouse", "AuctionOpened", {"auctionId": auction_id})
-        return Request.from_abi(log["request"])
+        return Request.from_abi(log["args"]["request"])
+
+    def sealed_bid(self, auction_id: int, bidder: ChecksumAddress) -> SealedBid:
+        """What is known of a sealed bid; a zero commitment where there is none."""
+        function = self.auctions.functions.sealedBidOf(auction_id, bidder)
+        return SealedBid(*self.chain.call(function))
+
+    # --- offers and seats
+
+    def offers_by(self, seller: ChecksumAddress) -> dict[int, Offer]:
+        """All offers that a seller ever made, by id."""
+        logs = self.chain.logs("SellerRegistry", "Offered", argument_filters={"seller": seller})
+        ids = sorted({log["args"]["offerId"] for log in logs})
+        offer_of = self.registry.functions.offerOf
+        found = self.chain.call_many([offer_of(offer_id) for offer_id in ids])
+        return {offer_id: Offer(*each) for offer_id, each in zip(ids, found, strict=True)}
+
+    def node(self, address: ChecksumAddress) -> Node:
+        """What the pool knows of a node."""
+        return Node(*self.chain.call(self.pool.functions.nodeOf(address)))
 
     # --- jobs
 
@@ -85,64 +131,69 @@ class Ledger:
         """Jobs created so far."""
         return int(self.chain.call(self.jobs.functions.jobCount()))
 
-    def situation(self, job_id: int) -> Situation:
-        """A job, its vote, and whether the next block may move it on."""
-        job, poll = self.chain.call_many(
-            [self.jobs.functions.jobOf(job_id), self.yoda.functions.pollOf(job_id)]
-        )
+    def situation(self, job_id: int) -> JobView:
+        """A job as the latest block left it; `due` tells of the block that comes next."""
+        view = JobView.from_abi(self.chain.call(self.lens.functions.jobOf(job_id)))
         due = self.chain.call(self.jobs.functions.isDue(job_id), block="pending")
-        return Situation(Job.from_abi(job), Poll.from_abi(poll), bool(due))
+        return view._replace(due=bool(due))
 
     def request(self, job_id: int) -> Request:
         """What the job was created for."""
         if job_id not in self._requests:
             log = self._only("Jobs", "JobCreated", {"jobId": job_id})
-            self._requests[job_id] = Request.from_abi(log["request"])
+            self._requests[job_id] = Request.from_abi(log["args"]["request"])
         return self._requests[job_id]
 
+    def offers(self, job_id: int) -> Offers:
+        """The matched offers; call it once the first sample is drawn."""
+        if job_id not in self._offers:
+            ids, sellers = self.chain.call(self.jobs.functions.offersOf(job_id))
+            self._offers[job_id] = Offers(list(ids), list(sellers))
+        return self._offers[job_id]
+
     def sellers(self, job_id: int) -> list[ChecksumAddress]:
-        """The matched sellers in index order; call it once the first sample is drawn."""
-        if job_id not in self._sellers:
-            found = self.chain.call(self.jobs.functions.sellersOf(job_id))
-            self._sellers[job_id] = list(found)
-        return self._sellers[job_id]
+        """The sellers of the matched offers, in index order: one may be there several times."""
+        return self.offers(job_id).sellers
 
     def updates(self, job_id: int, round_number: int) -> dict[int, PostedUpdate]:
-        """The updates posted in a round, by seller index."""
+        """The updates posted in a round, by index of the offer."""
         logs = self._logs("Jobs", "UpdatePosted", {"jobId": job_id, "round": round_number})
         return {log["index"]: PostedUpdate(log["contentHash"], log["cid"]) for log in logs}
 
+    def opened(self, job_id: int, round_number: int) -> Opened:
+        """The accepted result of a round that was opened. Raises LookupError before."""
+        key = (job_id, round_number)
+        if key not in self._opened:
+            log = self._only("Jobs", "RoundAccepted", {"jobId": job_id, "round": round_number})
+            result = RoundResult(*fields(log["args"]["result"]))
+            self._opened[key] = Opened(result, log["blockNumber"])
+        return self._opened[key]
+
     def result(self, job_id: int, round_number: int) -> RoundResult:
         """The accepted, opened result of a round."""
-        key = (job_id, round_number)
-        if key not in self._results:
-            log = self._only("Jobs", "RoundAccepted", {"jobId": job_id, "round": round_number})
-            self._results[key] = RoundResult(*fields(log["result"]))
-        return self._results[key]
+        return self.opened(job_id, round_number).result
 
     # --- votes
-
-    def frozen(self, job_id: int) -> Frozen:
-        """The pool and the voting rules that the job froze."""
-        return Frozen(*self.chain.call(self.yoda.functions.frozenOf(job_id)))
 
     def nodes(self, job_id: int) -> list[ChecksumAddress]:
         """The nodes of the job's frozen pool, by seat."""
         if job_id not in self._nodes:
-            frozen = self.frozen(job_id)
-            seat_of = self.pool.functions.nodeAt
-            calls = [seat_of(seat, frozen.freeze_block) for seat in range(frozen.seats)]
+            frozen = self.situation(job_id).frozen
+            node_at = self.pool.functions.nodeAt
+            calls = [node_at(seat, frozen.freeze_block) for seat in range(frozen.seats)]
             self._nodes[job_id] = self.chain.call_many(calls)
         return self._nodes[job_id]
 
     def round_seed(self, job_id: int, round_number: int) -> bytes:
-        """The seed of the round computation."""
-        return bytes(self.chain.call(self.yoda.functions.roundSeedOf(job_id, round_number)))
+        """The seed of the round computation: that of the round's first mini-round."""
+        return self.seed(job_id, round_number, 1)
 
-    def vote_word(self, job_id: int, poll: Poll, node: ChecksumAddress) -> bytes:
-        """What is stored of a node's vote in the present mini-round."""
-        function = self.yoda.functions.voteOf(job_id, poll.round, poll.mini_round, node)
-        return bytes(self.chain.call(function))
+    def seed(self, job_id: int, round_number: int, mini_round: int) -> bytes:
+        """The seed of a mini-round; zero while it is not known."""
+        key = (job_id, round_number, mini_round)
+        if self._seeds.get(key, NO_SEED) == NO_SEED:
+            self._seeds[key] = bytes(self.chain.call(self.yoda.functions.miniRoundOf(*key))[0])
+        return self._seeds[key]
 
     def verdict(self, job_id: int, round_number: int) -> Verdict:
         """The accepted digest of a round; a zero digest while there is none."""
@@ -152,15 +203,29 @@ class Ledger:
         """Every vote that a node revealed in a job, as event arguments."""
         return self._logs("Yoda", "Revealed", {"jobId": job_id, "node": node})
 
+    def reveals_in_round(self, job_id: int, round_number: int) -> list[dict[str, Any]]:
+        """Every vote revealed in a round, in chain order, as event arguments."""
+        return self._logs("Yoda", "Revealed", {"jobId": job_id, "round": round_number})
+
+    def conduct(self, job_id: int, places: Sequence[Offence]) -> list[Conduct]:
+        """How the contract judges what each seat did there, in the order of `places`."""
+        conduct_of = self.yoda.functions.conductOf
+        found = self.chain.call_many([conduct_of(job_id, *place) for place in places])
+        return [Conduct(each) for each in found]
+
+    def unpunished(self, job_id: int, offences: Sequence[Offence]) -> list[Offence]:
+        """Those of the offences that nobody has been slashed for, nor is about to be."""
+        is_slashed = self.pool.functions.isSlashed
+        calls = [is_slashed(job_id, offence) for offence in offences]
+        done = self.chain.call_many(calls, block="pending")
+        return [offence for offence, slashed in zip(offences, done, strict=True) if not slashed]
+
     # --- money
 
-    def pots(self, job_id: int) -> Pots:
-        """A job's pots."""
-        return Pots(*self.chain.call(self.escrow.functions.potsOf(job_id)))
-
-    def credit(self, contract: Contract, account: ChecksumAddress) -> int:
-        """What an account may withdraw from the escrow or the auction house, in wei."""
-        return int(self.chain.call(contract.functions.credit(account)))
+    def credits(self, account: ChecksumAddress, tokens: Sequence[str]) -> list[int]:
+        """What an account may withdraw of each token, in its smallest unit; ETHER: wei."""
+        holdings = self.chain.call(self.lens.functions.holdingsOf(account, list(tokens)))
+        return list(holdings[0])
 
     # --- internal
 
@@ -168,8 +233,8 @@ class Ledger:
         found = self.chain.logs(contract, event, argument_filters=filters)
         return [dict(log["args"]) for log in found]
 
-    def _only(self, contract: str, event: str, filters: dict[str, Any]) -> dict[str, Any]:
-        found = self._logs(contract, event, filters)
+    def _only(self, contract: str, event: str, filters: dict[str, Any]) -> EventData:
+        found = self.chain.logs(contract, event, argument_filters=filters)
         if not found:
             raise LookupError(f"{contract} has emitted no {event} for {filters}")
         return found[0]

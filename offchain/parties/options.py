@@ -8,19 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import click
+from eth_utils.address import is_address, to_checksum_address
 from eth_utils.currency import to_wei
 
-from offchain.chain.records import BPS, PPM, Rules, Terms
+from offchain.chain.records import BPS, ETHER, PPM, AuctionKind, Rules, Terms
 from offchain.learning.spec import JobSpec
 
 Command = Callable[..., Any]
+
+KINDS = {
+    "open": AuctionKind.OPEN,
+    "sealed-first": AuctionKind.SEALED_FIRST_PRICE,
+    "sealed-second": AuctionKind.SEALED_SECOND_PRICE,
+}
+"""Auction kinds by the names that the commands use."""
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 folder_path = click.Path(file_okay=False, path_type=Path)
 
 
 class Wei(click.ParamType):
-    """An amount with its unit: `0.5 ether`, `20 gwei`, `7 wei`."""
+    """An amount with its unit: `0.5 ether`, `20 gwei`; without one, in the smallest unit."""
 
     name = "amount"
 
@@ -28,11 +36,25 @@ class Wei(click.ParamType):
         """The amount in wei."""
         if isinstance(value, int):
             return value
+        if value.isdecimal():
+            return int(value)
         try:
             number, unit = value.split()
             return to_wei(Decimal(number), unit)
         except (ValueError, InvalidOperation):
             self.fail(f"{value!r} is no amount: write one like '0.5 ether' or '20 gwei'", param)
+
+
+class Token(click.ParamType):
+    """The address of an ERC-20 token."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address with its checksum."""
+        if not is_address(value):
+            self.fail(f"{value!r} is no address: write 0x and 40 hexadecimal digits", param)
+        return str(to_checksum_address(value))
 
 
 def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -58,6 +80,17 @@ seller_options = combined(
     click.option(
         "--tag", "tags", multiple=True, required=True, help="What the data is about; repeatable."
     ),
+    click.option("--offer", "offer_id", type=int, help="Change this offer instead of a new one."),
+)
+
+offer_option = click.option("--offer", "offer_id", type=int, required=True, help="Id of the offer.")
+
+auction_option = click.option(
+    "--auction", "auction_id", type=int, required=True, help="Id of the auction."
+)
+
+token_option = click.option(
+    "--token", type=Token(), default=ETHER, help="ERC-20 token; without it, ether."
 )
 
 serving_options = combined(
@@ -90,20 +123,52 @@ request_options = combined(
         type=int,
         default=50,
         show_default=True,
-        help="Blocks to post updates, to commit, to reveal, to open: each this long at most.",
+        help="Blocks to post updates, to commit, to reveal, to open, to slash: each at most.",
     ),
+    click.option(
+        "--kind",
+        type=click.Choice(sorted(KINDS)),
+        default="open",
+        show_default=True,
+        help="Auction.",
+    ),
+    token_option,
     click.option(
         "--auction-blocks", type=int, default=50, show_default=True, help="Blocks to bid in."
     ),
     click.option(
-        "--increment", type=float, default=0.05, show_default=True, help="Least raise of a bid."
+        "--reveal-blocks",
+        type=int,
+        default=50,
+        show_default=True,
+        help="Blocks to reveal sealed bids in.",
     ),
-    click.option("--reserve", type=Wei(), default="0.01 ether", show_default=True),
+    click.option(
+        "--increment",
+        type=float,
+        default=0.05,
+        show_default=True,
+        help="Least raise of an open bid.",
+    ),
+    click.option(
+        "--reserve", type=Wei(), default="0.01 ether", show_default=True, help="Least bid."
+    ),
 )
 
 auction_options = combined(
-    click.option("--auction", "auction_id", type=int, required=True, help="Id of the auction."),
-    click.option("--limit", type=Wei(), required=True, help="Highest bid, like '0.5 ether'."),
+    auction_option,
+    click.option(
+        "--limit",
+        type=Wei(),
+        required=True,
+        help="Highest bid, like '0.5 ether' (of a token: a number of its smallest units);"
+        " a sealed bid is for this amount.",
+    ),
+    click.option(
+        "--larger-deposit",
+        is_flag=True,
+        help="Deposit twice what a sealed bid needs, so that less is learnt of it.",
+    ),
     click.option("--folder", type=folder_path, required=True, help="Where the model goes."),
     click.option(
         "--patience",
@@ -130,10 +195,19 @@ def rules_of(options: Mapping[str, Any], spec: JobSpec) -> Rules:
         commit_blocks=window,
         reveal_blocks=window,
         open_blocks=window,
+        judge_blocks=window,
     )
 
 
 def terms_of(options: Mapping[str, Any]) -> Terms:
     """The auction's terms out of `request_options`."""
-    increment = round(options["increment"] * BPS)
-    return Terms(options["auction_blocks"], increment, options["reserve"])
+    kind = KINDS[options["kind"]]
+    is_open = kind == AuctionKind.OPEN
+    return Terms(
+        kind=kind,
+        token=options["token"],
+        window_blocks=options["auction_blocks"],
+        reveal_blocks=0 if is_open else options["reveal_blocks"],
+        increment_bps=round(options["increment"] * BPS) if is_open else 0,
+        reserve=options["reserve"],
+    )

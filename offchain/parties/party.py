@@ -9,13 +9,12 @@ from collections.abc import Callable
 from types import FrameType
 
 import structlog
-from web3.contract import Contract
 
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
-from offchain.chain.records import Job
+from offchain.chain.records import Job, JobView
 from offchain.parties.desk import Desk
-from offchain.parties.ledger import Ledger, Situation
+from offchain.parties.ledger import Ledger
 from offchain.store.errors import StoreError
 from offchain.store.local import Store
 
@@ -54,11 +53,11 @@ class Party(ABC):
         """Whether the party takes part in a job."""
 
     @abstractmethod
-    def act(self, job_id: int, situation: Situation) -> None:
+    def act(self, job_id: int, view: JobView) -> None:
         """Do what is due in a running job."""
 
     @abstractmethod
-    def finish(self, job_id: int, situation: Situation) -> None:
+    def finish(self, job_id: int, view: JobView) -> None:
         """Collect what a job that has ended owes the party."""
 
     def stop(self) -> None:
@@ -100,31 +99,39 @@ class Party(ABC):
                 self.log.exception("job cannot be served now", job=job_id)
 
     def _look_at(self, job_id: int, block: int) -> None:
-        situation = self.ledger.situation(job_id)
-        job = situation.job
+        view = self.ledger.situation(job_id)
+        job = view.job
         concerned = self.concerns(job_id, job)
         if not job.state.ended:
             if concerned:
-                self.act(job_id, situation)
-                self._push(job_id, situation, block)
+                self.act(job_id, view)
+                self._push(job_id, view.due, block)
             return
         self._closed.add(job_id)
         if concerned:
-            self.finish(job_id, situation)
+            self.finish(job_id, view)
             self._jobs_ended += 1
             self.log.info("job ended", job=job_id, state=job.state.name)
 
-    def withdraw(self, contract: Contract) -> int:
-        """Withdraw the party's credit to its own address; the amount in wei."""
-        amount = self.ledger.credit(contract, self.chain.address)
-        if amount:
-            self.chain.send(contract.functions.withdraw(self.chain.address))
-            self.log.info("withdrew", wei=amount)
-        return amount
+    def withdraw(self, *tokens: str) -> None:
+        """Withdraw the party's credits in these tokens to its own address.
 
-    def _push(self, job_id: int, situation: Situation, block: int) -> None:
+        A token that refuses its holders was chosen by a buyer: it must not stop the service.
+        """
+        chosen = sorted(set(tokens))
+        amounts = self.ledger.credits(self.chain.address, chosen)
+        for token, amount in zip(chosen, amounts, strict=True):
+            if not amount:
+                continue
+            try:
+                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.chain.address))
+                self.log.info("withdrew", token=token, amount=amount)
+            except Reverted as refused:
+                self.log.warning("not withdrawn", token=token, amount=amount, why=str(refused))
+
+    def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""
-        if not situation.due:
+        if not due:
             self._due_since.pop(job_id, None)
             return
         since = self._due_since.setdefault(job_id, block)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
-from offchain.chain.records import Job, JobState, tag_of
+from offchain.chain.records import Job, JobState, JobView
 from offchain.data.files import Labels
 from offchain.learning.contributions import contribution_proof
 from offchain.learning.grid import ByteArray, IntVector
 from offchain.learning.models import ModelSpec
 from offchain.learning.training import train
 from offchain.learning.updates import encode_update
-from offchain.parties.ledger import Situation
 from offchain.parties.party import Party
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
@@ -41,7 +40,7 @@ def train_honestly(
 
 
 class Seller(Party):
-    """One seller. Its data stays in this process; only updates leave it."""
+    """The seller of one offer. Its data stays in this process; only updates leave it."""
 
     watches = ("Jobs",)
 
@@ -51,33 +50,23 @@ class Seller(Party):
         store: Store,
         samples: Samples,
         *,
+        offer_id: int,
         training: Training = train_honestly,
         patience_blocks: int,
     ) -> None:
         super().__init__(chain, store, patience_blocks=patience_blocks)
         self._samples = samples
+        self._offer_id = offer_id
         self._training = training
         self._posted: set[tuple[int, int]] = set()
 
-    def register(self, tags: Sequence[str], description: bytes, public_key: bytes) -> None:
-        """Offer the data under `tags`, unless it is offered so already."""
-        wanted = sorted(tag_of(tag) for tag in tags)
-        registry = self.ledger.registry
-        cid = self.desk.store.put(description)
-        known = self.chain.call(registry.functions.sellerOf(self.chain.address))
-        if known == (public_key, cid.binary, wanted):
-            return
-        self.chain.send(registry.functions.register(wanted, cid.binary, public_key))
-        self.log.info("registered", tags=list(tags))
-
     def concerns(self, job_id: int, job: Job) -> bool:
-        """Whether the seller's data was matched. Before the first sample nothing is asked of it."""
-        return job.state != JobState.SEEDING and self.chain.address in self.ledger.sellers(job_id)
+        """Whether the offer was matched. Before the first sample nothing is asked of it."""
+        return job.state != JobState.SEEDING and self._offer_id in self.ledger.offers(job_id).ids
 
-    def act(self, job_id: int, situation: Situation) -> None:
+    def act(self, job_id: int, view: JobView) -> None:
         """Train and post when sampled."""
-        job = situation.job
-        index = self.ledger.sellers(job_id).index(self.chain.address)
+        job, index = view.job, self._index(job_id)
         waiting = job.state == JobState.COLLECTING and (job.sample & ~job.posted) >> index & 1
         if not waiting or (job_id, job.round) in self._posted:
             return
@@ -103,15 +92,18 @@ class Seller(Party):
 
         return self._training(self._samples, spec.model, training)
 
-    def finish(self, job_id: int, situation: Situation) -> None:
-        """Claim the seller's share with its proof, and withdraw."""
-        job = situation.job
-        if job.accepted_rounds:
-            self._claim(job_id, job.accepted_rounds)
-        self.withdraw(self.ledger.escrow)
+    def finish(self, job_id: int, view: JobView) -> None:
+        """Claim the offer's share with its proof, and withdraw."""
+        if view.job.accepted_rounds:
+            self._claim(job_id, view.job.accepted_rounds)
+        self.withdraw(view.pots.token)
+
+    def _index(self, job_id: int) -> int:
+        """Where the offer stands among the job's."""
+        return self.ledger.offers(job_id).ids.index(self._offer_id)
 
     def _claim(self, job_id: int, last_round: int) -> None:
-        index = self.ledger.sellers(job_id).index(self.chain.address)
+        index = self._index(job_id)
         try:
             share, proof = contribution_proof(self.desk.contributions(job_id, last_round), index)
         except KeyError:

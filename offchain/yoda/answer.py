@@ -17,8 +17,6 @@ class Answer:
     """What a vote stands for."""
 
     result: RoundResult
-    predictions: bytes
-    """Canonical bytes that the audit word covers."""
     blobs: tuple[bytes, ...]
     """Model and sampler state, to be pinned under the CIDs that the result names."""
 
@@ -43,7 +41,10 @@ def build_answer(
     predictions: bytes,
     spec: JobSpec,
 ) -> Answer:
-    """The answer with `state` before the next round and `metric` = (numerator, denominator)."""
+    """The answer with `state` before the next round and `metric` = (numerator, denominator).
+
+    `predictions` are the canonical bytes of every prediction made: the result names their hash.
+    """
     model, sampler = model_bytes(state, spec), sampler_bytes(state)
     result = RoundResult(
         version=RESULT_VERSION,
@@ -55,7 +56,8 @@ def build_answer(
         sampler_cid=Cid.of(sampler).binary,
         metric_numerator=metric[0],
         metric_denominator=metric[1],
+        predictions_hash=content_hash(predictions),
         contributions_root=contributions_root(state.contributions),
         next_sample=sum(1 << index for index in state.sampled),
     )
-    return Answer(result, predictions, (model, sampler))
+    return Answer(result, (model, sampler))

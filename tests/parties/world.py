@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 from eth_utils.crypto import keccak
+from web3.contract import Contract
 
 from offchain.adversaries.cone import VOTING
 from offchain.adversaries.sellers import TRAINING
@@ -19,7 +21,7 @@ from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.records import Job, Rules, Terms
+from offchain.chain.records import ETHER, AuctionKind, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
@@ -28,16 +30,19 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
-from offchain.parties.buyer import Buyer, make_request, open_auction
+from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
 from offchain.parties.cone import ConeNode
-from offchain.parties.keys import encryption_key, salt_secret
+from offchain.parties.keys import bid_secret, encryption_key, salt_secret
 from offchain.parties.ledger import Ledger
+from offchain.parties.offers import ensure_offered
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller
 from offchain.store.local import LocalStore
+from tests.contracts.evm import helper
 
 BLOCK_SECONDS = 0.05
 STAKE = 10**18
+BOND = 10**17
 TAG = "digits"
 MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
@@ -55,8 +60,16 @@ RULES = Rules(
     commit_blocks=200,
     reveal_blocks=200,
     open_blocks=200,
+    judge_blocks=200,
 )
-TERMS = Terms(window_blocks=20, increment_bps=1000, reserve=STAKE)
+TERMS = Terms(
+    AuctionKind.OPEN,
+    ETHER,
+    window_blocks=20,
+    reveal_blocks=0,
+    increment_bps=1000,
+    reserve=STAKE,
+)
 
 
 artifacts = cache(load_artifacts)
@@ -81,6 +94,7 @@ class World:
     evaluation: EvaluationSet
     auction_id: int = 0
     parties: dict[str, Party] = field(default_factory=dict)
+    tokens: dict[str, Contract] = field(default_factory=dict)
 
     def chain(self, account: int) -> Chain:
         """The connection of one account."""
@@ -111,10 +125,20 @@ class World:
         return self.ledger.situation(1).job
 
     def seller(self, number: int) -> Seller:
-        """A new seller object; it remembers nothing."""
-        training = TRAINING[SELLERS[number]]
-        chain = self.chain(10 + number)
-        return Seller(chain, self.store, self.samples[number], training=training, patience_blocks=2)
+        """A new seller object; it remembers nothing, and finds its offer again."""
+        return Seller(
+            self.chain(10 + number),
+            self.store,
+            self.samples[number],
+            offer_id=self.offer(number),
+            training=TRAINING[SELLERS[number]],
+            patience_blocks=2,
+        )
+
+    def offer(self, number: int) -> int:
+        """Have a seller's data offered; the offer's id."""
+        chain, key = self.chain(10 + number), encryption_key(self.signer(10 + number)).public_key
+        return ensure_offered(Ledger(chain), self.store, [TAG], b"one writer's digits", bytes(key))
 
     def node(self, number: int) -> ConeNode:
         """A new CONE node object; it remembers nothing."""
@@ -123,13 +147,15 @@ class World:
         voting = VOTING[NODES[number]]
         return ConeNode(chain, self.store, secret, voting=voting, patience_blocks=2)
 
-    def buyer(self, number: int) -> Buyer:
-        """A new buyer object; the second one bids higher."""
+    def buyer(self, number: int, **changes: Any) -> Buyer:
+        """A new buyer object; the second one bids higher. `changes` to its bid."""
+        house = self.deployment.contracts["AuctionHouse"]
+        secret = bid_secret(self.signer(1 + number), self.anvil.chain_id, house)
         return Buyer(
             self.chain(1 + number),
             self.store,
             auction_id=self.auction_id,
-            limit=(2 + number) * STAKE,
+            bid=replace(Bid((2 + number) * STAKE, secret), **changes),
             folder=self.folder / f"delivered-{number}",
             patience_blocks=0,
         )
@@ -137,18 +163,16 @@ class World:
     def register(self) -> None:
         """All sellers and nodes register, in order."""
         for number in range(len(SELLERS)):
-            seller = self.seller(number)
-            key = bytes(encryption_key(self.signer(10 + number)).public_key)
-            seller.register([TAG], b"digits of one writer", key)
+            self.offer(number)
         for number in range(len(NODES)):
             key = bytes(encryption_key(self.signer(20 + number)).public_key)
             self.node(number).join(key)
 
-    def open(self, rules: Rules = RULES, **changes: bytes) -> None:
+    def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
         chain = self.chain(1)
         request = make_request(self.store, TAG, small_spec(), self.evaluation, rules)
-        self.auction_id = open_auction(chain, request._replace(**changes), TERMS)
+        self.auction_id = open_auction(chain, request._replace(**changes), terms)
 
     def makers(self) -> dict[str, Callable[[], Party]]:
         """How to make each party, by name."""
@@ -163,6 +187,12 @@ class World:
 
         With `reborn` every look is a new object's, as after kill -9 and restart.
         """
+        self.look_until(self._is_over, names, reborn=reborn)
+
+    def look_until(
+        self, done: Callable[[], bool], names: Sequence[str] = (), *, reborn: bool = False
+    ) -> None:
+        """As `play`, until `done()`."""
         makers = {name: make for name, make in self.makers().items() if not names or name in names}
         self.parties = {name: make() for name, make in makers.items()}
         for _look in range(MOST_LOOKS):
@@ -170,10 +200,29 @@ class World:
                 if reborn:
                     self.parties[name] = make()
                 self.parties[name].look(self.parties[name].chain.block_number())
-            if self._is_over():
+            if done():
                 return
             time.sleep(BLOCK_SECONDS / 2)
         raise AssertionError("the market stood still")
+
+    def wait_for_block(self, number: int) -> None:
+        """Until the chain has mined a block."""
+        chain = self.chain(0)
+        while chain.block_number() < number:
+            time.sleep(BLOCK_SECONDS)
+
+    def token(self, name: str, holders: Sequence[int] = (), amount: int = 10 * STAKE) -> str:
+        """A test token of which each holder has `amount`; its address."""
+        container, chain = helper(name), self.chain(0)
+        abi = [each.model_dump(mode="json", by_alias=True) for each in container.contract_type.abi]
+        code = container.contract_type.deployment_bytecode.bytecode
+        factory = chain.w3.eth.contract(abi=abi, bytecode=code)
+        receipt = chain.send(factory.constructor())
+        token = chain.w3.eth.contract(address=receipt.raw["contractAddress"], abi=abi)
+        for holder in holders:
+            chain.send(token.functions.mint(self.signer(holder).address, amount))
+        self.tokens[token.address] = token
+        return str(token.address)
 
     def _is_over(self) -> bool:
         ledger = self.ledger
@@ -181,10 +230,9 @@ class World:
             return False
         accounts = [*range(1, 3), *range(10, 10 + len(SELLERS)), *range(20, 20 + len(NODES))]
         played = [self.signer(account).address for account in accounts]
-        contracts = (ledger.escrow, ledger.auctions)
-        return not any(ledger.credit(c, address) for c in contracts for address in played) and bool(
-            ledger.chain.logs("Escrow", "Withdrawn")
-        )
+        tokens = {ETHER, ledger.situation(1).pots.token}
+        owed = sum(sum(ledger.credits(address, sorted(tokens))) for address in played)
+        return owed == 0 and bool(ledger.chain.logs("Escrow", "Withdrawn"))
 
 
 @contextmanager
@@ -202,6 +250,7 @@ def world(folder: Path) -> Iterator[World]:
             artifacts(),
             signer,
             stake_unit=STAKE,
+            bond_unit=BOND,
             random_seed=keccak(text="one"),
         )
         yield World(anvil, folder, deployment, samples, evaluation)

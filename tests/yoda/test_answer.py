@@ -14,6 +14,7 @@ from offchain.learning.spec import JobSpec, TrainingSpec
 from offchain.learning.updates import decode_model
 from offchain.store.cid import Cid
 from offchain.yoda.answer import Answer, answer, build_answer
+from offchain.yoda.votes import RESULT_VERSION
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +45,14 @@ def give(spec: JobSpec, state: State) -> Answer:
 def test_an_answer_says_what_the_round_gave(spec: JobSpec, state: State) -> None:
     given = give(spec, state)
     result, (model, sampler) = given.result, given.blobs
-    assert (result.version, result.job_id, result.round) == (1, 9, 1)
+    assert (result.version, result.job_id, result.round) == (RESULT_VERSION, 9, 1)
     assert (result.metric_numerator, result.metric_denominator) == (40, 50)
     assert (result.model_hash, result.sampler_hash) == (keccak(model), keccak(sampler))
     assert result.model_cid == Cid.of(model).binary
     assert result.sampler_cid == Cid.of(sampler).binary
     assert result.contributions_root == contributions_root(state.contributions)
     assert result.next_sample == 0b101010
-    assert given.predictions == b"predictions"
+    assert result.predictions_hash == keccak(b"predictions")
 
 
 def test_its_blobs_are_all_that_the_next_round_needs(spec: JobSpec, state: State) -> None:

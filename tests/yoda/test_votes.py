@@ -3,13 +3,17 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
+from eth_account import Account
 from eth_abi.abi import decode, encode
+from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
+
+from offchain.chain.signer import KeySigner
 
 from offchain.yoda.votes import RESULT_TYPE, VOTE_DOMAIN, Ballot, RoundResult, audit_word
 
 RESULT = RoundResult(
-    version=1,
+    version=2,
     job_id=7,
     round=3,
     model_hash=b"\1" * 32,
@@ -18,6 +22,7 @@ RESULT = RoundResult(
     sampler_cid=b"sampler",
     metric_numerator=321,
     metric_denominator=360,
+    predictions_hash=b"\x0c" * 32,
     contributions_root=b"\3" * 32,
     next_sample=0b1011,
 )
@@ -28,7 +33,9 @@ SECRET = b"\7" * 32
 
 
 def test_a_digest_covers_every_field() -> None:
-    changed = RoundResult(2, 8, 4, *[b"\x09" * 32, b"x", b"\x08" * 32, b"y", 1, 2, b"\x0a" * 32, 1])
+    changed = RoundResult(
+        *(3, 8, 4, b"\x09" * 32, b"x", b"\x08" * 32, b"y", 1, 2, b"\x0d" * 32, b"\x0a" * 32, 1)
+    )
     digests = {RESULT.digest}
     for each in fields(RoundResult):
         digests.add(replace(RESULT, **{each.name: getattr(changed, each.name)}).digest)
@@ -42,10 +49,10 @@ def test_a_digest_is_of_the_abi_encoding() -> None:
 
 
 def test_an_audit_word_covers_seed_and_predictions() -> None:
-    seed, predictions = b"\1" * 32, b"\0\1\2"
-    assert audit_word(seed, predictions) == keccak(seed + keccak(predictions))
-    words = {audit_word(s, p) for s in (seed, b"\2" * 32) for p in (predictions, b"", b"\0\1\2\0")}
-    assert len(words) == 6
+    seed, predictions = b"\1" * 32, keccak(b"\0\1\2")
+    assert audit_word(seed, predictions) == keccak(seed + predictions)
+    words = {audit_word(s, p) for s in (seed, b"\2" * 32) for p in (predictions, keccak(b""))}
+    assert len(words) == 4
 
 
 @pytest.mark.parametrize("field", [each.name for each in fields(Ballot)])
@@ -75,3 +82,22 @@ def test_a_commitment_is_what_the_protocol_says() -> None:
 def test_a_salt_is_recomputed_from_the_secret() -> None:
     assert BALLOT.salt(SECRET) == replace(BALLOT).salt(SECRET)
     assert BALLOT.salt(SECRET) != BALLOT.salt(b"\x08" * 32)
+
+
+SEAT, COMMITMENT = 5, b"\x0e" * 32
+
+
+def test_a_signed_commitment_is_of_the_node_that_signed_it() -> None:
+    account = Account.from_key(SECRET)
+    message = BALLOT.typed_commit(SEAT, COMMITMENT)
+    signature = KeySigner(account).sign_typed(message)
+    signable = encode_typed_data(full_message=message)
+    assert Account.recover_message(signable, signature=signature) == account.address
+
+
+@pytest.mark.parametrize("field", ["chain_id", "yoda", "job_id", "round", "mini_round"])
+def test_a_signed_commitment_fits_no_other_place(field: str) -> None:
+    elsewhere = replace(BALLOT, **{field: getattr(OTHER_BALLOT, field)})
+    messages = [ballot.typed_commit(SEAT, COMMITMENT) for ballot in (BALLOT, elsewhere)]
+    here, there = (KeySigner(Account.from_key(SECRET)).sign_typed(each) for each in messages)
+    assert here != there

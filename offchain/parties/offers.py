@@ -1,0 +1,97 @@
+"""A seller's offers: making, changing, pausing and ending them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from offchain.chain.records import Offer, tag_of
+from offchain.parties.errors import PartyError
+from offchain.parties.ledger import Ledger
+from offchain.store.local import Store
+
+log = structlog.get_logger()
+
+
+def ensure_offered(
+    ledger: Ledger,
+    store: Store,
+    tags: Sequence[str],
+    description: bytes,
+    public_key: bytes,
+    offer_id: int | None = None,
+) -> int:
+    """Have the data stand under `tags`, described so; the offer's id.
+
+    The account's offer of the same tags and description is found again, whoever started this
+    process before; `offer_id` names one to change instead. With neither, a new offer is made for
+    one bond. A paused offer is resumed.
+    """
+    wanted, cid = sorted(tag_of(tag) for tag in tags), store.put(description).binary
+    ours = standing_offers(ledger)
+    if offer_id is None:
+        offer_id = _find(ours, wanted, cid)
+    if offer_id is None:
+        return _make(ledger, wanted, cid, public_key)
+    offer, registry = _named(ours, offer_id), ledger.registry.functions
+    if (offer.tags, offer.metadata_cid, offer.public_key) != (wanted, cid, public_key):
+        ledger.chain.send(registry.update(offer_id, wanted, cid, public_key))
+        log.info("changed offer", offer=offer_id, tags=list(tags))
+    if not offer.listed:
+        ledger.chain.send(registry.resume(offer_id))
+        log.info("resumed offer", offer=offer_id)
+    return offer_id
+
+
+def standing_offers(ledger: Ledger) -> dict[int, Offer]:
+    """The account's offers that have not left, paused ones included, by id."""
+    made = ledger.offers_by(ledger.chain.address)
+    return {offer_id: offer for offer_id, offer in made.items() if not offer.exit_block}
+
+
+def pause(ledger: Ledger, offer_id: int) -> None:
+    """Take an offer off its tags; running jobs keep it."""
+    ledger.chain.send(ledger.registry.functions.pause(offer_id))
+
+
+def resume(ledger: Ledger, offer_id: int) -> None:
+    """Put a paused offer back under its tags."""
+    ledger.chain.send(ledger.registry.functions.resume(offer_id))
+
+
+def leave(ledger: Ledger, offer_id: int) -> int:
+    """End an offer; the block from which its bond can be withdrawn."""
+    receipt = ledger.chain.send(ledger.registry.functions.leave(offer_id))
+    logs = ledger.chain.events(receipt, "SellerRegistry", "OfferLeft")
+    return int(logs[0]["args"]["unlockBlock"])
+
+
+def withdraw_bond(ledger: Ledger, offer_id: int) -> int:
+    """Take the bond of an offer that has left; the amount in wei."""
+    withdraw = ledger.registry.functions.withdrawBond(offer_id, ledger.chain.address)
+    receipt = ledger.chain.send(withdraw)
+    logs = ledger.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
+    return int(logs[0]["args"]["amount"])
+
+
+def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None:
+    same = [i for i, offer in offers.items() if (offer.tags, offer.metadata_cid) == (tags, cid)]
+    return same[0] if same else None
+
+
+def _named(offers: dict[int, Offer], offer_id: int) -> Offer:
+    if offer_id not in offers:
+        known = ", ".join(str(each) for each in offers) or "none"
+        raise PartyError(f"offer {offer_id} is not this account's, or it has left (yours: {known})")
+    return offers[offer_id]
+
+
+def _make(ledger: Ledger, tags: list[bytes], cid: bytes, public_key: bytes) -> int:
+    registry = ledger.registry.functions
+    bond = ledger.chain.call(registry.bondUnit())
+    receipt = ledger.chain.send(registry.offer(tags, cid, public_key), value=bond)
+    logs = ledger.chain.events(receipt, "SellerRegistry", "Offered")
+    offer_id = int(logs[0]["args"]["offerId"])
+    log.info("offered", offer=offer_id, bond_wei=bond)
+    return offer_id

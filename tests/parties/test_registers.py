@@ -1,0 +1,115 @@
+"""Offers and seats: made once, found again, changed, paused, left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from eth_utils.crypto import keccak
+from web3.types import RPCEndpoint
+
+from offchain.chain.errors import Reverted
+from offchain.parties import offers
+from offchain.parties.cone import leave_pool, withdraw_stake
+from offchain.parties.errors import PartyError, explained
+from offchain.parties.keys import encryption_key
+from offchain.parties.ledger import Ledger
+from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
+
+KEY = keccak(b"public key")
+UNBONDING_BLOCKS = 7200
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("registers")) as found:
+        yield found
+
+
+def skip_unbonding(market: World) -> None:
+    mine = RPCEndpoint("anvil_mine")
+    market.chain(0).w3.provider.make_request(mine, [hex(UNBONDING_BLOCKS)])
+
+
+class Desk:
+    """A seller's account, and what it would offer."""
+
+    def __init__(self, market: World, account: int) -> None:
+        self.ledger = Ledger(market.chain(account))
+        self.store = market.store
+
+    def offer(self, text: bytes = b"first", tag: str = TAG, offer_id: int | None = None) -> int:
+        return offers.ensure_offered(self.ledger, self.store, [tag], text, KEY, offer_id)
+
+
+def test_an_offer_is_made_once_and_found_again(market: World) -> None:
+    desk = Desk(market, 10)
+    first = desk.offer()
+    assert desk.offer() == first
+    assert list(offers.standing_offers(desk.ledger)) == [first]
+    assert offers.standing_offers(desk.ledger)[first].bond == BOND
+
+
+def test_other_data_are_another_offer_unless_one_is_named(market: World) -> None:
+    desk = Desk(market, 11)
+    first, second = desk.offer(), desk.offer(b"second")
+    assert first != second
+    assert desk.offer(b"third", "weather", offer_id=second) == second
+    standing = offers.standing_offers(desk.ledger)
+    assert sorted(standing) == [first, second]
+    assert standing[second].metadata_cid == desk.store.put(b"third").binary
+    with pytest.raises(PartyError, match=rf"yours: {first}, {second}"):
+        desk.offer(offer_id=999)
+
+
+def test_a_paused_offer_is_resumed_by_serving_it(market: World) -> None:
+    desk = Desk(market, 12)
+    offer_id = desk.offer()
+    offers.pause(desk.ledger, offer_id)
+    assert not offers.standing_offers(desk.ledger)[offer_id].listed
+    with pytest.raises(Reverted) as refused:
+        offers.pause(desk.ledger, offer_id)
+    assert "already" in explained(refused.value)
+    assert desk.offer() == offer_id
+    assert offers.standing_offers(desk.ledger)[offer_id].listed
+    offers.pause(desk.ledger, offer_id)
+    offers.resume(desk.ledger, offer_id)
+    assert offers.standing_offers(desk.ledger)[offer_id].listed
+
+
+def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> None:
+    desk = Desk(market, 13)
+    offer_id = desk.offer()
+    block = offers.leave(desk.ledger, offer_id)
+    with pytest.raises(Reverted) as refused:
+        offers.withdraw_bond(desk.ledger, offer_id)
+    assert f"until block {block}" in explained(refused.value)
+    skip_unbonding(market)
+    assert offers.withdraw_bond(desk.ledger, offer_id) == BOND
+    assert desk.offer() != offer_id
+
+
+def test_an_offer_of_somebody_else_is_not_touched(market: World) -> None:
+    offer_id = Desk(market, 14).offer()
+    with pytest.raises(Reverted) as refused:
+        offers.leave(Desk(market, 15).ledger, offer_id)
+    assert f"offer {offer_id} is not this account's" in explained(refused.value)
+
+
+def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
+    number = NODES.index("honest")
+    node, ledger = market.node(number), Ledger(market.chain(20 + number))
+    key = bytes(encryption_key(market.signer(20 + number)).public_key)
+    for _twice in range(2):
+        node.join(key)
+    assert ledger.node(ledger.chain.address).stake == STAKE
+    with pytest.raises(Reverted) as refused:
+        withdraw_stake(ledger)
+    assert "`leave` first" in explained(refused.value)
+    block = leave_pool(ledger)
+    with pytest.raises(Reverted) as refused:
+        withdraw_stake(ledger)
+    assert f"until block {block}" in explained(refused.value)
+    skip_unbonding(market)
+    assert withdraw_stake(ledger) == STAKE
