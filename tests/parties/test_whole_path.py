@@ -7,16 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.records import JobState
+from offchain.chain.records import ETHER, Conduct, JobState
 from offchain.parties.desk import Desk
 from offchain.store.fetch import content_hash
 from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
 
 
-def withdrawn(market: World, account: int) -> int:
-    address = market.signer(account).address
-    logs = market.chain(0).logs("Escrow", "Withdrawn", argument_filters={"account": address})
+def withdrawn(market: World, account: int, token: str = ETHER) -> int:
+    wanted = {"account": market.signer(account).address, "token": token}
+    logs = market.chain(0).logs("Escrow", "Withdrawn", argument_filters=wanted)
     return sum(log["args"]["amount"] for log in logs)
+
+
+def slashes(market: World) -> list[tuple[str, Conduct, int]]:
+    """Kind of the node, what it did, wei that it lost."""
+    kinds = {market.signer(20 + number).address: kind for number, kind in enumerate(NODES)}
+    logs = [log["args"] for log in market.chain(0).logs("ConePool", "NodeSlashed")]
+    return [(kinds[each["node"]], Conduct(each["conduct"]), each["amount"]) for each in logs]
 
 
 def balance(market: World, contract: str) -> int:
@@ -37,15 +44,20 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
 
         price = ledger.auction(1).highest_bid
         cone_pot = price * 3000 // 10_000
+        slashed = sum(amount for _kind, _conduct, amount in slashes(market))
         sellers = [withdrawn(market, 10 + number) for number in range(len(SELLERS))]
         nodes = [withdrawn(market, 20 + number) for number in range(len(NODES))]
-        assert sum(nodes) == cone_pot
+        assert sum(nodes) == cone_pot + slashed
         assert sum(sellers) == price - cone_pot
         assert sellers[SELLERS.index("sign_flip")] == 0
-        assert nodes[NODES.index("random")] == 0
+        assert nodes[NODES.index("random")] == nodes[NODES.index("copier")] == 0
         assert all(paid > 0 for paid, kind in zip(nodes, NODES, strict=True) if kind == "honest")
         assert balance(market, "Escrow") == balance(market, "AuctionHouse") == 0
-        assert balance(market, "ConePool") == STAKE * len(NODES)
+        assert balance(market, "ConePool") == STAKE * len(NODES) - slashed
+        assert {kind for kind, _conduct, _amount in slashes(market)} == {"random", "copier"}
+        assert ("random", Conduct.LOST_RESULT, STAKE // 2) in slashes(market)
+        # The copier copies the digest that won, and its audit gives it away.
+        assert ("copier", Conduct.WRONG_AUDIT, STAKE // 4) in slashes(market)
 
         desk = Desk(ledger, market.store)
         for number in range(1, RULES.rounds + 1):

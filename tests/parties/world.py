@@ -30,7 +30,7 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
-from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
+from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer, make_request, open_auction
 from offchain.parties.cone import ConeNode
 from offchain.parties.keys import bid_secret, encryption_key, salt_secret
 from offchain.parties.ledger import Ledger
@@ -44,11 +44,15 @@ BLOCK_SECONDS = 0.05
 STAKE = 10**18
 BOND = 10**17
 TAG = "digits"
+WINDOW_BLOCKS = 1000
+"""Longer than any machine needs: windows end early when all have acted."""
 MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
 
 SELLERS = ("honest", "honest", "honest", "sign_flip")
 NODES = ("honest", "honest", "honest", "honest", "random", "copier")
+RANDOM_SEED = keccak(text="caught")
+"""One that asks the liar in the first mini-round of each round, the copier in the second."""
 RULES = Rules(
     target_bps=10_000,
     rounds=2,
@@ -56,11 +60,11 @@ RULES = Rules(
     byzantine_bps=3400,
     base=2,
     error_ppm=1000,
-    update_blocks=200,
-    commit_blocks=200,
-    reveal_blocks=200,
-    open_blocks=200,
-    judge_blocks=200,
+    update_blocks=WINDOW_BLOCKS,
+    commit_blocks=WINDOW_BLOCKS,
+    reveal_blocks=WINDOW_BLOCKS,
+    open_blocks=WINDOW_BLOCKS,
+    judge_blocks=WINDOW_BLOCKS,
 )
 TERMS = Terms(
     AuctionKind.OPEN,
@@ -228,6 +232,9 @@ class World:
         ledger = self.ledger
         if not ledger.job_count() or not ledger.situation(1).job.state.ended:
             return False
+        delivered = any(self.folder.glob(f"delivered-*/{DELIVERY_FILE}"))
+        if self.job().accepted_rounds and not delivered:
+            return False
         accounts = [*range(1, 3), *range(10, 10 + len(SELLERS)), *range(20, 20 + len(NODES))]
         played = [self.signer(account).address for account in accounts]
         tokens = {ETHER, ledger.situation(1).pots.token}
@@ -251,6 +258,6 @@ def world(folder: Path) -> Iterator[World]:
             signer,
             stake_unit=STAKE,
             bond_unit=BOND,
-            random_seed=keccak(text="one"),
+            random_seed=RANDOM_SEED,
         )
         yield World(anvil, folder, deployment, samples, evaluation)

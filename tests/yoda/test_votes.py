@@ -3,13 +3,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
-from eth_account import Account
 from eth_abi.abi import decode, encode
+from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from offchain.chain.signer import KeySigner
-
 from offchain.yoda.votes import RESULT_TYPE, VOTE_DOMAIN, Ballot, RoundResult, audit_word
 
 RESULT = RoundResult(
