@@ -111,7 +111,8 @@ interface IYoda {
         /// @dev Most votes of any other digest of this draw.
         uint16 runnerUpVotes;
         uint16 votes;
-        /// @dev Lead in log-likelihood over the runner-up and what it must reach, 18 decimals.
+        /// @dev Lead in log-likelihood over the runner-up, everybody who was asked in vain on its side, and what it must
+        /// reach, 18 decimals.
         int256 score;
         int256 threshold;
         /// @dev No other digest is possible: the score is infinite.

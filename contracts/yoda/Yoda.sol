@@ -349,7 +349,8 @@ contract Yoda is IYoda, EIP712 {
         _schedule(jobId, poll, next);
     }
 
-    /// @dev The likelihood test on the tallies of the draw.
+    /// @dev The likelihood test on the tallies of the draw. Who was asked and revealed nothing may be honest and shut out
+    /// of the inputs. It counts against the leader, as a vote for the runner-up: the worst that it could have said.
     function _test(uint256 jobId, Poll storage poll) private returns (bool) {
         Frozen memory frozen = _frozen[jobId];
         uint256 byzantine = frozen.byzantine;
@@ -359,11 +360,12 @@ contract Yoda is IYoda, EIP712 {
         tally.runnerUpVotes = poll.runnerUpVotes;
         tally.votes = poll.votes;
         tally.threshold = frozen.threshold;
-        (uint256 votes, uint256 leader, uint256 runnerUp) = (tally.votes, tally.leaderVotes, tally.runnerUpVotes);
-        tally.certain = Likelihood.isCertain(byzantine, votes, leader, runnerUp);
+        (uint256 asked, uint256 leader) = (poll.asked, tally.leaderVotes);
+        uint256 runnerUp = tally.runnerUpVotes + asked - tally.votes;
+        tally.certain = Likelihood.isCertain(byzantine, asked, leader, runnerUp);
         tally.score = tally.certain
             ? type(int256).max
-            : Likelihood.score(frozen.seats - byzantine, byzantine, votes, leader, runnerUp);
+            : Likelihood.score(frozen.seats - byzantine, byzantine, asked, leader, runnerUp);
         tally.accepted = tally.score >= tally.threshold;
         emit Tallied(jobId, poll.round, poll.miniRound, tally);
         return tally.accepted;

@@ -97,7 +97,7 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 Decide = Callable[[list[tuple[int, int, int]]], list[bool]]
-"""Whether the test accepts the leader, for each (votes, leader's, runner-up's)."""
+"""Whether the test accepts the leader, for each of `states`."""
 
 
 class Oracle:
@@ -107,11 +107,11 @@ class Oracle:
 
     def __init__(self, seats: int, decide: Decide) -> None:
         self.known = np.full((seats + 1,) * 3, self.UNKNOWN, np.int8)
-        """By votes, leader's votes, runner-up's votes: accepted (1), not (0), never asked (-1)."""
+        """By nodes asked, leader's, runner-up's votes: accepted (1), not (0), never asked (-1)."""
         self._decide = decide
 
     def __call__(self, states: Ints) -> Bools:
-        """Whether each (votes, leader's, runner-up's) is accepted."""
+        """Whether each of `states` is accepted."""
         fresh = np.unique(states[self.known[tuple(states.T)] == self.UNKNOWN], axis=0)
         if len(fresh):
             self.known[tuple(fresh.T)] = self._decide([(n, a, b) for n, a, b in fresh.tolist()])
@@ -123,7 +123,9 @@ def exact_oracle(pool: Pool, error_ppm: int) -> Oracle:
 
     def decide(states: list[tuple[int, int, int]]) -> list[bool]:
         return [
-            is_accepted(pool, {b"A": a, b"B": b, b"C": n - a - b}, error_ppm) for n, a, b in states
+            # More silent than voting for the leader: nothing leads.
+            a > b and is_accepted(pool, {b"A": a, b"B": b, b"C": n - a - b}, error_ppm)
+            for n, a, b in states
         ]
 
     return Oracle(pool.seats, decide)
@@ -194,13 +196,17 @@ def play_draw(setting: Setting, oracle: Oracle, roles: Ints) -> Outcomes:
         by_role = np.stack([(newly == role).sum(axis=1) for role in Role], axis=1)
         tally[going] += strategy(by_role, tally[going])
         asked[going] = after
-        accepted = going[oracle(states(tally[going]))]
+        accepted = going[oracle(states(tally[going], after))]
         digest[accepted] = tally[accepted].argmax(axis=1)
         going, before = going[digest[going] == Digest.UNDECIDED], after
     return Outcomes(digest, asked)
 
 
-def states(tally: Ints) -> Ints:
-    """Votes, the leader's and the runner-up's: all that the contract keeps of a tally."""
+def states(tally: Ints, asked: int) -> Ints:
+    """Nodes asked, the leader's votes and the runner-up's: what the likelihood test looks at.
+
+    Who was asked and did not vote counts for the runner-up, as in the contract.
+    """
     ranked = np.sort(tally, axis=1)
-    return np.stack([tally.sum(axis=1), ranked[:, -1], ranked[:, -2]], axis=1)
+    silent = asked - tally.sum(axis=1)
+    return np.stack([np.full(len(tally), asked), ranked[:, -1], ranked[:, -2] + silent], axis=1)

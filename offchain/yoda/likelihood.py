@@ -44,13 +44,18 @@ def odds_threshold(error_ppm: int) -> Fraction:
     return Fraction(PPM - error_ppm, error_ppm)
 
 
-def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int) -> bool:
-    """Whether the leader of `tally` (votes by digest) is accepted at β = `error_ppm`."""
-    votes = sum(tally.values())
+def is_accepted(pool: Pool, tally: Mapping[bytes, int], error_ppm: int, silent: int = 0) -> bool:
+    """Whether the leader of `tally` (votes by digest) is accepted at β = `error_ppm`.
+
+    The `silent` were asked and revealed nothing. They may be honest and shut out of the inputs, so
+    each other digest is tried with all of them on its side.
+    """
+    votes = sum(tally.values()) + silent
     counts = sorted(tally.values(), reverse=True)
     leader = counts[0] if counts else 0
     # A digest that nobody has voted for so far may still be the true one.
-    others = [count for count in [*counts[1:], 0] if pool.is_possible(votes, count)]
+    rivals = [count + silent for count in [*counts[1:], 0]]
+    others = [count for count in rivals if pool.is_possible(votes, count)]
     if not pool.is_possible(votes, leader):
         return False
     threshold = odds_threshold(error_ppm)
