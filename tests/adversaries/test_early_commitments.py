@@ -7,13 +7,7 @@ from dataclasses import replace
 from eth_utils.crypto import keccak
 
 from offchain.chain.records import Conduct, Phase
-from tests.adversaries.signing import (
-    commit_batch,
-    entries_of,
-    opening,
-    reveal_batch,
-    sign,
-)
+from tests.contracts.batches import Batch, sign
 from tests.contracts.evm import mine_past, refusal, send
 from tests.contracts.play import Play, Vote
 
@@ -49,10 +43,10 @@ def test_an_early_commitment_does_not_take_an_honest_vote(deciding: Play) -> Non
     play.begin_mini_round()
     asked, vote = play.seats_asked(), play.vote_for(true.digest)
     (victim,) = (seat for seat in asked if play.position(seat) == place)
-    entries = entries_of(play, commit_batch(play, [sign(play, seat, vote) for seat in asked]))
+    batch = Batch.send(play, [sign(play, seat, vote) for seat in asked])
     steal = (play.job_id, place, *lie)
     refusal(yoda.CommitmentMismatch, yoda.reveal, *steal, sender=play.node(liar))
-    reveal_batch(play, entries, [opening(play, entries, seat, vote) for seat in asked])
+    batch.reveal(dict.fromkeys(asked, vote))
     play.advance()
     assert play.poll.phase is Phase.ACCEPTED
     play.open(true)
