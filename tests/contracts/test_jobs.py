@@ -5,7 +5,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Job, JobState, Phase, Request, tag_of
+from offchain.chain.records import ETHER, FailureReason, Job, JobState, Phase, Request, tag_of
 from offchain.learning.draws import first_draw
 from tests.contracts.evm import (
     event,
@@ -19,13 +19,13 @@ from tests.contracts.evm import (
 from tests.contracts.play import (
     CID,
     HASH,
-    KEY,
     PRICE,
     RULES,
     TAG,
     Market,
     People,
     Play,
+    register_sellers,
     request,
     win,
 )
@@ -37,12 +37,13 @@ BOUNDS = {
     "rounds": ("rounds", 1, 256),
     "sample_size": ("sampleSize", 1, 256),
     "byzantine_bps": ("byzantineBps", 2000, 4500),
-    "base": ("base", 1, 128),
+    "base": ("base", 1, 119),
     "error_ppm": ("errorPpm", 1, 100_000),
     "update_blocks": ("updateBlocks", 5, 50_400),
     "commit_blocks": ("commitBlocks", 5, 50_400),
     "reveal_blocks": ("revealBlocks", 5, 50_400),
     "open_blocks": ("openBlocks", 5, 50_400),
+    "judge_blocks": ("judgeBlocks", 5, 50_400),
 }
 
 
@@ -104,7 +105,7 @@ def test_feasible_is_what_stood_ready_a_block_before(staffed: Market, people: Pe
     jobs, rare = staffed.jobs, tag_of("rare")
     assert look(jobs.isFeasible, TAG)
     assert not look(jobs.isFeasible, rare)
-    send(staffed.registry.register, [rare], CID, KEY, sender=people.sellers[0])
+    register_sellers(staffed, people.sellers[:1], rare)
     assert look(jobs.isFeasible, rare)
     for node in people.nodes[5:]:
         send(staffed.pool.leave, sender=node)
@@ -117,18 +118,18 @@ def test_feasible_is_what_stood_ready_a_block_before(staffed: Market, people: Pe
 
 
 def test_only_the_auction_house_creates(staffed: Market, people: People) -> None:
-    args = (request(), people.stranger.address)
+    args = (request(), people.stranger.address, PRICE)
     refusal(staffed.jobs.OnlyAuctionHouse, staffed.jobs.create, *args, sender=people.stranger)
 
 
 def test_a_job_needs_sellers_and_nodes(staffed: Market, people: People) -> None:
     jobs, house = staffed.jobs, staffed.auction_house.address
-    args = (request(tag=tag_of("nobody")), people.stranger.address)
+    args = (request(tag=tag_of("nobody")), people.stranger.address, PRICE)
     refused = refusal(jobs.NotFeasible, jobs.create, *args, sender=house)
     assert refused == {"sellers": 0, "seats": 12}
     for node in people.nodes[4:]:
         send(staffed.pool.leave, sender=node)
-    refused = refusal(jobs.NotFeasible, jobs.create, request(), house, sender=house)
+    refused = refusal(jobs.NotFeasible, jobs.create, request(), house, PRICE, sender=house)
     assert refused == {"sellers": 8, "seats": 4}
 
 
@@ -141,7 +142,10 @@ def test_a_job_is_fixed_when_it_is_created(seeding: Play, people: People) -> Non
         round=0,
         accepted_rounds=0,
         sellers=8,
+        failure=FailureReason.NONE,
+        target_reached=False,
         right_votes=0,
+        offences=0,
         freeze_block=block - 1,
         deadline=block + 1,
         listed=8,
@@ -164,7 +168,7 @@ def test_a_job_is_fixed_when_it_is_created(seeding: Play, people: People) -> Non
     }
     scheduled = {"jobId": play.job_id, "seedBlock": block + 1}
     assert event(play.created, market.jobs.SampleScheduled) == scheduled
-    funded = {"jobId": play.job_id, "price": PRICE}
+    funded = {"jobId": play.job_id, "token": ETHER, "price": PRICE}
     assert event(play.created, market.escrow.JobFunded) == funded
 
 
@@ -172,26 +176,45 @@ def test_sellers_are_known_once_the_seed_is(seeding: Play, people: People) -> No
     """Of too many the seed picks, so before it there is no answer."""
     play, jobs = seeding, seeding.market.jobs
     ask = {"sender": people.stranger}
-    assert refusal(jobs.WrongState, jobs.sellerAt, play.job_id, 0, **ask) == {
-        "state": JobState.SEEDING
-    }
-    refusal(jobs.WrongState, jobs.sellersOf, play.job_id, **ask)
-    refusal(jobs.WrongState, jobs.sellerAt, 99, 0, **ask)
+    for method in (jobs.sellerAt, jobs.offerAt):
+        refused = refusal(jobs.WrongState, method, play.job_id, 0, **ask)
+        assert refused == {"state": JobState.SEEDING}
+        refusal(jobs.WrongState, method, 99, 0, **ask)
+    refusal(jobs.WrongState, jobs.offersOf, play.job_id, **ask)
     play.start()
-    assert look(jobs.sellersOf, play.job_id) == tuple(people.sellers)
+    offers = tuple(range(1, 9))
+    assert look(jobs.offersOf, play.job_id) == (offers, tuple(people.sellers))
+    assert [look(jobs.offerAt, play.job_id, index) for index in range(8)] == list(offers)
     for index in (8, 256, 2**256 - 1):
-        refused = refusal(jobs.NoSuchSeller, jobs.sellerAt, play.job_id, index, **ask)
-        assert refused == {"index": index}
+        for method in (jobs.sellerAt, jobs.offerAt):
+            refused = refusal(jobs.NoSuchSeller, method, play.job_id, index, **ask)
+            assert refused == {"index": index}
 
 
 def test_who_comes_or_goes_later_changes_nothing(collecting: Play, people: People) -> None:
     market, play = collecting.market, collecting
     index = play.sampled()[0]
-    seller = play.seller(index)
-    send(market.registry.leave, sender=seller)
-    send(market.registry.register, [TAG], CID, KEY, sender=people.stranger)
-    assert look(market.jobs.sellersOf, play.job_id) == tuple(people.sellers)
+    before = look(market.jobs.offersOf, play.job_id)
+    send(market.registry.leave, before[0][index], sender=play.seller(index))
+    other = (index + 1) % 8
+    send(market.registry.pause, before[0][other], sender=play.seller(other))
+    register_sellers(market, [people.stranger])
+    assert look(market.jobs.offersOf, play.job_id) == before
     play.post(index)
+
+
+def test_a_seller_with_two_offers_has_two_indices(staffed: Market, people: People) -> None:
+    """One data set each: they are drawn, posted and paid one by one."""
+    twice = people.sellers[0]
+    register_sellers(staffed, [twice])
+    play = win(staffed, people, rules=RULES._replace(sample_size=256))
+    play.start()
+    offers, sellers = look(staffed.jobs.offersOf, play.job_id)
+    assert (offers, sellers[0], sellers[8]) == (tuple(range(1, 10)), twice, twice)
+    assert play.sampled() == list(range(9)), "256 draws miss none of nine"
+    play.post(0)
+    play.post(8)
+    assert play.job.posted == 1 | 1 << 8
 
 
 # Seeding

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import FailureReason, JobState
+from offchain.chain.records import ETHER, FailureReason, JobState, Offence
 from offchain.yoda.sortition import permute
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
@@ -18,6 +18,7 @@ from tests.contracts.evm import (
     mine_past,
 )
 from tests.contracts.play import (
+    BOND,
     CID,
     CONTRIBUTIONS,
     HASH,
@@ -30,7 +31,12 @@ from tests.contracts.play import (
     Play,
     win,
 )
-from tests.contracts.refusals import advance_is_refused, open_is_refused, post_is_refused
+from tests.contracts.refusals import (
+    advance_is_refused,
+    open_is_refused,
+    post_is_refused,
+    slash_is_refused,
+)
 
 # Opening
 
@@ -49,6 +55,7 @@ def test_opening_starts_the_next_round(opening: Play) -> None:
     assert job.deadline == receipt.block + RULES.update_blocks
     assert job.right_votes == play.verdict(1).right_votes == 5
     assert job.contributions_root == result.contributions_root
+    assert job.model_hash == result.model_hash
     post_is_refused(play, jobs.WrongRound, 0, round_number=1)
     play.post(0)
     post_is_refused(play, jobs.NotSampled, 5, round_number=2)
@@ -80,7 +87,9 @@ def test_the_last_block_of_the_window_opens(opening: Play) -> None:
     "change",
     [
         {"version": 0},
-        {"version": 2},
+        {"version": 1},
+        {"version": 3},
+        {"predictions_hash": bytes(32)},
         {"job_id": 0},
         {"round": 2},
         {"metric_numerator": 0, "metric_denominator": 0},
@@ -133,8 +142,14 @@ def test_the_target_ends_the_job_early_and_earns_the_whole_price(
     settled = {"jobId": play.job_id, "acceptedRounds": 1, "targetReached": True}
     assert event(receipt, market.jobs.JobSettled) == settled
     cone = PRICE * 3 // 10
-    paid = {"jobId": play.job_id, "conePot": cone, "sellerPot": PRICE - cone, "refund": 0}
-    assert event(receipt, market.escrow.JobPaid) == paid
+    assert event(receipt, market.escrow.JobPaid) == {
+        "jobId": play.job_id,
+        "conePot": cone,
+        "sellerPot": PRICE - cone,
+        "refund": 0,
+        "slashPot": 0,
+    }
+    assert play.job.target_reached
 
 
 def test_the_last_round_settles_without_the_target(collecting: Play) -> None:
@@ -214,11 +229,111 @@ def test_a_failed_job_pays_back_what_no_accepted_round_earned(
         "conePot": cone,
         "sellerPot": earned - cone,
         "refund": PRICE - earned,
+        "slashPot": 0,
     }
-    assert look(market.escrow.credit, play.job.buyer) == PRICE - earned
+    assert look(market.escrow.credit, ETHER, play.job.buyer) == PRICE - earned
     assert event(receipt, market.pool.PoolReleased) == {"jobId": play.job_id}
-    assert play.job.state is JobState.FAILED
+    assert (play.job.state, play.job.failure) == (JobState.FAILED, reason)
     advance_is_refused(play, market.jobs.WrongState)
+
+
+# Judging
+
+
+def lie_once(play: Play) -> Offence:
+    """A whole round that ends the job, in which one node votes for something else."""
+    play.collect()
+    result = play.result(metric_numerator=99)
+    play.begin_mini_round()
+    liar, *honest = play.seats_asked()
+    votes = {liar: play.vote_for(HASH)}
+    votes |= dict.fromkeys(honest, play.vote_for(result.digest))
+    for seat, vote in votes.items():
+        play.commit(seat, vote)
+    for seat, vote in votes.items():
+        play.reveal(seat, vote)
+    play.advance()
+    play.open(result)
+    return Offence(1, 1, liar)
+
+
+def test_a_job_with_offences_is_judged_before_it_ends(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    offence = lie_once(play)
+    job = play.job
+    assert (job.state, job.failure, job.target_reached) == (
+        JobState.JUDGING,
+        FailureReason.NONE,
+        True,
+    )
+    assert (job.right_votes, job.offences) == (4, 1)
+    assert job.deadline > 0
+    advance_is_refused(play, jobs.NotDue)
+    open_is_refused(play, jobs.WrongState)
+    assert not play.pots.settled
+    play.slash(offence)
+    assert look(jobs.isDue, play.job_id)
+    receipt = play.advance()
+    settled = {"jobId": play.job_id, "acceptedRounds": 1, "targetReached": True}
+    assert event(receipt, jobs.JobSettled) == settled
+
+
+def test_judging_ends_at_its_deadline_with_what_is_left(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    offence = lie_once(play)
+    mine_past(play.job.deadline - 1)
+    advance_is_refused(play, jobs.NotDue)
+    mine()
+    assert look(jobs.isDue, play.job_id)
+    play.advance()
+    assert (play.job.state, play.pots.slash_pot) == (JobState.SETTLED, 0)
+    slash_is_refused(play, play.market.pool.NotRunning, offence)
+
+
+def test_judging_starts_with_an_event(collecting: Play) -> None:
+    play, jobs = collecting, collecting.market.jobs
+    play.collect()
+    play.mini_round(lambda seat: None)
+    result = play.result(metric_numerator=99)
+    while play.job.state is JobState.DECIDING:
+        play.mini_round(lambda seat: result.digest)
+    receipt = play.open(result)
+    assert event(receipt, jobs.JudgingStarted) == {
+        "jobId": play.job_id,
+        "offences": RULES.base + 1,
+        "deadline": receipt.block + RULES.judge_blocks,
+    }
+
+
+def test_a_job_whose_offences_are_all_punished_ends_at_once(collecting: Play) -> None:
+    play = collecting
+    play.collect()
+    play.mini_round(lambda seat: None)
+    result = play.result()
+    while play.job.state is JobState.DECIDING:
+        play.mini_round(lambda seat: result.digest)
+    play.open(result)
+    offences = play.offences()
+    assert len(offences) == play.job.offences == RULES.base + 1
+    play.slash(*offences)
+    play.round(metric_numerator=99)
+    assert play.job.state is JobState.SETTLED
+
+
+def test_a_failed_job_is_judged_too(collecting: Play) -> None:
+    """For what was done in its opened rounds."""
+    play = collecting
+    play.collect()
+    play.mini_round(lambda seat: None)
+    result = play.result()
+    while play.job.state is JobState.DECIDING:
+        play.mini_round(lambda seat: result.digest)
+    play.open(result)
+    fail_without_updates(play)
+    assert (play.job.state, play.job.failure) == (JobState.JUDGING, FailureReason.NO_UPDATES)
+    play.slash(*play.offences())
+    play.advance()
+    assert play.job.state is JobState.FAILED
 
 
 # More than one
@@ -238,26 +353,46 @@ def test_jobs_run_side_by_side(staffed: Market, people: People) -> None:
     for play in (first, second):
         for index in (i for i, each in enumerate(CONTRIBUTIONS) if each):
             play.claim_seller(index)
-        for node in play.voters():
-            play.claim_cone(node)
+        for seat in play.voters():
+            play.claim_cone(seat)
     assert balance(staffed.escrow) == PRICE + 77
-    credited = [look(staffed.escrow.credit, each) for each in (*people.sellers, *people.nodes)]
-    assert sum(credited) == PRICE + 77
+    paid = [*people.sellers, *people.nodes]
+    assert sum(look(staffed.escrow.credit, ETHER, each) for each in paid) == PRICE + 77
 
 
 def test_of_more_than_256_sellers_the_seed_picks(staffed: Market, people: People) -> None:
-    crowd = Crowd.hire(300, people.deployer)
-    crowd.chorus(range(300), staffed.registry.register, [TAG], CID, KEY)
-    play = win(staffed, people, rules=RULES._replace(sample_size=256))
+    """300 newcomers beside the eight; all 256 that are picked post their update."""
+    crowd, jobs = Crowd.hire(300, people.deployer), staffed.jobs
+    crowd.chorus(range(300), staffed.registry.offer, [TAG], CID, KEY, value=BOND)
+    play = win(staffed, people, rules=RULES._replace(sample_size=256, update_blocks=300))
     assert (play.job.sellers, play.job.listed) == (256, 308)
     play.start()
     everyone = [*people.sellers, *crowd.actors]
-    seed = play.job.sample_seed
-    picked = [everyone[permute(index, 308, seed)] for index in range(256)]
-    assert look(staffed.jobs.sellersOf, play.job_id) == tuple(picked)
+    picked = [permute(index, 308, play.job.sample_seed) for index in range(256)]
+    offers, sellers = look(jobs.offersOf, play.job_id)
+    assert list(offers) == [place + 1 for place in picked]
+    assert list(sellers) == [everyone[place] for place in picked]
     assert len(set(picked)) == 256
-    assert play.job.sample < 2**256
-    index = next(i for i in play.sampled() if picked[i] in crowd.actors)
-    post = (staffed.jobs.postUpdate, play.job_id, 1, index, HASH, CID)
-    crowd.play([crowd.move(crowd.actors.index(picked[index]), *post)])
-    assert play.job.posted == 1 << index
+    result = play.result(next_sample=2**256 - 1)
+    for index in play.sampled():
+        if picked[index] < 8:
+            play.post(index)
+    post, new = jobs.postUpdate, [index for index in play.sampled() if picked[index] >= 8]
+    crowd.play([crowd.move(picked[i] - 8, post, play.job_id, 1, i, HASH, CID) for i in new])
+    assert play.job.posted == play.job.sample
+    play.advance()
+    play.decide(result.digest)
+    play.open(result)
+    assert play.sampled() == list(range(256)), "a full sample is one word"
+
+
+def test_a_job_has_as_many_sellers_as_there_are_up_to_256(staffed: Market, people: People) -> None:
+    crowd = Crowd.hire(249, people.deployer)
+    for count, seated in ((248, range(248)), (249, range(248, 249))):
+        crowd.chorus(seated, staffed.registry.offer, [TAG], CID, KEY, value=BOND)
+        play = win(staffed, people)
+        assert (play.job.sellers, play.job.listed) == (256, 8 + count)
+        play.start()
+        offers = look(staffed.jobs.offersOf, play.job_id)[0]
+        in_order = offers == tuple(range(1, 257))
+        assert in_order == (count == 248), "the seed picks only where there are too many"

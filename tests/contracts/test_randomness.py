@@ -116,7 +116,7 @@ def test_a_job_draws_from_block_hashes(play: Play) -> None:
     block = play.poll.seed_block
     opened = event(play.begin_mini_round(), play.market.yoda.MiniRoundOpened)
     purpose = keccak(encode(["uint256"] * 3, [play.job_id, 1, 1]))
-    assert bytes(opened["miniRoundSeed"]) == seed(purpose, block_hash(block))
+    assert bytes(opened["seed"]) == seed(purpose, block_hash(block))
 
 
 def test_a_sample_whose_seed_expired_is_scheduled_anew(play: Play) -> None:
@@ -146,6 +146,7 @@ def test_a_mini_round_whose_seed_expired_is_scheduled_anew(play: Play) -> None:
     }
     assert (play.poll.phase, play.poll.asked) == (Phase.SEEDING, 0)
     play.decide(play.result().digest)
+    play.open(play.result())
     assert play.verdict(1).right_votes == 5
 
 
