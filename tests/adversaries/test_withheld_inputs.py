@@ -47,8 +47,8 @@ def stakes(market: Market, people: People) -> list[int]:
 def test_few_who_alone_hold_the_inputs_decide_nothing(
     staffed: Market, people: People, victims: int
 ) -> None:
-    """Colluders keep the inputs from all honest nodes, or from all but one whose stake they want, and
-    outvote those who vote: nothing is accepted, the buyer is refunded and every stake stays."""
+    """Colluders keep the inputs from all honest nodes, or from all but one whose stake they want,
+    and outvote who votes: nothing is accepted, the buyer is refunded and every stake stays."""
     play = win(staffed, people, rules=EVERYBODY_AT_ONCE)
     vote_alone(play, range(TOLERATED), range(TOLERATED, TOLERATED + victims))
     assert play.poll.phase is Phase.UNDECIDED
