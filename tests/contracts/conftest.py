@@ -61,6 +61,13 @@ def opening(deciding: Play) -> Play:
 
 
 @pytest.fixture
+def settled(seeding: Play) -> Play:
+    """A job that reached its target in one round, every vote being right."""
+    seeding.settle()
+    return seeding
+
+
+@pytest.fixture
 def vote(voting: Play) -> Vote:
     return voting.vote_for(keccak(b"true"))
 

@@ -143,13 +143,20 @@ def auction_of(market: Market, auction_id: int) -> Auction:
 
 
 def win(
-    market: Market, people: People, *, rules: Rules = RULES, price: int = PRICE, buyer: int = 0
+    market: Market,
+    people: People,
+    *,
+    rules: Rules = RULES,
+    price: int = PRICE,
+    buyer: int = 0,
+    token: str = ETHER,
 ) -> Play:
-    """A job that a buyer has won without competition."""
+    """A job that a buyer has won without competition. A token was approved to the escrow."""
     bidder, wanted = people.buyers[buyer], request(rules)
-    terms = TERMS._replace(reserve=1)
+    terms = TERMS._replace(reserve=1, token=token)
     auction_id, _ = open_auction(market, wanted, sender=bidder, terms=terms)
-    send(market.auction_house.bid, auction_id, price, sender=bidder, value=price)
+    value = price if token == ETHER else 0
+    send(market.auction_house.bid, auction_id, price, sender=bidder, value=value)
     mine_past(auction_of(market, auction_id).close_block)
     receipt = send(market.auction_house.close, auction_id, wanted, sender=people.stranger)
     job_id = event(receipt, market.auction_house.AuctionWon)["jobId"]

@@ -1,74 +1,118 @@
-"""Pulled payments, as the auction house and the escrow inherit them."""
+"""Pulled payments in ether, as the escrow inherits them. Tokens: `test_auction_tokens.py`."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from eth_account import Account
 
+from offchain.chain.records import ETHER
+from tests.contracts.bidding import Bidding
 from tests.contracts.crowd import Crowd
-from tests.contracts.evm import act, balance, deploy, event, helper, look, refusal, send
-from tests.contracts.play import TERMS, Market, People, open_auction, request
+from tests.contracts.evm import act, balance, deploy, event, helper, look, refusal, send, simulate
+from tests.contracts.play import TERMS, Market, People
 
 
 @pytest.fixture(scope="module")
-def auction_id(staffed: Market, people: People) -> int:
-    wide = TERMS._replace(window_blocks=100)
-    return open_auction(staffed, request(), sender=people.stranger, terms=wide)[0]
+def bidding(staffed: Market, people: People) -> Bidding:
+    return Bidding.open(staffed, people, TERMS._replace(window_blocks=100))
 
 
-def outbid(market: Market, people: People, auction_id: int) -> None:
-    send(market.auction_house.bid, auction_id, sender=people.buyers[1], value=5000)
+def outbid(bidding: Bidding) -> None:
+    """By a bid that stays in the escrow: other people's money."""
+    bidding.bid(bidding.people.buyers[1], 5000)
 
 
-def test_a_credit_is_withdrawn_to_any_address(
-    staffed: Market, people: People, auction_id: int
-) -> None:
-    house, buyer = staffed.auction_house, people.buyers[0]
-    send(house.bid, auction_id, sender=buyer, value=1000)
-    outbid(staffed, people, auction_id)
+def with_credit(bidding: Bidding, name: str) -> Any:
+    """A contract that is owed 1000 wei."""
+    deployer = bidding.people.deployer
+    party = deploy(helper(name), sender=deployer)
+    house = bidding.market.auction_house
+    act(party, house.bid, bidding.auction_id, 1000, sender=deployer, value=1000)
+    outbid(bidding)
+    assert bidding.credit(party.address) == 1000
+    return party
+
+
+def test_a_credit_is_withdrawn_to_any_address(bidding: Bidding) -> None:
+    escrow, buyer = bidding.market.escrow, bidding.people.buyers[0]
+    bidding.bid(buyer, 1000)
+    outbid(bidding)
     elsewhere = Account.create().address
-    receipt = send(house.withdraw, elsewhere, sender=buyer)
-    expected = {"account": buyer, "to": elsewhere, "amount": 1000}
-    assert event(receipt, house.Withdrawn) == expected
-    assert (balance(elsewhere), look(house.credit, buyer)) == (1000, 0)
-    refusal(house.NothingToWithdraw, house.withdraw, elsewhere, sender=buyer)
+    receipt = send(escrow.withdraw, ETHER, elsewhere, sender=buyer)
+    expected = {"token": ETHER, "account": buyer, "to": elsewhere, "amount": 1000}
+    assert event(receipt, escrow.Withdrawn) == expected
+    assert (balance(elsewhere), bidding.credit(buyer)) == (1000, 0)
+    refusal(escrow.NothingToWithdraw, escrow.withdraw, ETHER, elsewhere, sender=buyer)
 
 
-def test_a_credit_is_its_owners(staffed: Market, people: People, auction_id: int) -> None:
-    house = staffed.auction_house
-    send(house.bid, auction_id, sender=people.buyers[0], value=1000)
-    outbid(staffed, people, auction_id)
-    for other in (people.stranger, people.buyers[1]):
-        refusal(house.NothingToWithdraw, house.withdraw, other.address, sender=other)
-    escrow = staffed.escrow
-    refusal(escrow.NothingToWithdraw, escrow.withdraw, other.address, sender=people.buyers[0])
+def test_a_credit_is_its_owners(bidding: Bidding) -> None:
+    escrow, (buyer, leader, _) = bidding.market.escrow, bidding.people.buyers
+    bidding.bid(buyer, 1000)
+    outbid(bidding)
+    for other in (bidding.people.stranger, leader):
+        withdraw = (escrow.withdraw, ETHER, other.address)
+        refusal(escrow.NothingToWithdraw, *withdraw, sender=other)
+    assert bidding.credit(buyer) == 1000
 
 
-def test_a_refused_payment_leaves_the_credit(
-    staffed: Market, people: People, auction_id: int
-) -> None:
-    house, crowd = staffed.auction_house, Crowd.hire(1, people.deployer)
+def test_who_refuses_its_payment_keeps_the_credit(bidding: Bidding) -> None:
+    house, escrow = bidding.market.auction_house, bidding.market.escrow
+    crowd = Crowd.hire(1, bidding.people.deployer)
     (actor,) = crowd.actors
-    crowd.play([crowd.move(0, house.bid, auction_id, value=1000)])
-    outbid(staffed, people, auction_id)
-    assert refusal(house.PaymentRefused, house.withdraw, actor, sender=actor) == {"to": actor}
-    refusal(house.PaymentRefused, house.withdraw, house.address, sender=actor)
-    assert (look(house.credit, actor), balance(house)) == (1000, 6000)
+    crowd.play([crowd.move(0, house.bid, bidding.auction_id, 1000, value=1000)])
+    outbid(bidding)
+    for receiver in (actor, house.address, escrow.address):
+        refused = refusal(escrow.PaymentRefused, escrow.withdraw, ETHER, receiver, sender=actor)
+        assert refused == {"to": receiver}
+    assert (bidding.credit(actor), balance(escrow)) == (1000, 6000)
     elsewhere = Account.create().address
-    crowd.play([crowd.move(0, house.withdraw, elsewhere)])
+    crowd.play([crowd.move(0, escrow.withdraw, ETHER, elsewhere)])
     assert balance(elsewhere) == 1000
 
 
-def test_who_calls_back_while_being_paid_is_paid_once(
-    staffed: Market, people: People, auction_id: int
-) -> None:
-    """The house holds other bidders' money, so a second payment could be made."""
-    house = staffed.auction_house
-    thief = deploy(helper("Reentrant"), sender=people.deployer)
-    withdraw = bytes(house.withdraw.encode_input(thief.address))
-    act(thief, house.bid, auction_id, sender=people.deployer, value=1000)
-    outbid(staffed, people, auction_id)
-    send(thief.plan, house.address, withdraw, sender=people.deployer)
-    act(thief, house.withdraw, thief.address, sender=people.deployer)
+def test_who_burns_all_gas_when_paid_hurts_itself_only(bidding: Bidding) -> None:
+    escrow, deployer = bidding.market.escrow, bidding.people.deployer
+    burner = with_credit(bidding, "GasBurner")
+    refused = refusal(
+        escrow.PaymentRefused, escrow.withdraw, ETHER, burner.address, sender=burner.address
+    )
+    assert refused == {"to": burner.address}
+    assert bidding.credit(burner.address) == 1000
+    elsewhere = Account.create().address
+    act(burner, escrow.withdraw, ETHER, elsewhere, sender=deployer)
+    assert balance(elsewhere) == 1000
+
+
+def test_a_hostile_leader_is_outbid_and_loses_like_anybody(bidding: Bidding) -> None:
+    """Whatever it does with payments: nobody is paid by another's transaction."""
+    house, deployer = bidding.market.auction_house, bidding.people.deployer
+    for amount, name in [(1000, "GasBurner"), (2000, "Reentrant")]:
+        party = deploy(helper(name), sender=deployer)
+        act(party, house.bid, bidding.auction_id, amount, sender=deployer, value=amount)
+        assert bidding.auction.leader == party.address
+    receipt = bidding.bid(bidding.people.buyers[1], 5000)
+    assert receipt.gas < 200_000
+    assert bidding.auction.leader == bidding.people.buyers[1]
+
+
+@pytest.mark.parametrize("to_itself", [True, False])
+def test_who_calls_back_while_being_paid_is_paid_once(bidding: Bidding, to_itself: bool) -> None:
+    """The escrow holds other bidders' money, so a second payment could be made."""
+    escrow, deployer = bidding.market.escrow, bidding.people.deployer
+    thief = with_credit(bidding, "Reentrant")
+    receiver = thief.address if to_itself else deployer.address
+    again = bytes(escrow.withdraw.encode_input(ETHER, receiver))
+    send(thief.plan, escrow.address, again, sender=deployer)
+    act(thief, escrow.withdraw, ETHER, thief.address, sender=deployer)
     assert (look(thief.payments), look(thief.reentered)) == (1, False)
-    assert (balance(thief), balance(house)) == (1000, 5000)
+    assert (balance(thief), balance(escrow)) == (1000, 5000)
+
+
+def test_the_escrow_takes_no_ether_beside_its_books(bidding: Bidding) -> None:
+    """Every wei that it holds is in a purse, a pot or a credit."""
+    escrow = bidding.market.escrow
+    gift = deploy(helper("Reentrant"), sender=bidding.people.deployer)
+    with pytest.raises(AssertionError, match="revert"):
+        simulate(gift.act, escrow.address, b"", sender=bidding.people.stranger, value=1)
