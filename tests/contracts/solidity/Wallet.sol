@@ -3,22 +3,14 @@ pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {Actor} from "./Crowd.sol";
 
 /// @title A node that is a contract: whatever its owner has signed, it has signed (ERC-1271)
-contract Wallet is IERC1271 {
+contract Wallet is Actor, IERC1271 {
     address private immutable OWNER;
 
     constructor(address owner) {
         OWNER = owner;
-    }
-
-    function act(address target, bytes calldata data) external payable {
-        (bool done, bytes memory answer) = target.call{value: msg.value}(data);
-        if (!done) {
-            assembly ("memory-safe") {
-                revert(add(answer, 32), mload(answer))
-            }
-        }
     }
 
     /// @dev Reverts on what is no signature at all, as wallets do.
