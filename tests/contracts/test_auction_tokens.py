@@ -8,7 +8,7 @@ import pytest
 from eth_account import Account
 
 from offchain.chain.records import ETHER, AuctionKind
-from tests.contracts.bidding import DEPOSIT, FORFEIT, SALT, TIER, Bidding
+from tests.contracts.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SALT, TIER, Bidding
 from tests.contracts.evm import (
     balance,
     event,
@@ -82,6 +82,27 @@ def test_a_token_bid_fits_128_bits(staffed: Market, people: People) -> None:
     bidding.bid_is_refused(staffed.escrow.TooLarge, y, 2**129)
     mine_past(bidding.auction.close_block)
     assert bidding.won(bidding.close()) == (x, 2**128 - 1, 0)
+
+
+def test_the_largest_sealed_deposits_are_paid_out(staffed: Market, people: People) -> None:
+    """The largest reserve doubled twenty times; two of three bids are never revealed."""
+    house, (winner, *silent) = staffed.auction_house, people.buyers
+    token, reserve = issue(staffed, people), look(house.MAX_RESERVE)
+    hand_out(staffed, token, people.buyers, 2**104)
+    terms = FIRST_PRICE._replace(token=token.address, reserve=reserve)
+    bidding, deposit = Bidding.open(staffed, people, terms), reserve << 20
+    for buyer in people.buyers:
+        bidding.seal(buyer, deposit, 20)
+    assert bidding.purse == 3 * deposit
+    bidding.end_bids()
+    bidding.reveal(winner, deposit)
+    bidding.end()
+    assert bidding.won(bidding.close()) == (winner, deposit, 2 * (deposit // 5))
+    for buyer in silent:
+        bidding.reclaim(buyer)
+        assert bidding.credit(buyer) == deposit - deposit // 5
+    assert (bidding.purse, bidding.credit(winner)) == (0, 0)
+    assert 2**24 * deposit < 2**128, "so many bids fit"
 
 
 def test_a_token_bid_sends_no_ether(staffed: Market, people: People) -> None:
