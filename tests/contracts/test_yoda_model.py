@@ -9,212 +9,295 @@ from typing import Any, NamedTuple
 
 import ape
 import pytest
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.chain.records import Phase, Poll, Rules, Verdict
+from offchain.chain.records import MAX_SET, Conduct, Phase, Poll, Rules, Verdict
 from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after, execution_set
-from offchain.yoda.votes import Ballot
+from offchain.yoda.sortition import asked_after, execution_set, permute
+from offchain.yoda.votes import Ballot, audit_word
 from tests.contracts.crowd import Crowd, Move
-from tests.contracts.evm import deploy, helper, rewound
-from tests.contracts.play import KEY, RULES, Market, People, tally, win
+from tests.contracts.evm import deploy, helper, look, mine, rewound
+from tests.contracts.play import KEY, PREDICTIONS, RULES, People
 
-NODES = 60
-JOBS = NODES  # the actor that stands for the job contract
 JOB, ROUND = 1, 1
-DIGESTS = [keccak(bytes([i])) for i in range(4)]
-SALT = keccak(b"salt")
-POLL = (
-    "(uint32,uint16,uint16,uint8,uint8,uint16,uint16,uint16,uint16,uint16,uint16,uint16,"
-    "uint64,uint64,uint64,bytes32,bytes32,bytes32)"
-)
-VERDICT = "(bytes32,uint16,uint16,uint16)"
+UNIT = 10_000  # wei, the smallest stake unit
+GUESS, SALT = keccak(b"guess"), keccak(b"salt")
+WINDOW = 5  # blocks
+ERRORS_PPM = (7, 1009, 99_991)
+"""Their odds have prime factors that no pool of 60 has: no tie for fixed point to break."""
+FULL = 1024  # seats
+ASKED_AT_ONCE = 300  # as many conducts as fit into a block's gas
+
+
+def digest(number: int) -> bytes:
+    """A result that nodes may vote for."""
+    return keccak(number.to_bytes(2, "big"))
 
 
 class Stage(NamedTuple):
-    """A YODA contract whose nodes and job contract are a crowd, in a pool of 60."""
+    """A YODA contract whose nodes and job contract are a crowd."""
 
     crowd: Crowd
-    pool: Any
     yoda: Any
-    joined: Sequence[int]  # the block after which the pool had one node more
+    freeze_blocks: Sequence[int]
+    """The block after which the pool had so many nodes."""
+
+    @property
+    def jobs(self) -> int:
+        """The actor that stands for the job contract."""
+        return len(self.crowd.actors) - 1
+
+
+def build(people: People, nodes: int) -> tuple[Crowd, Any, Any]:
+    crowd = Crowd.hire(nodes + 1, people.deployer)
+    pool = deploy(ape.project.ConePool, crowd.actors[nodes], UNIT, sender=people.deployer)
+    randomness = deploy(helper("InstantRandomness"), sender=people.deployer)
+    args = (crowd.actors[nodes], pool, randomness)
+    return crowd, pool, deploy(ape.project.Yoda, *args, sender=people.deployer)
 
 
 @pytest.fixture(scope="module")
 def stage(people: People) -> Stage:
-    crowd = Crowd.hire(NODES + 1, people.deployer)
-    jobs = crowd.actors[JOBS]
-    pool = deploy(ape.project.ConePool, jobs, 1, sender=people.deployer)
-    randomness = deploy(helper("InstantRandomness"), sender=people.deployer)
-    yoda = deploy(ape.project.Yoda, jobs, pool, randomness, sender=people.deployer)
-    joins = [crowd.move(node, pool.join, KEY, value=1) for node in range(NODES)]
-    return Stage(crowd, pool, yoda, [crowd.play([join]).block for join in joins])
+    """Pools of up to 60 nodes."""
+    crowd, pool, yoda = build(people, 60)
+    joins = [crowd.move(node, pool.join, KEY, value=UNIT) for node in range(60)]
+    return Stage(crowd, yoda, [0, *(crowd.play([join]).block for join in joins)])
+
+
+class Act(NamedTuple):
+    """What a node does when it is asked."""
+
+    digest: int
+    knows: bool
+    """Whether its audit word is the right one, if the digest wins."""
+    commits: bool = True
+    reveals: bool = True
 
 
 class Election(NamedTuple):
-    """A pool, its rules, and the digest (by index) that each seat votes for in each draw."""
+    """A pool, its rules, and what each seat does in each draw."""
 
     pool: Pool
     rules: Rules
-    choices: tuple[list[int], list[int]]
-    order: list[int]  # in which the seats act
+    acts: tuple[Sequence[Act], Sequence[Act]]
+    order: Sequence[int]  # in which the seats act
 
 
 @st.composite
 def elections(draw: st.DrawFn) -> Election:
-    seats = draw(st.integers(4, NODES))
+    pool = Pool(draw(st.integers(5, 60)), draw(st.integers(0, 4500)))
     rules = RULES._replace(
-        byzantine_bps=draw(st.integers(0, 4500)),
+        byzantine_bps=pool.byzantine_bps,
         base=draw(st.integers(1, 8)),
-        error_ppm=draw(st.sampled_from([1, 1000, 100_000])),
+        error_ppm=draw(st.sampled_from(ERRORS_PPM)),
+        commit_blocks=WINDOW,
+        reveal_blocks=WINDOW,
     )
     # From full agreement to four camps: how often a seat votes for the first digest.
-    agreeing = draw(st.integers(1, 12))
-    digest = st.sampled_from([0] * agreeing + [1, 2, 3])
-    votes = st.lists(digest, min_size=seats, max_size=seats)
-    order = draw(st.permutations(range(seats)))
-    pool = Pool(seats, rules.byzantine_bps)
-    return Election(pool, rules, (draw(votes), draw(votes)), order)
+    camp = st.sampled_from([0] * draw(st.integers(1, 12)) + [1, 2, 3])
+    mostly = st.sampled_from([True] * draw(st.integers(1, 12)) + [False])
+    acts = st.lists(
+        st.builds(Act, camp, mostly, mostly, mostly), min_size=pool.seats, max_size=pool.seats
+    )
+    order = draw(st.permutations(range(pool.seats)))
+    return Election(pool, rules, (draw(acts), draw(acts)), order)
 
 
 @dataclass
 class Model:
-    """What the contract must arrive at, and the moves that lead there."""
+    """What the contract must arrive at, while the nodes act on it."""
 
     stage: Stage
     election: Election
     moves: list[Move] = field(default_factory=list)
+    """Not sent yet."""
     mini_round: int = 0
     first: int = 1
+    """First mini-round of the present draw."""
     phase: Phase = Phase.VOTING
+    asked: int = 0
     tally: Counter[bytes] = field(default_factory=Counter)
-    leaders: list[bytes] = field(default_factory=list)
-    """Digests in the order in which they came to lead."""
-    right: list[tuple[int, int]] = field(default_factory=list)
-    """Seat and mini-round of every vote of the present draw, with its digest in `cast`."""
-    cast: list[tuple[int, int, bytes]] = field(default_factory=list)
+    leader: bytes = bytes(32)
+    conduct: dict[tuple[int, int], tuple[bytes, bool] | None] = field(default_factory=dict)
+    """By mini-round and seat: the result and whether the audit word is right, None if silent."""
 
     def play(self) -> None:
-        seats, rules = self.election.pool.seats, self.election.rules
-        freeze_block = self.stage.joined[seats - 1]
-        yoda = self.stage.yoda
-        self._move(JOBS, yoda.freezeRules, JOB, rules, freeze_block, seats)
-        self._move(JOBS, yoda.begin, JOB, ROUND)
-        for draw in (0, 1):
-            self.first = self.mini_round + 1
-            self.tally, self.leaders, self.cast = Counter(), [], []
-            if self._draw(draw):
-                self.phase = Phase.ACCEPTED
-                return
-        self.phase = Phase.UNDECIDED
+        pool, yoda = self.election.pool, self.stage.yoda
+        freeze_block = self.stage.freeze_blocks[pool.seats]
+        self._drive(yoda.freezeRules, JOB, self.election.rules, freeze_block, pool.seats)
+        self._drive(yoda.begin, JOB, ROUND)
+        accepted = self._draw(0) or self._draw(1)
+        self.phase = Phase.ACCEPTED if accepted else Phase.UNDECIDED
+        self._send()
 
     def _draw(self, draw: int) -> bool:
         """Whether a digest is accepted before every seat has been asked."""
         pool, rules = self.election.pool, self.election.rules
-        asked, nth, draw_seed = 0, 0, b""
-        while asked < pool.seats:
+        self.first, self.asked, nth = self.mini_round + 1, 0, 0
+        self.tally, self.leader = Counter(), bytes(32)
+        while self.asked < pool.seats:
             self.mini_round, nth = self.mini_round + 1, nth + 1
-            seed = self._seed()
-            draw_seed = draw_seed or seed
             after = asked_after(rules.base, nth, pool.seats)
-            members = set(execution_set(pool.seats, asked, after, draw_seed))
-            asked = after
-            self._vote([seat for seat in self.election.order if seat in members], draw)
-            if is_accepted(pool, self.tally, rules.error_ppm):
+            members = set(execution_set(pool.seats, self.asked, after, self._seed(self.first)))
+            self.asked = after
+            acts = {s: self.election.acts[draw][s] for s in self.election.order if s in members}
+            self._vote(acts)
+            silent = after - self.tally.total()
+            if is_accepted(pool, self.tally, rules.error_ppm, silent):
                 return True
         return False
 
-    def _vote(self, seats: list[int], draw: int) -> None:
-        yoda = self.stage.yoda
-        self._move(JOBS, yoda.advance, JOB)
-        digests = {seat: DIGESTS[self.election.choices[draw][seat]] for seat in seats}
-        for seat, digest in digests.items():
-            commitment = self._ballot(seat).commitment(digest, KEY, SALT)
-            self._move(seat, yoda.commit, JOB, seat, commitment)
-        for seat, digest in reversed(digests.items()):
-            self._move(seat, yoda.reveal, JOB, digest, KEY, SALT)
-            self.tally[digest] += 1
-            if self.tally[digest] > max([self.tally[d] for d in self.leaders[-1:]], default=0):
-                self.leaders.append(digest)
-            self.cast.append((seat, self.mini_round, digest))
-        self._move(JOBS, yoda.advance, JOB)
+    def _vote(self, acts: dict[int, Act]) -> None:
+        yoda, seed = self.stage.yoda, self._seed(self.mini_round)
+        commit, reveal, advance = yoda.commit, yoda.reveal, yoda.advance
+        self._drive(advance, JOB)
+        words = {
+            seat: (digest(act.digest), audit_word(seed, PREDICTIONS) if act.knows else GUESS)
+            for seat, act in acts.items()
+        }
+        committed = [seat for seat, act in acts.items() if act.commits]
+        for seat in committed:
+            commitment = self._ballot(seat).commitment(*words[seat], SALT)
+            self._move(seat, commit, JOB, seat, commitment)
+        self._send()
+        if len(committed) < len(acts):
+            mine(WINDOW)
+        revealed = [seat for seat in reversed(committed) if acts[seat].reveals]
+        for seat in revealed:
+            self._move(seat, reveal, JOB, self._position(seat), *words[seat], SALT)
+        if len(revealed) < len(committed):
+            self._send()
+            mine(WINDOW)
+        self._count([words[seat] for seat in revealed])
+        for seat, act in acts.items():
+            spoke = seat in revealed
+            self.conduct[self.mini_round, seat] = (words[seat][0], act.knows) if spoke else None
+        self._drive(advance, JOB)
 
-    def _seed(self) -> bytes:
+    def _count(self, revealed: list[tuple[bytes, bytes]]) -> None:
+        """Votes unlike the first are tallied as they come, all others at the end."""
+        strays = [pair for pair in revealed if pair != revealed[0]]
+        alike = [pair for pair in revealed if pair == revealed[0]]
+        for result, _ in strays:
+            self._add(result, 1)
+        if alike:
+            self._add(alike[0][0], len(alike))
+
+    def _add(self, result: bytes, votes: int) -> None:
+        self.tally[result] += votes
+        if self.tally[result] > self.tally.get(self.leader, 0):
+            self.leader = result
+
+    def _seed(self, mini_round: int) -> bytes:
         """What `InstantRandomness` gives for the mini-round."""
-        purpose = keccak(encode(["uint256"] * 3, [JOB, ROUND, self.mini_round]))
-        return keccak(purpose)
+        return keccak(keccak(encode(["uint256"] * 3, [JOB, ROUND, mini_round])))
+
+    def _position(self, seat: int) -> int:
+        base, seats = self.election.rules.base, self.election.pool.seats
+        before = asked_after(base, self.mini_round - self.first, seats)
+        return permute(seat, seats, self._seed(self.first)) - before
 
     def _ballot(self, seat: int) -> Ballot:
         chain_id = ape.networks.provider.chain_id
         node = self.stage.crowd.actors[seat]
         return Ballot(chain_id, self.stage.yoda.address, node, JOB, ROUND, self.mini_round)
 
+    def _drive(self, method: Any, *args: Any) -> None:
+        """A move of the job contract."""
+        self._move(self.stage.jobs, method, *args)
+
     def _move(self, actor: int, method: Any, *args: Any) -> None:
         self.moves.append(self.stage.crowd.move(actor, method, *args))
 
+    def _send(self) -> None:
+        """All moves so far, in one block."""
+        if self.moves:
+            self.stage.crowd.play(self.moves)
+        self.moves = []
 
-def questions(stage: Stage, model: Model) -> Iterator[Move]:
-    yoda, crowd = stage.yoda, stage.crowd
-    yield crowd.move(JOBS, yoda.pollOf, JOB)
-    yield crowd.move(JOBS, yoda.verdictOf, JOB, ROUND)
-    for seat, mini_round, _ in model.cast:
-        args = (JOB, ROUND, mini_round, crowd.actors[seat], KEY)
-        yield crowd.move(JOBS, yoda.wasRight, *args)
+    # What it foretells
+
+    def conduct_of(self, mini_round: int, seat: int) -> Conduct:
+        if (mini_round, seat) not in self.conduct:
+            return Conduct.NOT_ASKED
+        spoken = self.conduct[mini_round, seat]
+        if spoken is None:
+            return Conduct.SILENT
+        result, knows = spoken
+        if result != self.leader:
+            return Conduct.LOST_RESULT
+        return Conduct.RIGHT if knows else Conduct.WRONG_AUDIT
+
+    def check(self) -> None:
+        """The contract's poll, verdict and judgement are the model's."""
+        yoda = self.stage.yoda
+        poll = Poll.from_abi(look(yoda.pollOf, JOB))
+        first, second, *_ = [*sorted(self.tally.values(), reverse=True), 0, 0]
+        assert (poll.phase, poll.mini_round) == (self.phase, self.mini_round)
+        assert (poll.asked, poll.votes) == (self.asked, self.tally.total())
+        assert (poll.leader_votes, poll.runner_up_votes) == (first, second)
+        assert bytes(look(yoda.leaderOf, JOB)) == self.leader
+        if self.phase is Phase.UNDECIDED:
+            assert self._verdict() == Verdict(bytes(32), bytes(32), 0, 0, 0, 0)
+            return
+        self._check_judgement()
+
+    def _check_judgement(self) -> None:
+        found = list(self.conduct)
+        told = [self.conduct_of(*each) for each in found]
+        right = told.count(Conduct.RIGHT)
+        redrawn_at = self.first if self.first > 1 else 0
+        place = (self.mini_round, redrawn_at)
+        assert self._verdict() == Verdict(self.leader, bytes(32), *place, 0, 0)
+        self._drive(self.stage.yoda.judge, JOB, ROUND, PREDICTIONS)
+        self._send()
+        judged = Verdict(self.leader, PREDICTIONS, *place, right, len(told) - right)
+        assert self._verdict() == judged
+        asked = list(self._questions(found))
+        starts = range(0, len(asked), ASKED_AT_ONCE)
+        calls = [self.stage.crowd.imagine(asked[i : i + ASKED_AT_ONCE]) for i in starts]
+        answers = [each for call in calls for each in call]
+        assert [Conduct(int.from_bytes(each, "big")) for each in answers] == told
+
+    def _questions(self, places: Sequence[tuple[int, int]]) -> Iterator[Move]:
+        conduct_of = self.stage.yoda.conductOf
+        for mini_round, seat in places:
+            args = (JOB, ROUND, mini_round, seat)
+            yield self.stage.crowd.move(self.stage.jobs, conduct_of, *args)
+
+    def _verdict(self) -> Verdict:
+        return Verdict(*look(self.stage.yoda.verdictOf, JOB, ROUND))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(election=elections())
 def test_a_vote_ends_as_the_model_says(stage: Stage, election: Election) -> None:
-    """Everybody votes; the whole vote is one call, in which any wrong forecast reverts."""
-    model = Model(stage, election)
-    model.play()
-    asked = list(questions(stage, model))
-    answers = stage.crowd.imagine([*model.moves, *asked])[-len(asked) :]
-    poll = Poll.from_abi(decode([POLL], answers[0])[0])
-    verdict = Verdict(*decode([VERDICT], answers[1])[0])
-    right = [bool(int.from_bytes(each, "big")) for each in answers[2:]]
-
-    first, second, *_ = [*sorted(model.tally.values(), reverse=True), 0, 0]
-    assert (poll.phase, poll.mini_round) == (model.phase, model.mini_round)
-    assert poll.votes == len(model.cast)
-    assert (poll.leader_votes, poll.runner_up_votes) == (first, second)
-    assert poll.leader == model.leaders[-1]
-    if model.phase is Phase.UNDECIDED:
-        assert verdict == Verdict(bytes(32), 0, 0, 0)
-        assert not any(right)
-        return
-    assert verdict == Verdict(poll.leader, model.first, model.mini_round, first)
-    assert right == [digest == poll.leader for _, _, digest in model.cast]
-
-
-@settings(max_examples=6)
-@given(data=st.data())
-def test_silent_nodes_are_no_evidence(staffed: Market, people: People, data: Any) -> None:
-    """On the wired market, where windows must pass for those who keep silent."""
-    pool = Pool(12, 3000)
+    """Strays, guessed audits, silence before and after the commitment, redraws, judgement."""
     with rewound():
-        play = win(staffed, people, rules=RULES._replace(base=1, commit_blocks=5, reveal_blocks=5))
-        play.start()
-        play.collect()
-        choices = st.sampled_from([None, DIGESTS[0], DIGESTS[0], DIGESTS[0], DIGESTS[1]])
-        counts: Counter[bytes] = Counter()
-        draw = 1
+        model = Model(stage, election)
+        model.play()
+        model.check()
 
-        def choose(seat: int) -> bytes | None:
-            digest = data.draw(choices, label=f"seat {seat}")
-            counts[digest] += digest is not None
-            return digest
 
-        while play.poll.phase is Phase.SEEDING:
-            if play.poll.draw != draw:
-                draw, counts = 2, Counter()
-            found = tally(play.mini_round(choose), staffed.yoda)
-            said = {digest: count for digest, count in counts.items() if count}
-            assert found.votes == sum(said.values())
-            assert found.accepted == is_accepted(pool, said, RULES.error_ppm)
-        decided = play.poll.phase is Phase.ACCEPTED
-        assert decided == found.accepted
-        assert bool(play.verdict(1).right_votes) == decided
+def test_the_largest_pool_is_asked_in_the_largest_sets_and_drawn_again(people: People) -> None:
+    """All 1,024 nodes vote for something else, the dearest vote there is; then all agree."""
+    crowd, pool, yoda = build(people, FULL)
+    crowd.chorus(range(FULL), pool.join, KEY, value=UNIT)
+    joined = int(look(pool.nodeOf, crowd.actors[FULL - 1])[2])
+    stage = Stage(crowd, yoda, [joined] * (FULL + 1))
+    rules = RULES._replace(
+        base=MAX_SET - 1, error_ppm=1, commit_blocks=WINDOW, reveal_blocks=WINDOW
+    )
+    apart = [Act(seat, True) for seat in range(FULL)]
+    agreed = [Act(0, True)] * FULL
+    model = Model(stage, Election(Pool(FULL, 3000), rules, (apart, agreed), range(FULL)))
+    model.play()
+    sizes = Counter(mini_round for mini_round, _ in model.conduct)
+    assert list(sizes.values()) == [MAX_SET] * 8 + [FULL - 8 * MAX_SET, MAX_SET]
+    assert (model.first, model.mini_round, model.phase) == (10, 10, Phase.ACCEPTED)
+    model.check()
+    right = 1 + MAX_SET  # seat 0 was right in both draws
+    assert Verdict(*look(yoda.verdictOf, JOB, ROUND)).right_votes == right
