@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test statistics check format clean
+.PHONY: help setup demo test statistics gas check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -33,6 +33,9 @@ test: setup ## run the tests, without those marked slow: make test ARGS="-k auct
 
 statistics: setup ## simulate the vote with the contract's arithmetic: docs/experiments/yoda.md
 	@$(BIN)/python -m tests.contracts.yoda_statistics $(ARGS)
+
+gas: setup ## measure the gas of every call and the size of every contract: docs/gas
+	@$(BIN)/python -m tests.contracts.gas
 
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .

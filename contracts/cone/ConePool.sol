@@ -153,8 +153,10 @@ contract ConePool is IConePool {
     /// @inheritdoc IConePool
     function holds(address node, uint256 seat, uint256 blockNumber) external view returns (bool) {
         Node storage found = _nodes[node];
-        // One read in place of the seat's history: nobody has moved the node since.
-        if (found.stake != 0 && found.exitBlock == 0 && found.seat == seat && found.since <= blockNumber) return true;
+        // One read, of one word, in place of the seat's history: nobody has moved the node since.
+        (uint256 stake, uint256 at, uint256 since, uint256 exitBlock) =
+            (found.stake, found.seat, found.since, found.exitBlock);
+        if (stake != 0 && exitBlock == 0 && at == seat && since <= blockNumber) return true;
         return node != address(0) && nodeAt(seat, blockNumber) == node;
     }
 

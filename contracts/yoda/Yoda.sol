@@ -24,6 +24,7 @@ contract Yoda is IYoda, EIP712 {
         uint256 jobId;
         Poll poll;
         Frozen frozen;
+        bytes32 drawSeed;
     }
 
     /// @dev No vote has been revealed in the mini-round. Not 0, so that the first to reveal pays little more than others.
@@ -129,7 +130,7 @@ contract Yoda is IYoda, EIP712 {
         if (!_isCommitting(now_)) revert NotCommitting();
         Frozen memory frozen = _frozen[jobId];
         if (!pool.holds(msg.sender, seat, frozen.freezeBlock)) revert NotYourSeat(seat);
-        (bool asked, uint256 position) = _positionOf(jobId, now_, frozen.seats, seat);
+        (bool asked, uint256 position) = _positionOf(now_, frozen.seats, seat, _drawSeed(jobId, now_));
         if (!asked) revert NotAsked(seat);
         bytes32 key = _key(jobId, now_.round, now_.miniRound);
         uint256 turnout = _miniRounds[key].turnout;
@@ -143,8 +144,9 @@ contract Yoda is IYoda, EIP712 {
 
     /// @inheritdoc IYoda
     function commitBatch(uint256 jobId, SignedCommit[] calldata votes) external returns (uint256 taken) {
-        Asking memory asking = Asking(jobId, _polls[jobId], _frozen[jobId]);
+        Asking memory asking = Asking(jobId, _polls[jobId], _frozen[jobId], 0);
         if (!_isCommitting(asking.poll)) revert NotCommitting();
+        asking.drawSeed = _drawSeed(jobId, asking.poll);
         bytes32 key = _key(jobId, asking.poll.round, asking.poll.miniRound);
         uint256 turnout = _miniRounds[key].turnout;
         bytes32[] memory entries = new bytes32[](votes.length);
@@ -172,9 +174,10 @@ contract Yoda is IYoda, EIP712 {
         bytes32 commitment = Commitment.hash(msg.sender, jobId, now_.round, now_.miniRound, result, audit, salt);
         bytes32 key = _key(jobId, now_.round, now_.miniRound);
         if (_commitments[jobId][position] != _madeIn(key, commitment)) revert CommitmentMismatch();
-        uint256 turnout = _miniRounds[key].turnout;
+        MiniRound storage mini = _miniRounds[key];
+        uint256 turnout = mini.turnout;
         if (turnout.hasRevealed(position)) revert AlreadyRevealed();
-        _miniRounds[key].turnout = _record(jobId, key, turnout, position, result, audit);
+        mini.turnout = _record(jobId, key, mini, turnout, position, Words(result, audit));
         emit Revealed(jobId, now_.round, now_.miniRound, msg.sender, result, audit);
     }
 
@@ -187,15 +190,17 @@ contract Yoda is IYoda, EIP712 {
         if (!_isRevealing(now_)) revert NotRevealing();
         bytes32 key = _key(jobId, now_.round, now_.miniRound);
         if (!_batches[_batchKey(key, entries)]) revert UnknownBatch();
-        uint256 turnout = _miniRounds[key].turnout;
+        MiniRound storage mini = _miniRounds[key];
+        uint256 turnout = mini.turnout;
         for (uint256 i = 0; i < openings.length; ++i) {
             Opening calldata opening = openings[i];
             if (!_opens(jobId, now_, entries, opening) || turnout.hasRevealed(opening.position)) continue;
-            turnout = _record(jobId, key, turnout, opening.position, opening.result, opening.audit);
+            Words memory words = Words(opening.result, opening.audit);
+            turnout = _record(jobId, key, mini, turnout, opening.position, words);
             ++taken;
             emit Revealed(jobId, now_.round, now_.miniRound, opening.node, opening.result, opening.audit);
         }
-        _miniRounds[key].turnout = turnout;
+        mini.turnout = turnout;
     }
 
     /* VIEWS */
@@ -227,7 +232,7 @@ contract Yoda is IYoda, EIP712 {
         Poll memory now_ = _polls[jobId];
         uint256 seats = _frozen[jobId].seats;
         if (now_.phase != Phase.Voting || seat >= seats) return (false, 0);
-        return _positionOf(jobId, now_, seats, seat);
+        return _positionOf(now_, seats, seat, _drawSeed(jobId, now_));
     }
 
     /// @inheritdoc IYoda
@@ -254,7 +259,7 @@ contract Yoda is IYoda, EIP712 {
         if (verdict.predictionsHash == 0 || seat >= frozen.seats) return Conduct.Unjudged;
         if (miniRound == 0 || miniRound > verdict.lastMiniRound) return Conduct.Unjudged;
         (uint256 first, uint256 before, uint256 asked) = _range(frozen, verdict, miniRound);
-        uint256 rank = Sortition.permute(seat, frozen.seats, _drawSeed(jobId, round, first));
+        uint256 rank = Sortition.permute(seat, frozen.seats, _seedOf(jobId, round, first));
         if (rank < before || rank >= asked) return Conduct.NotAsked;
         return _conduct(_key(jobId, round, miniRound), verdict, rank - before);
     }
@@ -286,7 +291,7 @@ contract Yoda is IYoda, EIP712 {
 
     /// @inheritdoc IYoda
     function roundSeedOf(uint256 jobId, uint16 round) external view returns (bytes32) {
-        return _miniRounds[_key(jobId, round, 1)].seed;
+        return _seedOf(jobId, round, 1);
     }
 
     /* MINI-ROUNDS */
@@ -390,7 +395,7 @@ contract Yoda is IYoda, EIP712 {
         (Poll memory now_, Frozen memory frozen) = (asking.poll, asking.frozen);
         if (vote.seat >= frozen.seats || !pool.holds(vote.node, vote.seat, frozen.freezeBlock)) return (false, 0);
         bool asked;
-        (asked, position) = _positionOf(asking.jobId, now_, frozen.seats, vote.seat);
+        (asked, position) = _positionOf(now_, frozen.seats, vote.seat, asking.drawSeed);
         if (!asked || turnout.hasCommitted(position)) return (false, 0);
         bytes32 hash = commitHash(asking.jobId, now_.round, now_.miniRound, vote.seat, vote.commitment);
         return (_isSigned(vote.node, hash, vote.signature), position);
@@ -416,20 +421,23 @@ contract Yoda is IYoda, EIP712 {
     }
 
     /// @dev Takes in a revealed vote. What agrees with the first vote of the mini-round is tallied at its end.
-    function _record(uint256 jobId, bytes32 key, uint256 turnout, uint256 position, bytes32 result, bytes32 audit)
-        private
-        returns (uint256)
-    {
-        MiniRound storage mini = _miniRounds[key];
-        bytes32 pair = _pair(result, audit);
+    function _record(
+        uint256 jobId,
+        bytes32 key,
+        MiniRound storage mini,
+        uint256 turnout,
+        uint256 position,
+        Words memory words
+    ) private returns (uint256) {
+        bytes32 pair = _pair(words.result, words.audit);
         bytes32 lead = mini.lead;
         if (lead == NO_LEAD) {
             mini.lead = pair;
-            mini.leadResult = result;
+            mini.leadResult = words.result;
         } else if (pair != lead) {
-            _strays[key][position] = Words(result, audit);
+            _strays[key][position] = words;
             _strayVotes[key][pair] += 1;
-            _count(jobId, _polls[jobId], result, 1);
+            _count(jobId, _polls[jobId], words.result, 1);
             turnout = turnout.withStray();
         }
         return turnout.withRevealed(position);
@@ -518,18 +526,22 @@ contract Yoda is IYoda, EIP712 {
         return now_.commitDeadline < block.number && block.number <= now_.revealDeadline;
     }
 
-    function _positionOf(uint256 jobId, Poll memory now_, uint256 seats, uint256 seat)
+    function _positionOf(Poll memory now_, uint256 seats, uint256 seat, bytes32 drawSeed)
         private
-        view
+        pure
         returns (bool asked, uint256 position)
     {
-        uint256 rank = Sortition.permute(seat, seats, _drawSeed(jobId, now_.round, now_.firstMiniRound));
+        uint256 rank = Sortition.permute(seat, seats, drawSeed);
         if (rank < now_.askedBefore || rank >= now_.asked) return (false, 0);
         return (true, rank - now_.askedBefore);
     }
 
-    function _drawSeed(uint256 jobId, uint256 round, uint256 firstMiniRound) private view returns (bytes32) {
-        return _miniRounds[_key(jobId, round, firstMiniRound)].seed;
+    function _drawSeed(uint256 jobId, Poll memory now_) private view returns (bytes32) {
+        return _seedOf(jobId, now_.round, now_.firstMiniRound);
+    }
+
+    function _seedOf(uint256 jobId, uint256 round, uint256 miniRound) private view returns (bytes32) {
+        return _miniRounds[_key(jobId, round, miniRound)].seed;
     }
 
     function _key(uint256 jobId, uint256 round, uint256 miniRound) private pure returns (bytes32) {

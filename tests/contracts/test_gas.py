@@ -1,0 +1,30 @@
+"""No call has grown dearer, and no contract larger, than the committed record by over 2 %."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contracts.gas import TOLERANCE, committed, grown, measure
+from tests.contracts.play import Market, People
+
+
+@pytest.fixture(scope="module")
+def figures(staffed: Market, people: People) -> dict[str, int]:
+    return measure(staffed, people).figures()
+
+
+def test_nothing_has_grown(figures: dict[str, int]) -> None:
+    """Where growth is meant, `make gas` writes the new record."""
+    assert grown(figures, committed()) == []
+
+
+def test_the_record_names_nothing_else(figures: dict[str, int]) -> None:
+    assert set(committed()) == set(figures)
+
+
+def test_growth_is_noticed(figures: dict[str, int]) -> None:
+    name, figure = next(iter(figures.items()))
+    smaller = int(figure / (1 + TOLERANCE)) - 1
+    assert grown({name: figure}, {name: smaller}) == [f"{name}: {smaller} → {figure}"]
+    assert grown({name: figure}, {}) == [f"{name}: not recorded → {figure}"]
+    assert grown({name: figure}, {name: figure}) == []
