@@ -157,7 +157,7 @@ interface IYoda {
     event BatchCommitted(uint256 indexed jobId, uint32 indexed round, uint16 miniRound, bytes32[] entries);
     event Revealed(
         uint256 indexed jobId,
-        uint32 indexed round,
+        uint32 round,
         uint16 miniRound,
         address indexed node,
         bytes32 result,

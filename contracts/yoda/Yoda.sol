@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {EfficientHashLib} from "solady/src/utils/EfficientHashLib.sol";
 import {IConePool} from "../interfaces/IConePool.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {Rules} from "../interfaces/Types.sol";
@@ -224,7 +225,16 @@ contract Yoda is IYoda, EIP712 {
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(keccak256(abi.encode(COMMIT_TYPEHASH, jobId, round, miniRound, seat, commitment)));
+        return _hashTypedDataV4(
+            EfficientHashLib.hash(
+                COMMIT_TYPEHASH,
+                bytes32(jobId),
+                bytes32(uint256(round)),
+                bytes32(uint256(miniRound)),
+                bytes32(seat),
+                commitment
+            )
+        );
     }
 
     /// @inheritdoc IYoda
@@ -393,7 +403,7 @@ contract Yoda is IYoda, EIP712 {
         returns (bool, uint256 position)
     {
         (Poll memory now_, Frozen memory frozen) = (asking.poll, asking.frozen);
-        if (vote.seat >= frozen.seats || !pool.holds(vote.node, vote.seat, frozen.freezeBlock)) return (false, 0);
+        if (!pool.holds(vote.node, vote.seat, frozen.freezeBlock)) return (false, 0);
         bool asked;
         (asked, position) = _positionOf(now_, frozen.seats, vote.seat, asking.drawSeed);
         if (!asked || turnout.hasCommitted(position)) return (false, 0);
@@ -545,11 +555,11 @@ contract Yoda is IYoda, EIP712 {
     }
 
     function _key(uint256 jobId, uint256 round, uint256 miniRound) private pure returns (bytes32) {
-        return keccak256(abi.encode(jobId, round, miniRound));
+        return EfficientHashLib.hash(jobId, round, miniRound);
     }
 
     function _madeIn(bytes32 key, bytes32 commitment) private pure returns (bytes32) {
-        return keccak256(abi.encode(key, commitment));
+        return EfficientHashLib.hash(key, commitment);
     }
 
     function _batchKey(bytes32 key, bytes32[] memory entries) private pure returns (bytes32) {
@@ -557,6 +567,6 @@ contract Yoda is IYoda, EIP712 {
     }
 
     function _pair(bytes32 result, bytes32 audit) private pure returns (bytes32) {
-        return keccak256(abi.encode(result, audit));
+        return EfficientHashLib.hash(result, audit);
     }
 }
