@@ -156,12 +156,7 @@ interface IYoda {
     /// @notice A batch of commitments was taken. `entries` are what `revealBatch` must be shown.
     event BatchCommitted(uint256 indexed jobId, uint32 indexed round, uint16 miniRound, bytes32[] entries);
     event Revealed(
-        uint256 indexed jobId,
-        uint32 round,
-        uint16 miniRound,
-        address indexed node,
-        bytes32 result,
-        bytes32 audit
+        uint256 indexed jobId, uint32 round, uint16 miniRound, address indexed node, bytes32 result, bytes32 audit
     );
     /// @notice A mini-round has ended.
     event Tallied(uint256 indexed jobId, uint32 indexed round, uint16 miniRound, Tally tally);

@@ -88,15 +88,9 @@ class Watch:
 
     def _tallied(self, log: dict[str, Any]) -> None:
         tally = Tally(*fields(log["tally"]))
-        votes = self._run.chain.logs(
-            "Yoda",
-            "Revealed",
-            argument_filters={"jobId": log["jobId"], "round": log["round"]},
-        )
+        votes = self._run.ledger.reveals_in_round(log["jobId"], log["round"])
         counts = Counter(
-            "0x" + vote["args"]["result"].hex()
-            for vote in votes
-            if vote["args"]["miniRound"] == log["miniRound"]
+            "0x" + vote["result"].hex() for vote in votes if vote["miniRound"] == log["miniRound"]
         )
         score = None if tally.certain else tally.score / WAD
         self._run.progress.mini_round_closed(

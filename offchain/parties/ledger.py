@@ -205,7 +205,8 @@ class Ledger:
 
     def reveals_in_round(self, job_id: int, round_number: int) -> list[dict[str, Any]]:
         """Every vote revealed in a round, in chain order, as event arguments."""
-        return self._logs("Yoda", "Revealed", {"jobId": job_id, "round": round_number})
+        found = self._logs("Yoda", "Revealed", {"jobId": job_id})
+        return [each for each in found if each["round"] == round_number]
 
     def conduct(self, job_id: int, places: Sequence[Offence]) -> list[Conduct]:
         """How the contract judges what each seat did there, in the order of `places`."""
