@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ETHER} from "../interfaces/ICredits.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobs} from "../interfaces/IJobs.sol";
@@ -14,6 +15,7 @@ import {Split} from "./Split.sol";
 /// @title Escrow
 contract Escrow is IEscrow, Credits {
     using SafeERC20 for IERC20;
+    using Math for uint256;
 
     /// @notice The whole of the contribution shares.
     uint256 public constant SHARES_ONE = 1e18;
@@ -159,7 +161,8 @@ contract Escrow is IEscrow, Credits {
     function _pull(IERC20 token, address payer, uint256 amount) private {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(payer, address(this), amount);
-        uint256 received = token.balanceOf(address(this)) - before;
+        // Below zero when the payer moves money out while this moves in: refused like any other difference.
+        uint256 received = token.balanceOf(address(this)).saturatingSub(before);
         if (received != amount) revert UnfaithfulToken(address(token), amount, received);
     }
 

@@ -53,6 +53,20 @@ def test_a_withdrawal_within_a_bid_is_refused(staffed: Market, people: People, t
     assert bidding.credit(thief.address) == 1000
 
 
+def test_a_withdrawal_of_more_than_is_bid_is_refused_as_clearly(
+    staffed: Market, people: People, thief: Any
+) -> None:
+    thief, token = thief
+    house, escrow = staffed.auction_house, staffed.escrow
+    bidding, other = (open_in(staffed, people, token) for _ in range(2))
+    act(thief, house.bid, bidding.auction_id, 2000, sender=people.deployer)
+    bidding.bid(people.buyers[0], 3000)
+    planned(thief, people, escrow.withdraw, token.address, thief.address)
+    call = (thief.act, house.address, bytes(house.bid.encode_input(other.auction_id, 1000)))
+    refused = refusal(escrow.UnfaithfulToken, *call, sender=people.deployer)
+    assert refused == {"token": token.address, "expected": 1000, "received": 0}
+
+
 def test_a_sealed_bid_within_a_sealed_bid_is_refused(
     staffed: Market, people: People, thief: Any
 ) -> None:
