@@ -5,8 +5,8 @@ import {IRandomness} from "../interfaces/IRandomness.sol";
 
 /// @title Seeds from block hashes
 /// @notice Reads `blockhash` (the last 256 blocks) or, for older blocks, the EIP-2935 history contract where the chain
-/// has one (the last 8191). The proposer of the named block can withhold it and so draw once more; docs/security.md
-/// states what that is worth.
+/// has one (the last 8191). Who builds the named block can withhold it, or make many versions of it, and so draw more
+/// often; docs/adversaries.md states what that is worth.
 contract BlockhashRandomness is IRandomness {
     /// @dev System contract of EIP-2935, the same address on every chain that has it.
     address private constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935;
