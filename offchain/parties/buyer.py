@@ -191,17 +191,19 @@ class Buyer(Party):
 
     def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
         """Send a bid with `amount`, approving no more than that where it is in a token."""
-        if auction.token == ETHER:
-            self._send("bid", bid, value=amount)
-            return
-        approve_exactly(self.chain, auction.token, self.ledger.escrow.address, amount)
-        self._send("bid", bid)
+        value = amount
+        if auction.token != ETHER:
+            approve_exactly(self.chain, auction.token, self.ledger.escrow.address, amount)
+            value = 0
+        self._send("bid", bid, value=value, amount=amount, token=auction.token)
 
-    def _send(self, done: str, function: ContractFunction, value: int = 0) -> None:
+    def _send(
+        self, done: str, function: ContractFunction, *, value: int = 0, **shown: object
+    ) -> None:
         """Send what the auction may no longer take; any other refusal is the user's to mend."""
         try:
             self.chain.send(function, value=value)
-            self.log.info(done, auction=self._auction_id, wei=value)
+            self.log.info(done, auction=self._auction_id, **shown)
         except Reverted as refused:
             if refused.name not in TOO_LATE:
                 raise

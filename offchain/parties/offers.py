@@ -26,15 +26,18 @@ def ensure_offered(
 
     The account's offer of the same tags and description is found again, whoever started this
     process before; `offer_id` names one to change instead. With neither, a new offer is made for
-    one bond. A paused offer is resumed.
+    one bond. A paused offer is resumed; one that has left stays as it is, for its last jobs.
+    Raises PartyError when `offer_id` is not the account's.
     """
     wanted, cid = sorted(tag_of(tag) for tag in tags), store.put(description).binary
-    ours = standing_offers(ledger)
     if offer_id is None:
-        offer_id = _find(ours, wanted, cid)
+        offer_id = _find(standing_offers(ledger), wanted, cid)
     if offer_id is None:
         return _make(ledger, wanted, cid, public_key)
-    offer, registry = _named(ours, offer_id), ledger.registry.functions
+    offer, registry = _named(ledger, offer_id), ledger.registry.functions
+    if offer.exit_block:
+        log.info("offer has left, only its running jobs are served", offer=offer_id)
+        return offer_id
     if (offer.tags, offer.metadata_cid, offer.public_key) != (wanted, cid, public_key):
         ledger.chain.send(registry.update(offer_id, wanted, cid, public_key))
         log.info("changed offer", offer=offer_id, tags=list(tags))
@@ -80,11 +83,12 @@ def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None
     return same[0] if same else None
 
 
-def _named(offers: dict[int, Offer], offer_id: int) -> Offer:
-    if offer_id not in offers:
-        known = ", ".join(str(each) for each in offers) or "none"
-        raise PartyError(f"offer {offer_id} is not this account's, or it has left (yours: {known})")
-    return offers[offer_id]
+def _named(ledger: Ledger, offer_id: int) -> Offer:
+    ours = ledger.offers_by(ledger.chain.address)
+    if offer_id not in ours:
+        known = ", ".join(str(each) for each in ours) or "none"
+        raise PartyError(f"offer {offer_id} is not this account's (yours: {known})")
+    return ours[offer_id]
 
 
 def _make(ledger: Ledger, tags: list[bytes], cid: bytes, public_key: bytes) -> int:

@@ -151,11 +151,6 @@ def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
 # --- tokens
 
 
-def holdings(market: World, token: str, account: int) -> int:
-    balance_of = market.tokens[token].functions.balanceOf
-    return int(market.chain(0).call(balance_of(market.signer(account).address)))
-
-
 def allowance(market: World, token: str, account: int) -> int:
     function = market.tokens[token].functions.allowance
     escrow = market.deployment.contracts["Escrow"]
@@ -170,7 +165,7 @@ def test_open_bids_in_a_token_approve_no_more_than_they_are(market: World) -> No
     assert market.job().state == JobState.FAILED
     assert price > STAKE
     # No seller answered, so both have all back, and nothing is left that could be taken.
-    assert [holdings(market, token, account) for account in (1, 2)] == [10 * STAKE] * 2
+    assert [market.holdings(token, account) for account in (1, 2)] == [10 * STAKE] * 2
     assert [allowance(market, token, account) for account in (1, 2)] == [0, 0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.records import ETHER, Conduct, JobState
+from offchain.chain.records import ETHER, AuctionKind, Conduct, JobState, Terms
 from offchain.parties.desk import Desk
 from offchain.store.fetch import content_hash
 from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
@@ -66,6 +66,32 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         last = ledger.result(1, RULES.rounds)
         assert delivery["hash_matches"]
         assert delivery["accuracy"] == last.metric_numerator / last.metric_denominator
+
+
+def test_a_job_paid_in_a_token_after_a_sealed_auction(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        token = market.token("PlainToken", holders=(1, 2))
+        kind = AuctionKind.SEALED_SECOND_PRICE
+        terms = Terms(
+            kind, token, window_blocks=20, reveal_blocks=40, increment_bps=0, reserve=STAKE
+        )
+        market.open(RULES._replace(rounds=1), terms=terms)
+        market.play()
+
+        assert market.job().state == JobState.SETTLED
+        price = 2 * STAKE  # the second bid
+        cone_pot = price * 3000 // 10_000
+        slashed = sum(amount for _kind, _conduct, amount in slashes(market))
+        nodes = range(20, 20 + len(NODES))
+        assert slashed == STAKE // 2 + STAKE // 4
+        assert sum(withdrawn(market, node) for node in nodes) == slashed
+        assert sum(withdrawn(market, node, token) for node in nodes) == cone_pot
+        sellers = range(10, 10 + len(SELLERS))
+        assert sum(withdrawn(market, seller, token) for seller in sellers) == price - cone_pot
+        # The winner's deposit of 4 STAKE came back but for the price, the loser's as a whole.
+        held = [market.holdings(token, buyer) for buyer in (1, 2)]
+        assert held == [10 * STAKE, 10 * STAKE - price]
 
 
 def test_one_seed_gives_the_same_digests(tmp_path: Path) -> None:

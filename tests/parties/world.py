@@ -178,6 +178,11 @@ class World:
         request = make_request(self.store, TAG, small_spec(), self.evaluation, rules)
         self.auction_id = open_auction(chain, request._replace(**changes), terms)
 
+    def holdings(self, token: str, account: int) -> int:
+        """What an account has of a test token."""
+        function = self.tokens[token].functions.balanceOf(self.signer(account).address)
+        return int(self.chain(0).call(function))
+
     def makers(self) -> dict[str, Callable[[], Party]]:
         """How to make each party, by name."""
         makers: dict[str, Callable[[], Party]] = {}

@@ -1,0 +1,38 @@
+"""A seller serves one offer, whatever else its account offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from offchain.chain.records import JobState
+from offchain.parties.ledger import Ledger
+from offchain.parties.offers import ensure_offered
+from offchain.parties.seller import Seller
+from tests.parties.world import TAG, World, world
+
+
+def is_collecting(market: World) -> bool:
+    return market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING
+
+
+def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        chain, store = market.chain(10), market.store
+        ids = [
+            market.offer(0),
+            ensure_offered(Ledger(chain), store, [TAG], b"other digits", b"\1" * 32),
+        ]
+        market.open()
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+
+        offers, job = market.ledger.offers(1), market.job()
+        assert offers.sellers.count(chain.address) == 2
+        indices = [offers.ids.index(offer_id) for offer_id in ids]
+        assert all(job.sample >> index & 1 for index in indices)
+        for offer_id, index in zip(ids, indices, strict=True):
+            samples = market.samples[0]
+            seller = Seller(chain, store, samples, offer_id=offer_id, patience_blocks=2)
+            seller.look(chain.block_number())
+            assert index in market.ledger.updates(1, 1)
+        assert sorted(market.ledger.updates(1, 1)) == sorted(indices)

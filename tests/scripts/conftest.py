@@ -1,0 +1,53 @@
+"""A chain of its own, the contracts on it, and an Ape account that pays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offchain.chain.anvil import Anvil, start_anvil
+from offchain.chain.artifacts import load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+
+ACCOUNT = "TEST::0"
+CHAIN_ID = 4242
+"""Not the one that Ape assumes of local networks."""
+
+
+def ape_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A script, as a user runs it."""
+    command = [str(Path(sys.executable).parent / "ape"), "run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def network(node: Anvil) -> tuple[str, ...]:
+    return ("--account", ACCOUNT, "--network", f"ethereum:local:{node.url}")
+
+
+@pytest.fixture(scope="package")
+def node() -> Iterator[Anvil]:
+    with start_anvil(accounts=2, chain_id=CHAIN_ID, block_seconds=0.1) as anvil:
+        yield anvil
+
+
+@pytest.fixture(scope="package")
+def record(node: Anvil, tmp_path_factory: pytest.TempPathFactory, accounts: Any) -> Path:
+    """The record of a deployment by the script."""
+    path = tmp_path_factory.mktemp("deploy") / "deployment.json"
+    reader = Chain(node.url, Deployment(CHAIN_ID, 0, {}), load_artifacts())
+    reader.w3.provider.make_request("anvil_setBalance", [accounts[0].address, hex(10**20)])
+    done = ape_run("deploy", *network(node), "--out", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path
+
+
+@pytest.fixture(scope="package")
+def deployed(node: Anvil, record: Path) -> Chain:
+    """Reads of the deployed contracts."""
+    return Chain(node.url, Deployment.read(record), load_artifacts())
