@@ -17,13 +17,13 @@ from offchain.parties.ledger import Ledger
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
 KEY = keccak(b"public key")
-UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("61000a")
-"""PUSH2 of 7,200 blocks, which takes a local chain a minute, and of 10."""
+UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("610064")
+"""PUSH2 of 7,200 blocks, which take a local chain a minute, and of 100."""
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Bonds and stakes are unbound after 10 blocks."""
+    """Bonds and stakes are unbound after 100 blocks."""
     with world(tmp_path_factory.mktemp("registers")) as found:
         w3 = found.chain(0).w3
         for name in ("SellerRegistry", "ConePool"):
