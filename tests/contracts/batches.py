@@ -12,16 +12,6 @@ from offchain.yoda.votes import Ballot
 from tests.contracts.evm import Receipt, event, send, simulate
 from tests.contracts.play import Cast, Play, Vote
 
-COMMIT_TYPE = {
-    "Commit": [
-        {"name": "jobId", "type": "uint256"},
-        {"name": "round", "type": "uint32"},
-        {"name": "miniRound", "type": "uint16"},
-        {"name": "seat", "type": "uint256"},
-        {"name": "commitment", "type": "bytes32"},
-    ]
-}
-
 
 class SignedCommit(NamedTuple):
     """`IYoda.SignedCommit`."""
@@ -45,20 +35,7 @@ class Opening(NamedTuple):
 
 def message(ballot: Ballot, seat: int, commitment: bytes) -> Any:
     """What a node signs, by the EIP-712 library's reckoning and not the contract's."""
-    domain = {
-        "name": "D2M Yoda",
-        "version": "1",
-        "chainId": ballot.chain_id,
-        "verifyingContract": ballot.yoda,
-    }
-    data = {
-        "jobId": ballot.job_id,
-        "round": ballot.round,
-        "miniRound": ballot.mini_round,
-        "seat": seat,
-        "commitment": commitment,
-    }
-    return encode_typed_data(domain, COMMIT_TYPE, data)
+    return encode_typed_data(full_message=ballot.typed_commit(seat, commitment))
 
 
 def sign(
