@@ -191,23 +191,26 @@ class Buyer(Party):
 
     def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
         """Send a bid with `amount`, approving no more than that where it is in a token."""
-        value = amount
-        if auction.token != ETHER:
-            approve_exactly(self.chain, auction.token, self.ledger.escrow.address, amount)
-            value = 0
-        self._send("bid", bid, value=value, amount=amount, token=auction.token)
+        self.log.info("bids", auction=self._auction_id, amount=amount, token=auction.token)
+        if auction.token == ETHER:
+            self._send("bid", bid, value=amount)
+            return
+        spender = self.ledger.escrow.address
+        approve_exactly(self.chain, auction.token, spender, amount)
+        if not self._send("bid", bid):
+            approve_exactly(self.chain, auction.token, spender, 0)
 
-    def _send(
-        self, done: str, function: ContractFunction, *, value: int = 0, **shown: object
-    ) -> None:
+    def _send(self, done: str, function: ContractFunction, *, value: int = 0) -> bool:
         """Send what the auction may no longer take; any other refusal is the user's to mend."""
         try:
             self.chain.send(function, value=value)
-            self.log.info(done, auction=self._auction_id, **shown)
         except Reverted as refused:
             if refused.name not in TOO_LATE:
                 raise
             self.log.info(f"not {done}", auction=self._auction_id, why=str(refused))
+            return False
+        self.log.info(done, auction=self._auction_id)
+        return True
 
     # --- the end of the auction
 

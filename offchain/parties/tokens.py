@@ -49,4 +49,5 @@ def approve_exactly(chain: Chain, token: str, spender: str, amount: int) -> None
     if allowed:
         # Some tokens change an allowance only from or to zero.
         chain.send(handle.functions.approve(spender, 0))
-    chain.send(handle.functions.approve(spender, amount))
+    if amount:
+        chain.send(handle.functions.approve(spender, amount))

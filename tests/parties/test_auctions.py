@@ -15,11 +15,10 @@ from offchain.parties.buyer import Buyer, cancel_auction, withdraw_credit
 from offchain.parties.errors import PartyError, explained
 from offchain.parties.ledger import Ledger
 from offchain.parties.sealed import MAX_TIER, bid_salt, sealed_commitment, tier_for
-from tests.parties.world import RULES, STAKE, World, world
+from tests.parties.world import BUYERS, RULES, STAKE, World, world
 
-SEALED = Terms(AuctionKind.SEALED_SECOND_PRICE, ETHER, 20, 40, 0, reserve=STAKE)
+SEALED = Terms(AuctionKind.SEALED_SECOND_PRICE, ETHER, 400, 400, 0, reserve=STAKE)
 OPEN = Terms(AuctionKind.OPEN, ETHER, 20, 0, 1000, reserve=STAKE)
-BUYERS = ("buyer 0", "buyer 1")
 FORFEIT_BPS = 2000
 
 
@@ -31,7 +30,7 @@ def market(tmp_path: Path) -> Iterator[World]:
 
 
 def is_decided(market: World) -> bool:
-    return market.ledger.auction(market.auction_id).state != AuctionState.OPEN
+    return market.auction().state != AuctionState.OPEN
 
 
 def won(market: World) -> dict[str, Any]:
@@ -69,8 +68,9 @@ def test_sealed_bids_are_revealed_after_a_restart_and_the_auction_ends_early(
     market: World, kind: AuctionKind, price: int
 ) -> None:
     market.open(terms=SEALED._replace(kind=kind))
+    market.seal(reborn=True)
     market.look_until(lambda: is_decided(market), BUYERS, reborn=True)
-    auction = market.ledger.auction(market.auction_id)
+    auction = market.auction()
     assert auction.state == AuctionState.WON
     assert won(market)["winner"] == market.signer(2).address
     assert (won(market)["price"], won(market)["forfeits"]) == (price, 0)
@@ -86,7 +86,9 @@ def test_sealed_bids_are_revealed_after_a_restart_and_the_auction_ends_early(
 
 def test_a_bid_that_is_not_revealed_loses_a_part_and_gets_back_the_rest(market: World) -> None:
     market.open(terms=SEALED)
-    market.look_until(lambda: market.ledger.auction(1).sealed_bids == 2, BUYERS)
+    market.seal()
+    market.look_until(lambda: market.auction().revealed_bids == 1, ["buyer 0"])
+    market.mine_to(market.auction().latest_block)
     market.look_until(lambda: is_decided(market), ["buyer 0"])
     deposit = 4 * STAKE
     forfeited = deposit * FORFEIT_BPS // 10_000
@@ -112,14 +114,14 @@ def test_a_bid_below_the_reserve_is_not_made(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0, limit=STAKE - 1)
     buyer.look(buyer.chain.block_number())
-    assert market.ledger.auction(1).sealed_bids == 0
+    assert market.auction().sealed_bids == 0
 
 
 def test_another_limit_after_a_restart_is_said_in_time(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0)
     buyer.look(buyer.chain.block_number())
-    market.wait_for_block(market.ledger.auction(1).close_block)
+    market.mine_to(market.auction().close_block)
     changed = market.buyer(0, limit=5 * STAKE)
     with pytest.raises(PartyError, match="made with another limit"):
         changed.look(changed.chain.block_number())
@@ -135,7 +137,7 @@ def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
     ledger = Ledger(market.chain(1))
     market.open()
     cancel_auction(ledger, market.auction_id)
-    assert market.ledger.auction(market.auction_id).state == AuctionState.CANCELLED
+    assert market.auction().state == AuctionState.CANCELLED
     buyer = market.buyer(1)
     buyer.look(buyer.chain.block_number())
     assert buyer.is_out
@@ -161,7 +163,7 @@ def test_open_bids_in_a_token_approve_no_more_than_they_are(market: World) -> No
     token = market.token("PlainToken", holders=(1, 2))
     market.open(RULES._replace(update_blocks=5), terms=OPEN._replace(token=token))
     market.play(BUYERS)
-    price = market.ledger.auction(1).highest_bid
+    price = market.auction().highest_bid
     assert market.job().state == JobState.FAILED
     assert price > STAKE
     # No seller answered, so both have all back, and nothing is left that could be taken.

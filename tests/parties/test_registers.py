@@ -17,13 +17,13 @@ from offchain.parties.ledger import Ledger
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
 KEY = keccak(b"public key")
-UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("610064")
-"""PUSH2 of 7,200 blocks, which take a local chain a minute, and of 100."""
+UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("610190")
+"""PUSH2 of 7,200 blocks, which take a local chain a minute, and of 400."""
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Bonds and stakes are unbound after 100 blocks."""
+    """Bonds and stakes are unbound after 400 blocks."""
     with world(tmp_path_factory.mktemp("registers")) as found:
         w3 = found.chain(0).w3
         for name in ("SellerRegistry", "ConePool"):
@@ -88,7 +88,7 @@ def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> N
     with pytest.raises(Reverted) as refused:
         offers.withdraw_bond(desk.ledger, offer_id)
     assert f"until block {block}" in explained(refused.value)
-    market.wait_for_block(block)
+    market.mine_to(block)
     assert offers.withdraw_bond(desk.ledger, offer_id) == BOND
     # Its last jobs can still be served; the same data without a name are a new offer.
     assert desk.offer(offer_id=offer_id) == offer_id
@@ -117,5 +117,5 @@ def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
     with pytest.raises(Reverted) as refused:
         withdraw_stake(ledger)
     assert f"until block {block}" in explained(refused.value)
-    market.wait_for_block(block)
+    market.mine_to(block)
     assert withdraw_stake(ledger) == STAKE

@@ -14,6 +14,7 @@ from typing import Any
 from eth_account import Account
 from eth_utils.crypto import keccak
 from web3.contract import Contract
+from web3.types import RPCEndpoint
 
 from offchain.adversaries.cone import VOTING
 from offchain.adversaries.sellers import TRAINING
@@ -21,7 +22,7 @@ from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.records import ETHER, AuctionKind, Job, Rules, Terms
+from offchain.chain.records import ETHER, Auction, AuctionKind, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
@@ -50,6 +51,7 @@ MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
 
 SELLERS = ("honest", "honest", "honest", "sign_flip")
+BUYERS = ("buyer 0", "buyer 1")
 NODES = ("honest", "honest", "honest", "honest", "random", "copier")
 RANDOM_SEED = keccak(text="caught")
 """One that asks the liar in the first mini-round of each round, the copier in the second."""
@@ -69,7 +71,7 @@ RULES = Rules(
 TERMS = Terms(
     AuctionKind.OPEN,
     ETHER,
-    window_blocks=20,
+    window_blocks=40,
     reveal_blocks=0,
     increment_bps=1000,
     reserve=STAKE,
@@ -124,6 +126,10 @@ class World:
         """Fresh reads."""
         return Ledger(self.chain(0))
 
+    def auction(self) -> Auction:
+        """The record of the auction that was opened last."""
+        return self.ledger.auction(self.auction_id)
+
     def job(self) -> Job:
         """The record of the one job."""
         return self.ledger.situation(1).job
@@ -163,6 +169,11 @@ class World:
             folder=self.folder / f"delivered-{number}",
             patience_blocks=0,
         )
+
+    def seal(self, *, reborn: bool = False) -> None:
+        """Both buyers make their sealed bids, and the time to make them passes."""
+        self.look_until(lambda: self.auction().sealed_bids == 2, BUYERS, reborn=reborn)
+        self.mine_to(self.auction().close_block)
 
     def register(self) -> None:
         """All sellers and nodes register, in order."""
@@ -214,11 +225,12 @@ class World:
             time.sleep(BLOCK_SECONDS / 2)
         raise AssertionError("the market stood still")
 
-    def wait_for_block(self, number: int) -> None:
-        """Until the chain has mined a block."""
+    def mine_to(self, number: int) -> None:
+        """Have all blocks up to one mined at once."""
         chain = self.chain(0)
-        while chain.block_number() < number:
-            time.sleep(BLOCK_SECONDS)
+        missing = number - chain.block_number()
+        if missing > 0:
+            chain.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(missing)])
 
     def token(self, name: str, holders: Sequence[int] = (), amount: int = 10 * STAKE) -> str:
         """A test token of which each holder has `amount`; its address."""
