@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {EfficientHashLib} from "solady/src/utils/EfficientHashLib.sol";
 import {IConePool} from "../interfaces/IConePool.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
@@ -34,6 +34,10 @@ contract Yoda is IYoda, EIP712 {
     /// @notice EIP-712 type of a commitment that others may send.
     bytes32 public constant COMMIT_TYPEHASH =
         keccak256("Commit(uint256 jobId,uint32 round,uint16 miniRound,uint256 seat,bytes32 commitment)");
+
+    /// @notice Gas that a node's contract may use to say whether it has signed: enough for the wallets of ten owners, and
+    /// no node can burn what a batch has left.
+    uint256 public constant SIGNATURE_GAS = 100_000;
 
     /// @notice The job contract, fixed at deployment.
     address public immutable jobs;
@@ -415,7 +419,10 @@ contract Yoda is IYoda, EIP712 {
     function _isSigned(address node, bytes32 hash, bytes calldata signature) private view returns (bool) {
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(hash, signature);
         if (fault == ECDSA.RecoverError.NoError && signer == node) return true;
-        return node.code.length != 0 && SignatureChecker.isValidERC1271SignatureNowCalldata(node, hash, signature);
+        if (node.code.length == 0) return false;
+        bytes memory asked = abi.encodeCall(IERC1271.isValidSignature, (hash, signature));
+        (bool done, bytes memory answer) = node.staticcall{gas: SIGNATURE_GAS}(asked);
+        return done && answer.length >= 32 && bytes32(answer) == IERC1271.isValidSignature.selector;
     }
 
     function _opens(uint256 jobId, Poll memory now_, bytes32[] calldata entries, Opening calldata opening)

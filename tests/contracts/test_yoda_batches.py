@@ -190,6 +190,26 @@ def test_a_contract_without_erc_1271_commits_by_itself(
     assert play.mini.committed == 1
 
 
+def test_a_contract_that_burns_gas_spoils_no_batch(
+    market: Market, people: People, staffed: Market
+) -> None:
+    """It could answer well while the sender tries the batch out, and burn later."""
+    burner = deploy(helper("BurningWallet"), sender=people.deployer)
+    act(burner, market.pool.join, KEY, sender=people.buyers[1], value=STAKE)
+    play = win(market, people, rules=RULES._replace(base=12))
+    play.start()
+    play.collect()
+    play.begin_mini_round()
+    vote = play.vote_for(TRUE)
+    seats = play.seats_asked()
+    seat = next(each for each in seats if play.node(each) == burner.address)
+    others = [sign(play, each, vote) for each in seats if each != seat]
+    commits = [sign(play, seat, vote, signer=people.buyers[1]), *others]
+    batch = Batch.send_some(play, commits, others)
+    limit = look(market.yoda.SIGNATURE_GAS)
+    assert limit < batch.receipt.gas < limit + 500_000
+
+
 # Replay
 
 

@@ -18,3 +18,11 @@ contract Wallet is Actor, IERC1271 {
         return ECDSA.recover(hash, signature) == OWNER ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 }
+
+/// @title A node that burns all the gas it gets when it is asked whether it has signed
+contract BurningWallet is Actor, IERC1271 {
+    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
+        while (true) {}
+        return IERC1271.isValidSignature.selector;
+    }
+}
