@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test statistics gas check format clean
+.PHONY: help setup demo test statistics gas thorough mutations check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -36,6 +36,12 @@ statistics: setup ## simulate the vote with the contract's arithmetic: docs/expe
 
 gas: setup ## measure the gas of every call and the size of every contract: docs/gas
 	@$(BIN)/python -m tests.contracts.gas
+
+thorough: setup ## play the whole market against its model, 100,000 steps: docs/stateful.md
+	@$(BIN)/python -m tests.market_machine.thorough --record docs/stateful.md $(ARGS)
+
+mutations: setup ## plant a bug at a time and have the state machine find it: docs/mutations.md
+	@$(BIN)/python -m tests.market_machine.mutations --record docs/mutations.md $(ARGS)
 
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .

@@ -1,0 +1,23 @@
+"""Any play of the whole market, on a real node, against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.market_machine.build import build
+from tests.market_machine.machine import Stage, staged
+from tests.market_machine.runs import play
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with staged(build()) as stage:
+        yield stage
+
+
+def test_the_contracts_do_what_the_model_does(stage: Stage) -> None:
+    """The quick profile; `make thorough` plays more than 100,000 steps."""
+    play(stage, seed=1, examples=20, steps=100)
+    assert stage.seen["settled"] > 0, "no job came to its end: the plays are too shallow"
