@@ -29,9 +29,9 @@ from offchain.yoda.sortition import permute
 from offchain.yoda.votes import Ballot, RoundResult, audit_word
 
 OFFENCES_AT_ONCE = 60
-"""Of one transaction: about 100,000 gas each, so that any chain takes it."""
+"""Of one transaction: at most 230,000 gas each (docs/gas), together below half a block."""
 VOTES_AT_ONCE = 100
-"""Claimed in one transaction: about 30,000 gas each."""
+"""Claimed in one transaction: about 50,000 gas each (docs/gas)."""
 
 
 @dataclass(frozen=True)
