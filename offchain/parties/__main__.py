@@ -1,6 +1,6 @@
 """Parties with a key file, for daemons and for experiments with Byzantine ones.
 
-With a wallet, use `ape run seller`, `ape run cone` and `ape run buyer`.
+With a wallet: `ape run seller serve`, `ape run cone serve`, `ape run buyer bid`.
 """
 
 from __future__ import annotations
