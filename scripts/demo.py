@@ -14,8 +14,9 @@ from offchain.market.options import DemoOptions
 from offchain.market.play import play
 from offchain.market.processes import PartyFailed
 from offchain.market.record import record
-from offchain.market.report import Progress, Report, print_report, save_report
+from offchain.market.report import Progress, Report, criteria, print_report, save_report
 from offchain.parties.commands import USER_ERRORS
+from offchain.parties.options import KINDS
 
 FOLDER = Path("build/market")
 DEFAULTS = DemoOptions()
@@ -42,6 +43,14 @@ INTERRUPTED = 130
 @click.option("--target", default=DEFAULTS.target, show_default=True, help="Accuracy to reach.")
 @click.option("--dataset", type=click.Choice(NAMES), default=DEFAULTS.dataset, show_default=True)
 @click.option(
+    "--auction",
+    type=click.Choice(list(KINDS)),
+    default=DEFAULTS.auction,
+    show_default=True,
+    help="Ascending bids, or sealed ones of which one is never revealed; who wins pays its own bid"
+    " (first) or the highest other one (second).",
+)
+@click.option(
     "--seed",
     default=DEFAULTS.seed,
     show_default=True,
@@ -65,19 +74,9 @@ def cli(**options: object) -> None:
         sys.exit(INTERRUPTED)
     print_report(report)
     click.echo(f"report: {FOLDER / 'report.json'} and {FOLDER / 'report.html'}")
-    if not is_sound(report):
-        raise click.ClickException("the job failed, money is missing, or the model is not the one")
-
-
-def is_sound(report: Report) -> bool:
-    """Whether a model was delivered as accepted, and every wei is accounted for."""
-    delivered = report.delivery is not None and report.delivery.hash_matches
-    measured = report.final_accuracy == report.delivered_accuracy
-    stakes = report.stakes_wei
-    settled = all(
-        balance == stakes.get(name, 0) for name, balance in report.contract_balances_wei.items()
-    )
-    return delivered and measured and settled and report.conservation.holds
+    violated = [criterion.text for criterion in criteria(report) if not criterion.holds]
+    if violated:
+        raise click.ClickException(f"this does not hold: {'; '.join(violated)}")
 
 
 def run(options: DemoOptions) -> Report:

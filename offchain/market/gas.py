@@ -1,9 +1,10 @@
-"""Gas by step, read from the chain's own receipts."""
+"""What the chain's own receipts say: gas by step, and the ether that came in."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
@@ -12,19 +13,33 @@ from offchain.chain.client import Chain
 BLOCKS_PER_REQUEST = 50
 
 
-def gas_by_step(chain: Chain) -> dict[str, dict[str, float | int]]:
-    """Gas used by every kind of transaction since the deployment, the dearest step first.
+class Mined(NamedTuple):
+    """A mined transaction: "Contract.function" or "deploy", gas used, wei that it brought in."""
 
-    A step is "Contract.function", or "deploy" for a creation.
-    """
-    used: dict[str, list[int]] = defaultdict(list)
+    step: str
+    gas: int
+    value: int
+
+
+def mined_transactions(chain: Chain) -> list[Mined]:
+    """Every transaction since the deployment, in chain order."""
     names = _steps(chain)
+    found = []
     for transaction in _transactions(chain):
         step = "deploy"
         if transaction["to"] is not None:
             step = names[(transaction["to"], bytes(transaction["input"][:4]))]
         receipt = chain.w3.eth.get_transaction_receipt(transaction["hash"])
-        used[step].append(receipt["gasUsed"])
+        # A transaction that reverted gave its value back.
+        found.append(Mined(step, receipt["gasUsed"], transaction["value"] * receipt["status"]))
+    return found
+
+
+def gas_by_step(mined: Iterable[Mined]) -> dict[str, dict[str, float | int]]:
+    """Gas used by every kind of transaction, the dearest step first."""
+    used: dict[str, list[int]] = defaultdict(list)
+    for transaction in mined:
+        used[transaction.step].append(transaction.gas)
     table = {
         step: {"count": len(gas), "mean": sum(gas) / len(gas), "max": max(gas), "total": sum(gas)}
         for step, gas in used.items()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offchain.chain.records import BPS, WAD, Rules, Terms
+from offchain.chain.records import BPS, ETHER, WAD, AuctionKind, Rules, Terms
+from offchain.parties.options import KINDS
 
 NODE_BEHAVIOURS = ("random", "stale", "copier")
 SELLER_BEHAVIOURS = ("sign_flip", "label_flip")
@@ -24,12 +25,20 @@ WINDOW_BLOCKS = 1200
 acted, so only a silent party costs time."""
 MAX_ROUNDS = 100
 """So many rounds of such windows the contracts allow in one job."""
-AUCTION_BLOCKS = 30
+AUCTION_BLOCKS = 60
+"""15 s, so that three buyers get to bid on a busy machine, too."""
+SEALED_REVEAL_BLOCKS = 60
+"""15 s: one bidder never reveals in the demo, so this window is waited for in full."""
 INCREMENT_BPS = 1000
 RESERVE = WAD
 STAKE_UNIT = 5 * WAD
+BOND_UNIT = WAD // 10
+DEFAULT_SEED = 13
+"""Chosen, among the seeds up to 100, for its draws: every node is asked within its 4 rounds, and
+the copier only after others have revealed. Asked first, it has nothing to copy and loses by its
+result, so that with other seeds its stake may be gone before its audit word is tried."""
 BUYER_LIMITS = (2 * WAD, 3 * WAD, 4 * WAD)
-"""What each of the three buyers bids at most; the last one wins."""
+"""What each of the three buyers bids at most; the last one wins. Where bids are sealed, its bid."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,9 @@ class DemoOptions:
     rounds: int = 10
     target: float = 0.9
     dataset: str = "digits"
-    seed: int = 1
+    auction: str = "open"
+    """A key of `KINDS`."""
+    seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
         if not 2 <= self.sellers <= 64:
@@ -82,12 +93,25 @@ class DemoOptions:
             commit_blocks=WINDOW_BLOCKS,
             reveal_blocks=WINDOW_BLOCKS,
             open_blocks=WINDOW_BLOCKS,
+            judge_blocks=WINDOW_BLOCKS,
         )
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether bids are sealed."""
+        return KINDS[self.auction] is not AuctionKind.OPEN
 
     @property
     def terms(self) -> Terms:
         """The auction's terms."""
-        return Terms(AUCTION_BLOCKS, INCREMENT_BPS, RESERVE)
+        return Terms(
+            KINDS[self.auction],
+            ETHER,
+            window_blocks=AUCTION_BLOCKS,
+            reveal_blocks=SEALED_REVEAL_BLOCKS if self.is_sealed else 0,
+            increment_bps=0 if self.is_sealed else INCREMENT_BPS,
+            reserve=RESERVE,
+        )
 
 
 def _behaviours(count: int, share: float, kinds: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,12 @@ from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.records import BPS, PPM, tag_of
 from offchain.market.deploy import deploy
-from offchain.market.options import BLOCK_SECONDS, BUYER_LIMITS, STAKE_UNIT, DemoOptions
+from offchain.market.options import (
+    BLOCK_SECONDS,
+    BOND_UNIT,
+    STAKE_UNIT,
+    DemoOptions,
+)
 from offchain.market.processes import Process, Processes
 from offchain.market.report import Progress
 from offchain.market.run import Run
@@ -28,6 +33,8 @@ from offchain.market.stage import (
 )
 from offchain.market.watch import LOOK_SECONDS, Watch
 
+AUCTION_ID = 1
+"""The only one on the demo's chain."""
 PATIENCE_BLOCKS = 40
 """10 s: the winner pushes the job at once, the others only if it does not."""
 
@@ -58,6 +65,7 @@ def _deploy(options: DemoOptions, stage: Stage, anvil: Anvil) -> Deployment:
         load_artifacts(),
         signer_of(stage.deployer),
         stake_unit=STAKE_UNIT,
+        bond_unit=BOND_UNIT,
         random_seed=run_seed(options, "randomness"),
     )
     deployment.write(stage.deployment)
@@ -70,27 +78,39 @@ def _perform(run: Run, processes: Processes) -> None:
         sellers = [_start_seller(run, processes, seller) for seller in stage.sellers]
         bystander = _start_seller(run, processes, stage.bystander)
         nodes = [_start_node(run, processes, node) for node in stage.nodes]
-        auction_id = 1
-        buyers = [
-            _start_buyer(run, processes, buyer, auction_id, limit)
-            for buyer, limit in zip(stage.buyers, BUYER_LIMITS, strict=True)
-        ]
+        buyers = {buyer.name: _start_buyer(run, processes, buyer) for buyer in stage.buyers}
         count = len(stage.members())
         run.progress.event(f"started {count} processes; on few cores they take a minute to load")
         bystander.open_gate()
         _let_in(run, processes, sellers, nodes)
     watch = Watch(run, processes)
     with run.phase("auction", "a buyer opens the auction, three bid"):
-        opener = processes.start("open", _open_arguments(run))
-        watch.until(lambda: opener.popen.poll() is not None)
-        for buyer in buyers:
+        processes.start("open", _open_arguments(run))
+        watch.until(lambda: watch.auction_open)
+        for buyer in buyers.values():
             buyer.open_gate()
+        if run.options.is_sealed:
+            _forget_to_reveal(run, processes, watch, buyers)
         watch.until(lambda: watch.auction_over)
     with run.phase("rounds", "rounds: sample, train, compute, commit, reveal, open"):
         watch.until(lambda: watch.job_over)
     with run.phase("settlement", "settlement: every party claims and withdraws"):
-        leaving = [*sellers, *nodes, *buyers] if run.job_id else buyers
+        with_job = [*sellers, *nodes] if run.job_id else []
+        leaving = [*with_job, *buyers.values()]
         watch.until(lambda: all(party.popen.poll() is not None for party in leaving))
+
+
+def _forget_to_reveal(
+    run: Run, processes: Processes, watch: Watch, buyers: dict[str, Process]
+) -> None:
+    """Stop the lowest bidder before it reveals; it starts again when the auction is over."""
+    lowest = run.stage.buyers[0]
+    watch.until(lambda: lowest.name in watch.sealed or watch.auction_over)
+    processes.stop([buyers[lowest.name]])
+    run.progress.event(f"{lowest.name}'s process is stopped: it will not reveal its bid")
+    watch.until(lambda: watch.auction_over)
+    buyers[lowest.name] = _start_buyer(run, processes, lowest)
+    buyers[lowest.name].open_gate()
 
 
 def _let_in(run: Run, processes: Processes, sellers: list[Process], nodes: list[Process]) -> None:
@@ -131,11 +151,9 @@ def _start_node(run: Run, processes: Processes, node: Member) -> Process:
     return processes.start(node.name, ["cone", *_common(run, node), *_serving(node)])
 
 
-def _start_buyer(
-    run: Run, processes: Processes, buyer: Member, auction_id: int, limit: int
-) -> Process:
-    folder = run.stage.delivery_folder(buyer)
-    arguments = ["--auction", str(auction_id), "--limit", f"{limit} wei", "--folder", str(folder)]
+def _start_buyer(run: Run, processes: Processes, buyer: Member) -> Process:
+    folder, limit = run.stage.delivery_folder(buyer), run.stage.limit(buyer)
+    arguments = ["--auction", str(AUCTION_ID), "--limit", f"{limit} wei", "--folder", str(folder)]
     return processes.start(buyer.name, ["buyer", *_common(run, buyer), *arguments, "--gate"])
 
 
@@ -150,7 +168,8 @@ def _open_arguments(run: Run) -> list[str]:
         *("--target", str(options.target), "--rounds", str(rules.rounds)),
         *("--byzantine", str(rules.byzantine_bps / BPS), "--error", str(rules.error_ppm / PPM)),
         *("--base", str(rules.base), "--window-blocks", str(rules.update_blocks)),
-        *("--auction-blocks", str(terms.window_blocks)),
+        *("--kind", options.auction, "--auction-blocks", str(terms.window_blocks)),
+        *("--reveal-blocks", str(terms.reveal_blocks)),
         *("--increment", str(terms.increment_bps / BPS), "--reserve", f"{terms.reserve} wei"),
     ]
 

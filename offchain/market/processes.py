@@ -79,7 +79,7 @@ class Processes:
             process.check()
 
     def stop(self, processes: Sequence[Process]) -> None:
-        """Ask processes to stop, then kill those that do not."""
+        """Ask processes to stop, then kill those that do not; their end is no failure."""
         running = [process.popen for process in processes if process.popen.poll() is None]
         for popen in running:
             popen.terminate()
@@ -90,3 +90,4 @@ class Processes:
             except subprocess.TimeoutExpired:
                 popen.kill()
                 popen.wait()
+        self._started = [process for process in self._started if process not in processes]

@@ -79,6 +79,10 @@ class Stage:
         """Where a buyer keeps what it received."""
         return self.folder / "delivered" / buyer.name
 
+    def limit(self, buyer: Member) -> int:
+        """What a buyer bids at most, in wei; where bids are sealed, what it bids."""
+        return BUYER_LIMITS[self.buyers.index(buyer)]
+
     def members(self) -> list[Member]:
         """Everybody but the deployer."""
         return [*self.buyers, *self.sellers, self.bystander, *self.nodes]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from offchain.chain.records import WAD, FailureReason, Tally, fields
+from offchain.chain.records import WAD, Conduct, FailureReason, Tally, fields
 from offchain.market.processes import Processes
 from offchain.market.run import Run
 
@@ -24,7 +24,12 @@ class Watch:
         self._run = run
         self._processes = processes
         self._next_block = run.chain.deployment.block
-        self._names = {member.address: member.name for member in run.stage.members()}
+        self._members = {member.address: member for member in run.stage.members()}
+        self._names = {address: member.name for address, member in self._members.items()}
+        self._bidders: dict[int, str] = {}
+        self.sealed: set[str] = set()
+        """Names of those whose sealed bids are in."""
+        self.auction_open = False
         self.auction_over = False
         self.job_over = False
 
@@ -40,46 +45,63 @@ class Watch:
         latest = self._run.chain.block_number()
         if latest < self._next_block:
             return
-        for contract, handlers in self._handlers().items():
-            for event, handle in handlers.items():
-                for log in self._run.chain.logs(contract, event, self._next_block, latest):
-                    handle(dict(log["args"]))
+        for contract, event, handle in self._handlers():
+            for log in self._run.chain.logs(contract, event, self._next_block, latest):
+                handle(dict(log["args"]))
         self._next_block = latest + 1
 
-    def _handlers(self) -> dict[str, dict[str, Handler]]:
-        """Contract by contract in the order in which a job passes through them."""
-        return {
-            "AuctionHouse": {
-                "AuctionOpened": self._opened,
-                "BidPlaced": self._bid,
-                "AuctionWon": self._won,
-                "AuctionVoid": self._void,
-            },
-            "Yoda": {"Tallied": self._tallied},
-            "Jobs": {
-                "RoundAccepted": self._accepted,
-                "RoundStarted": self._started,
-                "JobSettled": self._settled,
-                "JobFailed": self._failed,
-            },
-        }
+    def _handlers(self) -> list[tuple[str, str, Handler]]:
+        """In the order in which a job passes through them."""
+        return [
+            ("AuctionHouse", "AuctionOpened", self._opened),
+            ("AuctionHouse", "BidPlaced", self._bid),
+            ("AuctionHouse", "BidSealed", self._sealed),
+            ("AuctionHouse", "BidRevealed", self._revealed),
+            ("AuctionHouse", "AuctionWon", self._won),
+            ("AuctionHouse", "AuctionVoid", self._void),
+            ("AuctionHouse", "BidForfeited", self._forfeited),
+            ("Yoda", "Tallied", self._tallied),
+            ("Jobs", "RoundAccepted", self._accepted),
+            ("Jobs", "RoundStarted", self._started),
+            ("Jobs", "JudgingStarted", self._judging),
+            ("ConePool", "NodeSlashed", self._slashed),
+            ("Jobs", "JobSettled", self._settled),
+            ("Jobs", "JobFailed", self._failed),
+            ("Escrow", "JobPaid", self._paid),
+        ]
 
     def _opened(self, log: dict[str, Any]) -> None:
-        self._tell(
-            f"{self._names[log['opener']]} opened the auction until block {log['closeBlock']}"
-        )
+        self.auction_open = True
+        opener, kind = self._names[log["opener"]], self._run.options.auction
+        self._tell(f"{opener} opened the auction ({kind}) until block {log['closeBlock']}")
 
     def _bid(self, log: dict[str, Any]) -> None:
-        self._tell(f"{self._names[log['bidder']]} bids {log['amount'] / WAD:.4f} ETH")
+        self._tell(f"{self._names[log['bidder']]} bids {_ether(log['amount'])}")
+
+    def _sealed(self, log: dict[str, Any]) -> None:
+        bidder = self._names[log["bidder"]]
+        self.sealed.add(bidder)
+        self._tell(f"{bidder} commits to a bid of at most {_ether(log['deposit'])}, its deposit")
+
+    def _revealed(self, log: dict[str, Any]) -> None:
+        bidder, amount = self._names[log["bidder"]], log["amount"]
+        equal = self._bidders.setdefault(amount, bidder)
+        tie = "" if equal == bidder else f", as much as {equal}: the earlier commitment goes first"
+        self._tell(f"{bidder} reveals its bid of {_ether(amount)}{tie}")
 
     def _won(self, log: dict[str, Any]) -> None:
         self._run.job_id = log["jobId"]
         self.auction_over = True
-        self._tell(f"{self._names[log['winner']]} wins at {log['price'] / WAD:.4f} ETH")
+        forfeits = f", and {_ether(log['forfeits'])} were forfeited" if log["forfeits"] else ""
+        self._tell(f"{self._names[log['winner']]} wins and pays {_ether(log['price'])}{forfeits}")
 
     def _void(self, _log: dict[str, Any]) -> None:
         self.auction_over = self.job_over = True
         self._run.progress.warning("the auction came to nothing")
+
+    def _forfeited(self, log: dict[str, Any]) -> None:
+        bidder, lost = self._names[log["bidder"]], _ether(log["forfeited"])
+        self._tell(f"{bidder} did not reveal: it lost {lost} of its deposit and reclaims the rest")
 
     def _started(self, log: dict[str, Any]) -> None:
         sellers = self._run.stage.sellers
@@ -102,6 +124,16 @@ class Watch:
         accuracy = result.metric_numerator / result.metric_denominator
         self._run.progress.round_accepted(log["round"], accuracy, self._run.options.target)
 
+    def _judging(self, log: dict[str, Any]) -> None:
+        self._tell(f"the work is over; offences of nodes in opened rounds: {log['offences']}")
+
+    def _slashed(self, log: dict[str, Any]) -> None:
+        member = self._members[log["node"]]
+        conduct = Conduct(log["conduct"]).name.lower().replace("_", " ")
+        place = f"round {log['round']}, mini-round {log['miniRound']}"
+        loses = f"{member.name} ({member.behaviour}) loses {_ether(log['amount'])} of its stake"
+        self._run.progress.slashed(f"{loses}: {conduct} in {place}")
+
     def _settled(self, log: dict[str, Any]) -> None:
         self.job_over = True
         reason = "target reached" if log["targetReached"] else "all rounds played"
@@ -112,5 +144,15 @@ class Watch:
         reason = FailureReason(log["reason"]).name.lower().replace("_", " ")
         self._run.progress.round_failed(log["acceptedRounds"] + 1, reason)
 
+    def _paid(self, log: dict[str, Any]) -> None:
+        pots = f"CONE {_ether(log['conePot'])}, sellers {_ether(log['sellerPot'])}"
+        back = f"back to the buyer {_ether(log['refund'])}"
+        self._tell(f"the price splits: {pots}, {back}")
+        self._tell(f"right votes share {_ether(log['slashPot'])} of slashed stake")
+
     def _tell(self, text: str) -> None:
         self._run.progress.event(text)
+
+
+def _ether(wei: int) -> str:
+    return f"{wei / WAD:.4f} ETH"

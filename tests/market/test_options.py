@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from offchain.chain.records import AuctionKind
 from offchain.market.options import DemoOptions
 
 
@@ -35,3 +36,20 @@ def test_the_job_tolerates_what_is_played(share: float, tolerated: int) -> None:
 def test_sizes_that_make_no_market_are_refused_by_name(wrong: dict[str, float], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         DemoOptions(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("auction", "kind"),
+    [
+        ("open", AuctionKind.OPEN),
+        ("sealed-first", AuctionKind.SEALED_FIRST_PRICE),
+        ("sealed-second", AuctionKind.SEALED_SECOND_PRICE),
+    ],
+)
+def test_sealed_auctions_have_reveals_and_open_ones_have_increments(
+    auction: str, kind: AuctionKind
+) -> None:
+    terms = DemoOptions(auction=auction).terms
+    assert terms.kind is kind
+    is_open = kind is AuctionKind.OPEN
+    assert (terms.increment_bps > 0, terms.reveal_blocks > 0) == (is_open, not is_open)

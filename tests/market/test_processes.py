@@ -38,3 +38,11 @@ def test_leaving_the_context_leaves_no_process(tmp_path: Path) -> None:
     assert waiting.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(waiting.pid, 0)
+
+
+def test_a_process_that_was_stopped_did_not_fail(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        stopped = processes.start("starting", ["buyer", "--help"])
+        processes.stop([stopped])
+        assert stopped.popen.returncode != 0
+        processes.check()

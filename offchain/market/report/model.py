@@ -26,7 +26,13 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Role: TypeAlias = Literal["seller", "cone"]
 Behaviour: TypeAlias = Literal["honest", "random", "stale", "copier", "sign_flip", "label_flip"]
+AuctionKind: TypeAlias = Literal["open", "sealed-first", "sealed-second"]
+BidOutcome: TypeAlias = Literal["wins", "outbid", "tied, sealed later", "not revealed"]
+Conduct: TypeAlias = Literal["right", "lost result", "wrong audit", "silent", "unjudged"]
 Option: TypeAlias = str | int | float | bool | None
+
+ESCROW = "Escrow"
+"""The contract that holds all money of buyers."""
 
 
 class _Part(BaseModel):
@@ -45,20 +51,33 @@ class Chain(_Part):
 
 
 class Bid(_Part):
-    """One bid, in the order in which it reached the chain."""
+    """One bid, in the order in which it, or its commitment, reached the chain.
+
+    A sealed bid's deposit is the reserve doubled `tier` times; its `wei` is None where it was never
+    revealed. An open bid is its own deposit.
+    """
 
     bidder: Address
-    wei: Wei
+    wei: Wei | None
+    deposit_wei: Wei
+    tier: Count | None
+    forfeited_wei: Wei
     block: Count
+    outcome: BidOutcome
 
 
 class Auction(_Part):
-    """The auction and the match. `matched` is in the order of the sellers' indices on chain."""
+    """The auction and the match. `matched` is in the order of the sellers' indices on chain.
 
+    The job is paid `price_wei` by the winner, and `forfeits_wei` of bids that were not revealed.
+    """
+
+    kind: AuctionKind
     tag: str
     opener: Address
     winner: Address
     price_wei: Wei
+    forfeits_wei: Wei
     bids: list[Bid]
     matched: list[Address]
     unmatched: list[Address]
@@ -76,16 +95,19 @@ class Update(_Part):
 
 
 class Voter(_Part):
-    """A revealed vote. `right` is None where the round accepted no digest."""
+    """A node that was asked, and its vote as the contract judges it.
+
+    `digest` is None where it revealed nothing; rounds that were never opened stay unjudged.
+    """
 
     node: Address
     behaviour: Behaviour
-    digest: Digest
-    right: bool | None
+    digest: Digest | None
+    conduct: Conduct
 
 
 class MiniRound(_Part):
-    """One execution set and the tally after it.
+    """One execution set, `voters` all of it, and the tally after it.
 
     `votes` are those revealed in this mini-round. `leader_votes`, `runner_up_votes` and `score`
     (ln L_leader - ln L_runner-up) are those of the round so far. `score` is None where no finite
@@ -122,6 +144,38 @@ class Round(_Part):
     mini_rounds: list[MiniRound]
 
 
+class Slash(_Part):
+    """What a node lost of its stake for one offence; `wei` is 0 once nothing of it is left."""
+
+    node: Address
+    behaviour: Behaviour
+    round: Annotated[int, Field(ge=1)]
+    mini_round: Annotated[int, Field(ge=1)]
+    conduct: Conduct
+    wei: Wei
+    sender: Address
+
+
+class NodeAccount(_Part):
+    """What the job brought a node and cost it.
+
+    `pay_wei` of the CONE pot and `slash_share_wei` of the slashed stakes, both for `paid_votes`.
+    """
+
+    asked: Count
+    right_votes: Count
+    paid_votes: Count
+    pay_wei: Wei
+    slash_share_wei: Wei
+    slashed_wei: Wei
+    stake_left_wei: Wei
+
+    @property
+    def net_wei(self) -> int:
+        """What the node is richer for, or poorer where below zero."""
+        return self.pay_wei + self.slash_share_wei - self.slashed_wei
+
+
 class Payout(_Part):
     """What a party withdrew, and why it was due, in a few words."""
 
@@ -132,7 +186,7 @@ class Payout(_Part):
 
 
 class Conservation(_Part):
-    """Every wei that entered the contracts was paid out or is still held."""
+    """Every wei that transactions sent to the contracts was paid out or is still held."""
 
     paid_in_wei: Wei
     paid_out_wei: Wei
@@ -180,13 +234,22 @@ class Report(_Part):
     refunds_wei: dict[Address, Wei]
     rounds: list[Round]
     payouts_wei: dict[Address, Payout]
+    offences: Count
+    slashes: list[Slash]
+    nodes: dict[Address, NodeAccount]
     contract_balances_wei: dict[str, Wei]
     stakes_wei: dict[str, Wei]
+    escrow_owes_wei: dict[str, Wei]
     conservation: Conservation
     gas: dict[str, Gas]
     delivery: Delivery | None
     artifacts: dict[str, str]
     absent: list[str]
+
+    def bound_wei(self, contract: str) -> int:
+        """What a contract must hold: stakes and bonds, and what the escrow owes."""
+        owed = sum(self.escrow_owes_wei.values()) if contract == ESCROW else 0
+        return self.stakes_wei.get(contract, 0) + owed
 
     @classmethod
     def from_json(cls, text: str) -> Report:

@@ -189,40 +189,46 @@ def _spread(places: list[float], gap: float) -> list[float]:
 
 @dataclass(frozen=True)
 class VoteBar:
-    """What the nodes asked in one mini-round did."""
+    """What the nodes asked in one mini-round did, as the contract judged it."""
 
     label: str
     asked: int
     right: int
-    wrong: int
+    copied: int
+    other: int
     silent: int
 
 
 def vote_bars(report: Report) -> list[VoteBar]:
-    """Votes of each mini-round: for the accepted digest, for others, not revealed."""
+    """Votes of each mini-round: right, copied, for another digest or never judged, none."""
     bars = []
     for played in report.rounds:
         for mini in played.mini_rounds:
-            right = mini.votes.get(played.digest, 0) if played.digest else 0
-            wrong = sum(mini.votes.values()) - right
             label = f"{played.round}.{mini.mini_round}"
-            bars.append(VoteBar(label, mini.asked, right, wrong, mini.asked - mini.revealed))
+            conducts = [voter.conduct for voter in mini.voters]
+            right, copied = conducts.count("right"), conducts.count("wrong audit")
+            other, silent = mini.revealed - right - copied, mini.asked - mini.revealed
+            bars.append(VoteBar(label, mini.asked, right, copied, other, silent))
     return bars
 
 
 def votes(bars: list[VoteBar]) -> Plot:
     """Votes of each mini-round, stacked."""
-    heads = ("round.mini", "asked", "for the accepted", "for others", "not revealed")
+    heads = ("round.mini", "asked", "right", "wrong audit", "other result", "not revealed")
     columns = tuple(Column(head, numeric=True) for head in heads)
     rows = tuple(
-        tuple(map(Cell, (bar.label, *map(str, (bar.asked, bar.right, bar.wrong, bar.silent)))))
+        (
+            Cell(bar.label),
+            *(Cell(str(n)) for n in (bar.asked, bar.right, bar.copied, bar.other, bar.silent)),
+        )
         for bar in bars
     )
     return Plot(
         "votes",
         "Votes by mini-round",
-        f"Votes by mini-round: {sum(bar.right for bar in bars)} for accepted digests, "
-        f"{sum(bar.wrong for bar in bars)} for others, "
+        f"Votes by mini-round: {sum(bar.right for bar in bars)} right, "
+        f"{sum(bar.copied for bar in bars)} copied, "
+        f"{sum(bar.other for bar in bars)} for other results, "
         f"{sum(bar.silent for bar in bars)} not revealed.",
         draw("votes", partial(_draw_votes, bars)),
         Table(columns, rows),
@@ -232,11 +238,14 @@ def votes(bars: list[VoteBar]) -> Plot:
 def _draw_votes(bars: list[VoteBar], axes: Axes) -> None:
     places = range(len(bars))
     right = [bar.right for bar in bars]
-    wrong = [bar.wrong for bar in bars]
-    revealed = [bar.right + bar.wrong for bar in bars]
+    copied = [bar.copied for bar in bars]
+    judged = [bar.right + bar.copied for bar in bars]
+    other = [bar.other for bar in bars]
+    revealed = [bar.right + bar.copied + bar.other for bar in bars]
     silent = [bar.silent for bar in bars]
-    axes.bar(places, right, color=HONEST, label="accepted")
-    axes.bar(places, wrong, bottom=right, color=BYZANTINE, hatch="//", label="not accepted")
+    axes.bar(places, right, color=HONEST, label="right")
+    axes.bar(places, copied, bottom=right, color=BYZANTINE, hatch="..", label="wrong audit")
+    axes.bar(places, other, bottom=judged, color=BYZANTINE, hatch="//", label="other result")
     axes.bar(
         places, silent, bottom=revealed, facecolor="none", edgecolor=MUTED, label="not revealed"
     )
@@ -248,7 +257,7 @@ def _draw_votes(bars: list[VoteBar], axes: Axes) -> None:
     axes.set_xlabel("round.mini-round")
     axes.set_ylabel("votes")
     axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, columnspacing=1
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, columnspacing=1
     )
 
 

@@ -101,6 +101,10 @@ class Progress:
         text = f"round {round_number}: accuracy {percent(accuracy)}, target {percent(target)}"
         self._line(f"   {text}", "green")
 
+    def slashed(self, text: str) -> None:
+        """A node was slashed."""
+        self._line(f"   {text}", "red")
+
     def round_failed(self, round_number: int, why: str) -> None:
         """No result could be accepted."""
         self.warning(f"round {round_number} failed: {why}")

@@ -20,11 +20,17 @@ COLUMNS = (
     Column("accepted"),
 )
 
+WORTH_A_LINE = ("lost result", "wrong audit", "silent")
+"""Conduct that a node is slashed for."""
+
 HOW_TO_READ = (
     Line("votes", "first digits of the digest : votes revealed in this mini-round"),
     Line("tally", "votes of the round so far, leader : runner-up"),
     Line("score", "ln L(leader) - ln L(runner-up); a result is accepted from the needed score on"),
     Line("kept, filtered", "sellers with the measured utility of their update"),
+    Line("lost result", "a node voted for another digest than the accepted one"),
+    Line("wrong audit", "it voted for the accepted digest and cannot have computed it"),
+    Line("silent", "it was asked and revealed nothing"),
 )
 
 
@@ -82,10 +88,11 @@ def _votes_of_note(played: Round, names: Names) -> Iterator[Line]:
     for mini in played.mini_rounds:
         for voter in mini.voters:
             who = f"{names(voter.node)} ({voter.behaviour}) in mini-round {mini.mini_round}"
-            if voter.right is False:
-                yield Line("outvoted", f"{who}: {short_digest(voter.digest)}", "bad")
-            elif voter.right and voter.behaviour != "honest":
-                yield Line("not outvoted", f"{who} voted for the accepted digest", "bad")
+            if voter.conduct in WORTH_A_LINE:
+                vote = f": {short_digest(voter.digest)}" if voter.digest else ""
+                yield Line(voter.conduct, who + vote, "bad")
+            elif voter.conduct == "right" and voter.behaviour != "honest":
+                yield Line("NOT CAUGHT", f"{who} is judged right", "bad")
 
 
 def _utility(utility: float | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from offchain.market.report.model import Payout, Report
-from offchain.market.report.names import Names, ether, percent, short_address, wei_exact
+from offchain.market.report.bids import auction
+from offchain.market.report.cells import ADDRESS, address_cell, behaviour_cell, money_cell
+from offchain.market.report.criteria import criteria
+from offchain.market.report.model import Report
+from offchain.market.report.names import Names, ether, percent, wei_exact
+from offchain.market.report.nodes import byzantine, nodes, slashes
 from offchain.market.report.rounds import HOW_TO_READ, round_section
-from offchain.market.report.tables import Cell, Column, Line, Section, Table, Tone
-
-ADDRESS = Column("address", spelt_out=True)
+from offchain.market.report.tables import Cell, Column, Line, Section, Table
 
 
 def sections(report: Report) -> list[Section]:
@@ -19,12 +19,15 @@ def sections(report: Report) -> list[Section]:
     lines = HOW_TO_READ if rounds else (Line("rounds", "none was played", "bad"),)
     return [
         outcome(report),
+        must_show(report),
         auction(report, names),
         Section("Rounds", lines=lines, parts=rounds),
+        nodes(report, names),
+        slashes(report, names),
         byzantine(report, names),
         earnings(report, names),
         gas(report),
-        money(report),
+        accounts(report),
         delivery(report),
         absent(report),
     ]
@@ -53,79 +56,15 @@ def outcome(report: Report) -> Section:
     return Section("Outcome", lines=tuple(lines))
 
 
-def auction(report: Report, names: Names) -> Section:
-    """The bids, who won, who took a refund, which sellers were matched."""
-    held = report.auction
-    columns = (
-        Column("bidder"),
-        Column("bid", numeric=True),
-        Column("block", numeric=True),
-        Column("result"),
-        ADDRESS,
+def must_show(report: Report) -> Section:
+    """The criteria of a passed run, and what contradicts them."""
+    lines = tuple(
+        Line("holds", criterion.text, "good")
+        if criterion.holds
+        else Line("VIOLATED", f"{criterion.text}: {'; '.join(criterion.failures)}", "bad")
+        for criterion in criteria(report)
     )
-    won = {held.winner: held.price_wei}
-    rows = tuple(
-        (
-            Cell(names(bid.bidder)),
-            Cell(ether(bid.wei), full=wei_exact(bid.wei)),
-            Cell(str(bid.block)),
-            Cell("wins", "good") if won.get(bid.bidder) == bid.wei else Cell("outbid"),
-            _address(bid.bidder),
-        )
-        for bid in held.bids
-    )
-    lines = [
-        Line("tag", held.tag),
-        Line("winner", f"{names(held.winner)} pays {ether(held.price_wei)}", "good"),
-        *(Line("refund", f"{names(to)} {ether(wei)}") for to, wei in report.refunds_wei.items()),
-        Line("matched", names.all(held.matched)),
-        Line("not matched", names.all(held.unmatched)),
-    ]
-    return Section("Auction", Table(columns, rows), tuple(lines))
-
-
-def byzantine(report: Report, names: Names) -> Section:
-    """Each Byzantine party: how often it was refused, and what it earned all the same."""
-    columns = (
-        Column("party"),
-        Column("behaviour"),
-        Column("acted", numeric=True),
-        Column("refused", numeric=True),
-        Column("earned", numeric=True),
-    )
-    rows = tuple(_byzantine_rows(report, names))
-    if not rows:
-        return Section("Byzantine parties", lines=(Line("none", "every party was honest"),))
-    return Section("Byzantine parties", Table(columns, rows))
-
-
-def _byzantine_rows(report: Report, names: Names) -> Iterator[tuple[Cell, ...]]:
-    for address, payout in report.payouts_wei.items():
-        if payout.behaviour == "honest":
-            continue
-        acted, refused = _counts(report, address, payout)
-        yield (
-            Cell(names(address)),
-            Cell(payout.behaviour, "bad"),
-            Cell(acted),
-            Cell(refused),
-            Cell(ether(payout.wei), full=wei_exact(payout.wei)),
-        )
-
-
-def _counts(report: Report, address: str, payout: Payout) -> tuple[str, str]:
-    if payout.role == "seller":
-        posted = [u for played in report.rounds for u in played.updates if u.seller == address]
-        filtered = sum(not update.kept for update in posted)
-        return f"{len(posted)} posted", f"{filtered} filtered"
-    votes = [
-        voter
-        for played in report.rounds
-        for mini in played.mini_rounds
-        for voter in mini.voters
-        if voter.node == address
-    ]
-    return f"{len(votes)} voted", f"{sum(vote.right is False for vote in votes)} outvoted"
+    return Section("What a run must show", lines=lines)
 
 
 def earnings(report: Report, names: Names) -> Section:
@@ -140,22 +79,25 @@ def earnings(report: Report, names: Names) -> Section:
     rows = tuple(
         (
             Cell(names(address)),
-            Cell(behaviour_text(payout.behaviour), _tone(payout.behaviour)),
-            Cell(ether(payout.wei), full=wei_exact(payout.wei)),
+            behaviour_cell(payout.behaviour),
+            money_cell(payout.wei),
             Cell(payout.why),
-            _address(address),
+            address_cell(address),
         )
         for address, payout in report.payouts_wei.items()
     )
-    lines = (_total(report, "seller", "all sellers"), _total(report, "cone", "all CONE nodes"))
+    sellers = sum(each.wei for each in report.payouts_wei.values() if each.role == "seller")
+    pay = sum(account.pay_wei for account in report.nodes.values())
+    lines = (
+        Line("all sellers", _of_price(report, sellers)),
+        Line("all CONE nodes", f"{_of_price(report, pay)}, slashed stake on top"),
+    )
     return Section("Who earned what, and why", Table(columns, rows), lines)
 
 
-def _total(report: Report, role: str, label: str) -> Line:
-    wei = sum(payout.wei for payout in report.payouts_wei.values() if payout.role == role)
-    price = report.auction.price_wei
-    share = f" ({percent(wei / price)} of the price)" if price else ""
-    return Line(label, ether(wei) + share)
+def _of_price(report: Report, wei: int) -> str:
+    price = report.auction.price_wei + report.auction.forfeits_wei
+    return ether(wei) + (f" ({percent(wei / price)} of the price)" if price else "")
 
 
 def gas(report: Report) -> Section:
@@ -181,24 +123,27 @@ def gas(report: Report) -> Section:
     return Section("Gas by step", Table(columns, rows), (Line("all steps", f"{total:,} gas"),))
 
 
-def money(report: Report) -> Section:
+def accounts(report: Report) -> Section:
     """What the contracts still hold, and whether every wei is accounted for."""
     columns = (
         Column("contract"),
         Column("balance", numeric=True, wraps=True),
-        Column("stakes bonded", numeric=True, wraps=True),
-        Column("balance = stakes"),
+        Column("owed", numeric=True, wraps=True),
+        Column("equal"),
     )
     rows = []
     for contract, balance in report.contract_balances_wei.items():
-        stake = report.stakes_wei.get(contract, 0)
-        equal = Cell("yes", "good") if balance == stake else Cell("NO", "bad")
+        owed = report.bound_wei(contract)
+        equal = Cell("yes", "good") if balance == owed else Cell("NO", "bad")
         rows.append(
-            (Cell(contract), Cell(wei_exact(balance)), Cell(wei_exact(stake)), equal),
+            (Cell(contract), Cell(wei_exact(balance)), Cell(wei_exact(owed)), equal),
         )
+    parts = ", ".join(f"{part} {wei}" for part, wei in report.escrow_owes_wei.items())
     sums = report.conservation
     paid, out, held = map(wei_exact, (sums.paid_in_wei, sums.paid_out_wei, sums.held_wei))
     lines = (
+        Line("owed", "ConePool: stakes; SellerRegistry: bonds; Escrow: the sum of the next line"),
+        Line("escrow, wei", parts),
         Line("paid in", paid),
         Line("paid out", out),
         Line("still held", held),
@@ -241,16 +186,3 @@ def absent(report: Report) -> Section:
     missing = tuple(Line("not built yet", part) for part in report.absent)
     files = tuple(Line(kind, path) for kind, path in report.artifacts.items())
     return Section("What is absent, and the files of this run", lines=missing + files)
-
-
-def behaviour_text(behaviour: str) -> str:
-    """Marks a Byzantine behaviour in words, so that it shows without colours."""
-    return behaviour if behaviour == "honest" else f"{behaviour} (Byzantine)"
-
-
-def _tone(behaviour: str) -> Tone:
-    return "plain" if behaviour == "honest" else "bad"
-
-
-def _address(address: str) -> Cell:
-    return Cell(short_address(address), full=address)

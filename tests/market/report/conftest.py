@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 ETHER = 10**18
+STAKE = ETHER
+BOND = ETHER // 10
 TARGET = 0.9
 SELLERS = 12
 UNMATCHED = 2
@@ -53,6 +56,11 @@ def facts() -> Facts:
 
 
 @pytest.fixture
+def sealed_facts() -> Facts:
+    return sealed_sample()
+
+
+@pytest.fixture
 def failed_facts() -> Facts:
     return failed_sample()
 
@@ -70,16 +78,43 @@ def sample() -> Facts:
     facts = _frame()
     price = facts["auction"]["price_wei"]
     facts["rounds"] = rounds
-    facts["payouts_wei"] = _payouts(price, rounds)
+    facts["slashes"] = _slashes(rounds)
+    facts["offences"] = len(facts["slashes"])
+    slashed = sum(slash["wei"] for slash in facts["slashes"])
+    facts["payouts_wei"], facts["nodes"] = _settlement(price, slashed, rounds, facts["slashes"])
     paid = sum(payout["wei"] for payout in facts["payouts_wei"].values())
     refunds = sum(facts["refunds_wei"].values())
-    stakes = facts["stakes_wei"]["ConePool"]
+    facts["stakes_wei"]["ConePool"] -= slashed
+    facts["contract_balances_wei"]["ConePool"] -= slashed
+    held = sum(facts["stakes_wei"].values())
     facts["conservation"] = {
-        "paid_in_wei": price + refunds + stakes,
+        "paid_in_wei": price + refunds + NODES * STAKE + SELLERS * BOND,
         "paid_out_wei": paid + refunds,
-        "held_wei": stakes,
-        "holds": paid == price,
+        "held_wei": held,
+        "holds": paid == price + slashed,
     }
+    return facts
+
+
+def sealed_sample() -> Facts:
+    """The same job won in a sealed second-price auction in which one bidder never reveals."""
+    facts = sample()
+    auction = facts["auction"]
+    amounts = {buyer(2): 10 * ETHER, buyer(0): None, buyer(1): 10 * ETHER + 1}
+    outcomes = {buyer(2): "outbid", buyer(0): "not revealed", buyer(1): "wins"}
+    auction.update(kind="sealed-second", price_wei=9 * ETHER, forfeits_wei=ETHER + 1)
+    auction["bids"] = [
+        {
+            "bidder": bidder,
+            "wei": amount,
+            "deposit_wei": 16 * ETHER if amount else 5 * ETHER + 5,
+            "tier": 4,
+            "forfeited_wei": 0 if amount else ETHER + 1,
+            "block": 30 + place,
+            "outcome": outcomes[bidder],
+        }
+        for place, (bidder, amount) in enumerate(amounts.items())
+    ]
     return facts
 
 
@@ -96,7 +131,7 @@ def failed_sample() -> Facts:
             "accepted": False,
             "certain": False,
             "score": 0.4 if mini["mini_round"] == 1 else None,
-            "voters": [{**voter, "right": None} for voter in mini["voters"]],
+            "voters": [{**voter, "conduct": "unjudged"} for voter in mini["voters"]],
         }
         for mini in first["mini_rounds"]
     ]
@@ -107,10 +142,16 @@ def failed_sample() -> Facts:
         party: {**payout, "wei": 0, "why": "no round was accepted"}
         for party, payout in facts["payouts_wei"].items()
     }
-    facts["conservation"]["paid_out_wei"] = (
-        facts["conservation"]["paid_in_wei"] - (facts["conservation"]["held_wei"])
-    )
+    nothing = dict.fromkeys(facts["nodes"][node(0)], 0)
+    facts["nodes"] = {party: {**nothing, "stake_left_wei": STAKE} for party in facts["nodes"]}
+    for amounts in (facts["stakes_wei"], facts["contract_balances_wei"]):
+        amounts["ConePool"] = NODES * STAKE
+    sums = facts["conservation"]
+    sums["held_wei"] = sum(facts["stakes_wei"].values())
+    sums["paid_out_wei"] = sums["paid_in_wei"] - sums["held_wei"]
     facts.update(
+        offences=0,
+        slashes=[],
         outcome="failed: round 1 accepted no result",
         final_accuracy=None,
         delivered_accuracy=None,
@@ -173,7 +214,7 @@ def _mini_rounds(number: int, true: str, draw: random.Random) -> list[Facts]:
     while order:
         size = BASE + 2 ** len(minis)
         asked, order = order[:size], order[size:]
-        voters = [_voter(number, member, true) for member in asked]
+        voters = [_voter(number, len(minis) + 1, member, true) for member in asked]
         votes: dict[str, int] = {}
         for voter in voters:
             votes[voter["digest"]] = votes.get(voter["digest"], 0) + 1
@@ -214,45 +255,90 @@ def _score(leader: int, runner_up: int) -> float | None:
     return math.log(own / rival) if own and rival else None
 
 
-def _voter(number: int, member: int, true: str) -> Facts:
+def _voter(number: int, mini_round: int, member: int, true: str) -> Facts:
     behaviour = BYZANTINE_NODES.get(member, "honest")
     said = {
         "honest": true,
-        "copier": true,
+        "copier": true if mini_round > 1 else digest("round", number - 1),
         "random": digest("random", number),
         "stale": digest("round", number - 1),
     }[behaviour]
-    return {"node": node(member), "behaviour": behaviour, "digest": said, "right": said == true}
+    right = "right" if behaviour == "honest" else "wrong audit"
+    conduct = right if said == true else "lost result"
+    return {"node": node(member), "behaviour": behaviour, "digest": said, "conduct": conduct}
 
 
-def _payouts(price: int, rounds: list[Facts]) -> Facts:
+def _slashes(rounds: list[Facts]) -> list[Facts]:
+    left = dict.fromkeys(map(node, range(NODES)), STAKE)
+    slashes = []
+    for played, mini, voter in _votes(rounds):
+        if voter["conduct"] == "right":
+            continue
+        penalty = STAKE // (2 if voter["conduct"] == "lost result" else 4)
+        wei = min(penalty, left[voter["node"]])
+        left[voter["node"]] -= wei
+        slashes.append(
+            {
+                "node": voter["node"],
+                "behaviour": voter["behaviour"],
+                "round": played["round"],
+                "mini_round": mini["mini_round"],
+                "conduct": voter["conduct"],
+                "wei": wei,
+                "sender": node(0),
+            }
+        )
+    return slashes
+
+
+def _votes(rounds: list[Facts]) -> Iterator[tuple[Facts, Facts, Facts]]:
+    for played in rounds:
+        for mini in played["mini_rounds"]:
+            for voter in mini["voters"]:
+                yield played, mini, voter
+
+
+def _settlement(
+    price: int, slashed: int, rounds: list[Facts], slashes: list[Facts]
+) -> tuple[Facts, Facts]:
+    """What every party was paid and why, and every node's account."""
     earned = dict.fromkeys(range(SELLERS), 0.0)
-    right = dict.fromkeys(range(NODES), 0)
     for played in rounds:
         for update in played["updates"]:
             earned[update["index"]] += update["utility"] if update["kept"] else 0.0
-        for mini in played["mini_rounds"]:
-            for voter in mini["voters"]:
-                right[int(voter["node"][3:6])] += voter["right"]
     sellers_pot = price * 7 // 10
-    sellers = _split(sellers_pot, list(earned.values()))
-    nodes = _split(price - sellers_pot, [float(count) for count in right.values()])
     payouts = {}
-    for index, wei in enumerate(sellers):
+    for index, wei in enumerate(_split(sellers_pot, list(earned.values()))):
         payouts[seller(index)] = {
             "role": "seller",
             "behaviour": POISONERS.get(index, "honest"),
             "wei": wei,
             "why": f"{100 * wei / sellers_pot:.1f} % of contributions",
         }
-    for index, wei in enumerate(nodes):
-        payouts[node(index)] = {
-            "role": "cone",
-            "behaviour": BYZANTINE_NODES.get(index, "honest"),
-            "wei": wei,
-            "why": f"{right[index]} of {sum(right.values())} accepted votes",
+    conducts: dict[str, list[str]] = {node(member): [] for member in range(NODES)}
+    for _, _, voter in _votes(rounds):
+        conducts[voter["node"]].append(voter["conduct"])
+    right = [float(each.count("right")) for each in conducts.values()]
+    pays, shares = _split(price - sellers_pot, right), _split(slashed, right)
+    accounts = {}
+    for member, (pay, share) in enumerate(zip(pays, shares, strict=True)):
+        lost = sum(slash["wei"] for slash in slashes if slash["node"] == node(member))
+        accounts[node(member)] = {
+            "asked": len(conducts[node(member)]),
+            "right_votes": int(right[member]),
+            "paid_votes": int(right[member]),
+            "pay_wei": pay,
+            "slash_share_wei": share,
+            "slashed_wei": lost,
+            "stake_left_wei": STAKE - lost,
         }
-    return payouts
+        payouts[node(member)] = {
+            "role": "cone",
+            "behaviour": BYZANTINE_NODES.get(member, "honest"),
+            "wei": pay + share,
+            "why": f"{int(right[member])} of {len(conducts[node(member)])} votes right",
+        }
+    return payouts, accounts
 
 
 def _split(pot: int, weights: list[float]) -> list[int]:
@@ -263,6 +349,7 @@ def _split(pot: int, weights: list[float]) -> list[int]:
 
 def _frame() -> Facts:
     bids = {buyer(0): 6 * ETHER, buyer(1): 10 * ETHER + 1, buyer(2): 8 * ETHER}
+    bound = {"ConePool": NODES * STAKE, "SellerRegistry": SELLERS * BOND}
     gas = {"register seller": 121_004, "bid": 61_870, "commit": 71_233, "reveal": 89_450}
     return {
         "target": TARGET,
@@ -280,15 +367,17 @@ def _frame() -> Facts:
         "seconds": 95.2,
         "seconds_by_phase": {"deploy": 6.1, "auction": 9.0, "rounds": 71.4, "settlement": 8.7},
         "auction": {
+            "kind": "open",
             "tag": "digits",
             "opener": buyer(0),
             "winner": buyer(1),
             "price_wei": bids[buyer(1)],
+            "forfeits_wei": 0,
             "bids": [
-                {"bidder": buyer(0), "wei": 5 * ETHER, "block": 31},
-                {"bidder": buyer(2), "wei": bids[buyer(2)], "block": 33},
-                {"bidder": buyer(0), "wei": bids[buyer(0)], "block": 34},
-                {"bidder": buyer(1), "wei": bids[buyer(1)], "block": 36},
+                _open_bid(buyer(0), 5 * ETHER, 31),
+                _open_bid(buyer(2), bids[buyer(2)], 33),
+                _open_bid(buyer(0), bids[buyer(0)], 34),
+                _open_bid(buyer(1), bids[buyer(1)], 36, "wins"),
             ],
             "matched": [seller(index) for index in range(SELLERS)],
             "unmatched": [seller(SELLERS + index) for index in range(UNMATCHED)],
@@ -297,8 +386,9 @@ def _frame() -> Facts:
         "refunds_wei": {buyer(0): bids[buyer(0)], buyer(2): bids[buyer(2)]},
         "rounds": [],
         "payouts_wei": {},
-        "contract_balances_wei": {"Escrow": 0, "ConePool": NODES * ETHER, "AuctionHouse": 0},
-        "stakes_wei": {"ConePool": NODES * ETHER},
+        "contract_balances_wei": {"Escrow": 0, **bound, "AuctionHouse": 0},
+        "stakes_wei": dict(bound),
+        "escrow_owes_wei": {"unsettled prices": 0, "slash pots": 0, "credits": 0},
         "conservation": {},
         "gas": {
             step: {"count": 12, "mean": used - 0.5, "max": used, "total": 12 * used - 6}
@@ -310,5 +400,17 @@ def _frame() -> Facts:
             "hash_matches": True,
         },
         "artifacts": {"JSON": "build/market/report.json", "page": "build/market/report.html"},
-        "absent": ["slashing by audit words", "sealed bids", "IPFS nodes (a local store serves)"],
+        "absent": ["sealed content", "IPFS nodes (a local store serves)"],
+    }
+
+
+def _open_bid(bidder: str, wei: int, block: int, outcome: str = "outbid") -> Facts:
+    return {
+        "bidder": bidder,
+        "wei": wei,
+        "deposit_wei": wei,
+        "tier": None,
+        "forfeited_wei": 0,
+        "block": block,
+        "outcome": outcome,
     }

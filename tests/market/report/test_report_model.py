@@ -21,6 +21,18 @@ def test_round_trip_of_a_failed_job(failed_facts: Facts) -> None:
     assert json.loads(Report.from_dict(failed_facts).to_json()) == failed_facts
 
 
+def test_round_trip_of_a_sealed_auction(sealed_facts: Facts) -> None:
+    assert json.loads(Report.from_dict(sealed_facts).to_json()) == sealed_facts
+
+
+def test_a_contract_is_bound_to_stakes_bonds_and_what_the_escrow_owes(facts: Facts) -> None:
+    facts["stakes_wei"] = {"ConePool": 7, "SellerRegistry": 5}
+    facts["escrow_owes_wei"] = {"credits": 2, "slash pots": 1}
+    report = Report.from_dict(facts)
+    names = ("ConePool", "SellerRegistry", "Escrow", "AuctionHouse")
+    assert [report.bound_wei(name) for name in names] == [7, 5, 3, 0]
+
+
 def test_wei_beyond_64_bits_stay_exact(facts: Facts) -> None:
     facts["stakes_wei"]["ConePool"] = 2**200 + 1
     assert json.loads(Report.from_dict(facts).to_json())["stakes_wei"]["ConePool"] == 2**200 + 1
@@ -70,6 +82,10 @@ def _first_round(facts: Facts) -> Facts:
         (lambda facts: _first_round(facts)["updates"][0].update(kept=1), "kept"),
         (lambda facts: next(iter(facts["payouts_wei"].values())).update(role="buyer"), "role"),
         (lambda facts: facts["conservation"].update(paid_out_wei=1), "holds"),
+        (lambda facts: facts["auction"].update(kind="dutch"), "kind"),
+        (lambda facts: facts["auction"]["bids"][0].update(outcome="lost"), "outcome"),
+        (lambda facts: facts["slashes"][0].update(conduct="not asked"), "conduct"),
+        (lambda facts: facts["slashes"][0].pop("wei"), "wei"),
     ],
 )
 def test_refuses_what_is_missing_unknown_or_wrong(

@@ -54,18 +54,20 @@ def page_of(facts: Facts) -> Page:
     return Page(render_html(Report.from_dict(facts)))
 
 
-def test_holds_the_same_facts_as_the_terminal(facts: Facts) -> None:
+def test_holds_the_same_facts_as_the_terminal(sealed_facts: Facts) -> None:
+    facts = sealed_facts
     text = page_of(facts).text
     for fact in (
-        "B1 pays 10.000000 ETH",
+        "B1 pays 9.000000 ETH",
         "Round 6: accuracy 91.11 %",
         "S3 (sign_flip)",
-        "not outvoted",
+        "3 wrong audit",
+        "sealed, the winner pays the highest other bid",
         "22.7 % of contributions",
         "holds: paid in = paid out + still held",
         facts["delivery"]["model_cid"],
         facts["auction"]["winner"],
-        "sealed bids",
+        "sealed content",
     ):
         assert fact in text
 
@@ -121,7 +123,7 @@ def test_every_plot_has_words_and_numbers(facts: Facts) -> None:
         assert all(len(row) == len(plot.table.columns) for row in plot.table.rows)
     assert "from 51.9 % to 91.1 %; the target is 90.00 %" in drawn["accuracy"].alt
     assert "(S3 S8)" in drawn["probabilities"].alt
-    assert "0.416666 ETH" in drawn["payouts"].alt
+    assert "all Byzantine parties together earned 0." in drawn["payouts"].alt
 
 
 def test_plots_draw_text_and_theme_colours(facts: Facts) -> None:
@@ -132,14 +134,16 @@ def test_plots_draw_text_and_theme_colours(facts: Facts) -> None:
     assert "prefers-color-scheme: dark" in render_html(Report.from_dict(facts))
 
 
-def test_votes_are_counted_by_accepted_digest(facts: Facts) -> None:
+def test_votes_are_counted_as_they_were_judged(facts: Facts) -> None:
     votes = next(plot for plot in plots(Report.from_dict(facts)) if plot.name == "votes")
     counted = [[int(cell.text) for cell in row[1:]] for row in votes.table.rows]
     minis = [mini for played in facts["rounds"] for mini in played["mini_rounds"]]
     assert [row[0] for row in counted] == [mini["asked"] for mini in minis]
-    rights = [sum(voter["right"] for voter in mini["voters"]) for mini in minis]
-    assert [row[1] for row in counted] == rights
-    assert all(asked == right + wrong + silent for asked, right, wrong, silent in counted)
+    for column, conduct in ((1, "right"), (2, "wrong audit"), (3, "lost result")):
+        judged = [[voter["conduct"] for voter in mini["voters"]] for mini in minis]
+        assert [row[column] for row in counted] == [each.count(conduct) for each in judged]
+    assert sum(row[2] for row in counted) == 3
+    assert all(asked == sum(rest) for asked, *rest in counted)
 
 
 def test_nodes_that_did_not_reveal_are_counted(facts: Facts) -> None:

@@ -46,6 +46,7 @@ def test_plain_lines_with_elapsed_seconds_when_piped() -> None:
         progress.mini_round_closed(1, 1, votes, 1.104, 6.906, accepted=False)
         progress.mini_round_closed(1, 2, {}, None, 6.906, accepted=True)
         progress.round_accepted(1, 0.5194, 0.9)
+        progress.slashed("C9 (copier) loses 1.2500 ETH of its stake")
         progress.round_failed(2, "every node was asked\x1b[2J")
     assert stream.seen.splitlines() == [
         "[   1.0 s] == auction",
@@ -55,7 +56,8 @@ def test_plain_lines_with_elapsed_seconds_when_piped() -> None:
         "score 1.10, needed 6.91: not accepted",
         "[   5.0 s]    round 1, mini-round 2: votes none; score -, needed 6.91: accepted",
         "[   6.0 s]    round 1: accuracy 51.94 %, target 90.00 %",
-        "[   7.0 s]  ! round 2 failed: every node was asked?[2J",
+        "[   7.0 s]    C9 (copier) loses 1.2500 ETH of its stake",
+        "[   8.0 s]  ! round 2 failed: every node was asked?[2J",
     ]
 
 

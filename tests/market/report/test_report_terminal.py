@@ -38,6 +38,17 @@ def test_tells_the_auction(facts: Facts) -> None:
     assert lines_of(auction, "refund", "B0 6.000000 ETH")
     assert lines_of(auction, "refund", "B2 8.000000 ETH")
     assert lines_of(auction, "not matched", "S12 S13")
+    assert not lines_of(auction, "forfeit")
+
+
+def test_tells_a_sealed_auction(sealed_facts: Facts) -> None:
+    auction = section_of(rendered(sealed_facts), "Auction")
+    assert lines_of(auction, "B2", "16.000000 ETH", "10.000000 ETH", "outbid")
+    assert lines_of(auction, "B0", "5.000000 ETH", " - ", "not revealed", "1.000000 ETH")
+    assert lines_of(auction, "B1", "16.000000 ETH", "10.000000 ETH", "wins")
+    assert lines_of(auction, "kind", "sealed, the winner pays the highest other bid")
+    assert lines_of(auction, "winner", "B1 pays 9.000000 ETH")
+    assert lines_of(auction, "forfeited", "1.000000 ETH", "added to the price")
 
 
 def test_tells_every_round(facts: Facts) -> None:
@@ -54,21 +65,33 @@ def test_tells_every_round(facts: Facts) -> None:
     assert lines_of(text, "sampled", "S3 S1 S7 S0 S6")
 
 
-def test_tells_who_was_filtered_and_outvoted(facts: Facts) -> None:
+def test_tells_who_was_filtered_and_which_votes_were_not_right(facts: Facts) -> None:
     text = rendered(facts)
     assert lines_of(text, "filtered", "S3 (sign_flip)", "harmful: utility below zero")
     assert lines_of(text, "filtered", "S8 (label_flip)", "harmful: utility below zero")
     wrong = [
-        (voter["behaviour"], voter["digest"])
+        voter
         for played in facts["rounds"]
         for mini in played["mini_rounds"]
         for voter in mini["voters"]
-        if not voter["right"]
+        if voter["conduct"] != "right"
     ]
-    assert {behaviour for behaviour, _ in wrong} == {"random", "stale"}
-    for behaviour, digest in wrong:
-        assert lines_of(text, "outvoted", f"({behaviour})", short_digest(digest))
-    assert lines_of(text, "not outvoted", "C7 (copier)")
+    assert {voter["behaviour"] for voter in wrong} == {"random", "stale", "copier"}
+    for voter in wrong:
+        who, digest = f"({voter['behaviour']})", short_digest(voter["digest"])
+        assert lines_of(text, voter["conduct"], who, digest)
+
+
+def test_a_copier_that_is_not_caught_shows(facts: Facts) -> None:
+    voters = facts["rounds"][0]["mini_rounds"][1]["voters"]
+    copied = next(voter for voter in voters if voter["conduct"] == "wrong audit")
+    copied["conduct"] = "right"
+    assert lines_of(rendered(facts), "NOT CAUGHT", "C7 (copier)")
+
+
+def test_names_nodes_that_revealed_nothing(facts: Facts) -> None:
+    facts["rounds"][0]["mini_rounds"][0]["voters"][0].update(digest=None, conduct="silent")
+    assert lines_of(rendered(facts), "silent", "in mini-round 1")
 
 
 def test_names_sampled_sellers_that_posted_nothing(facts: Facts) -> None:
@@ -76,20 +99,36 @@ def test_names_sampled_sellers_that_posted_nothing(facts: Facts) -> None:
     assert lines_of(rendered(facts), "no update", "S0")
 
 
-def test_tells_what_byzantine_parties_earned(facts: Facts) -> None:
+def test_tells_what_byzantine_parties_lost_and_earned(facts: Facts) -> None:
     text = section_of(rendered(facts), "Byzantine parties")
     for behaviour, refused in (("sign_flip", "1 filtered"), ("label_flip", "1 filtered")):
         assert lines_of(text, behaviour, refused)
-    assert lines_of(text, "C2", "random", "4 outvoted")
-    assert lines_of(text, "C7", "copier", "5 voted", "0 outvoted", "0.416666 ETH")
+    assert lines_of(text, "C2", "random", "4 judged", "4 lost result", "1.000000 ETH")
+    assert lines_of(text, "C7", "copier", "5 judged", "2 lost result, 3 wrong audit", "1.000000")
 
 
 def test_tells_who_earned_what_and_why(facts: Facts) -> None:
     text = section_of(rendered(facts), "Who earned what, and why")
     assert lines_of(text, "S0", "honest", "1.591986 ETH", "22.7 % of contributions")
-    assert lines_of(text, "C1", "honest", "0.500000 ETH", "6 of 36 accepted votes")
+    assert lines_of(text, "C1", "honest", "1.161290 ETH", "6 of 6 votes right")
     assert lines_of(text, "all sellers", "7.000000 ETH (70.00 % of the price)")
     assert lines_of(text, "all CONE nodes", "3.000000 ETH (30.00 % of the price)")
+
+
+def test_tells_every_slash_and_who_received_it(facts: Facts) -> None:
+    text = section_of(rendered(facts), "Slashed stakes")
+    for slash in facts["slashes"]:
+        place = f"{slash['round']:>5}  {slash['mini_round']:>4}  {slash['conduct']}"
+        assert lines_of(text, f"{slash['behaviour']} (Byzantine)", place, "C0")
+    assert lines_of(text, "all slashes", "3 000 000 000 000 000 000 wei")
+    assert lines_of(text, "received", "3 000 000 000 000 000 000 wei")
+    assert lines_of(text, "by", "C0 0.387096 ETH")
+
+
+def test_tells_each_node_s_account(facts: Facts) -> None:
+    text = section_of(rendered(facts), "CONE nodes: votes, pay, slashes")
+    assert lines_of(text, "C1", "6      6", "0.580645 ETH  0.580645 ETH", "+1.161290 ETH")
+    assert lines_of(text, "C7", "5      0", "1.000000 ETH  -1.000000 ETH")
 
 
 def test_tells_gas_delivery_and_what_is_absent(facts: Facts) -> None:
@@ -98,13 +137,13 @@ def test_tells_gas_delivery_and_what_is_absent(facts: Facts) -> None:
     assert lines_of(text, "all steps", "4,122,660 gas")
     assert lines_of(text, facts["delivery"]["model_cid"])
     assert lines_of(text, "hash check", "match the hash on chain")
-    assert lines_of(text, "not built yet", "slashing by audit words")
+    assert lines_of(text, "not built yet", "sealed content")
     assert lines_of(text, "build/market/report.html")
 
 
 def test_tells_the_conservation(facts: Facts) -> None:
     text = rendered(facts)
-    assert lines_of(text, "paid in", "34 000 000 000 000 000 001 wei")
+    assert lines_of(text, "paid in", "35 200 000 000 000 000 001 wei")
     assert lines_of(text, "conservation", "holds: paid in = paid out + still held")
     assert not lines_of(text, "NO")
 
@@ -128,7 +167,7 @@ def test_a_failed_job(failed_facts: Facts) -> None:
     assert lines_of(text, "none was delivered")
     assert lines_of(text, "conservation", "holds")
     assert not lines_of(text, " accepted ", "digest 0x")
-    assert not lines_of(text, "outvoted", "(stale)")
+    assert not lines_of(text, "lost result", "(stale)")
 
 
 def test_a_job_without_rounds(failed_facts: Facts) -> None:

@@ -1,0 +1,58 @@
+"""Where the facts of a run come from: its chain, its store, and who was who."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from eth_typing import ChecksumAddress
+
+from offchain.chain.records import Conduct, Job
+from offchain.market.run import Run
+from offchain.parties.desk import Desk
+from offchain.store.local import LocalStore
+
+Facts = dict[str, Any]
+"""A part of the report, in the shape of its model."""
+
+
+class Source:
+    """What a finished run can be asked; what was read once is kept."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.ledger = run.ledger
+        self.desk = Desk(run.ledger, LocalStore(run.stage.store))
+        self.behaviour = {member.address: member.behaviour for member in run.stage.members()}
+        self._logs: dict[tuple[str, str], list[Facts]] = {}
+
+    @cached_property
+    def job(self) -> Job | None:
+        """The job's record, None where the auction came to nothing."""
+        return self.ledger.situation(self.run.job_id).job if self.run.job_id else None
+
+    def logs(self, contract: str, event: str, **arguments: object) -> list[Facts]:
+        """The arguments of all events of a kind that have these arguments among them.
+
+        With them come `blockNumber` and `transactionHash`.
+        """
+        if (contract, event) not in self._logs:
+            self._logs[contract, event] = [
+                {
+                    **log["args"],
+                    "blockNumber": log["blockNumber"],
+                    "transactionHash": log["transactionHash"],
+                }
+                for log in self.run.chain.logs(contract, event)
+            ]
+        found = self._logs[contract, event]
+        return [log for log in found if arguments.items() <= log.items()]
+
+    def sender(self, log: Facts) -> ChecksumAddress:
+        """Who sent the transaction that emitted an event."""
+        return self.run.chain.w3.eth.get_transaction(log["transactionHash"])["from"]
+
+
+def conduct_text(conduct: int) -> str:
+    """How the report calls what a node did."""
+    return Conduct(conduct).name.lower().replace("_", " ")
