@@ -57,9 +57,14 @@ interface ILens {
     function jobOf(uint256 jobId) external view returns (JobView memory);
 
     /// @notice What `node` may do now in the running jobs that froze its seat.
-    /// @param afterJob 0 for the oldest running job, else the last job of the page before.
+    /// @param fromJob 0 for the oldest running job, else `nextJob` of the page before, asked at the same block.
     /// @param limit Most jobs to look at.
-    function dutiesOf(address node, uint256 afterJob, uint256 limit) external view returns (Duty[] memory);
+    /// @return duties In the order of the jobs, at most one for each.
+    /// @return nextJob Where the next page begins, 0 after the last.
+    function dutiesOf(address node, uint256 fromJob, uint256 limit)
+        external
+        view
+        returns (Duty[] memory duties, uint256 nextJob);
 
     /// @notice What `account` owns in the market. `tokens`: zero stands for ether.
     function holdingsOf(address account, address[] calldata tokens) external view returns (Holdings memory);

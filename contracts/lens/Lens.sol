@@ -38,14 +38,18 @@ contract Lens is ILens {
     }
 
     /// @inheritdoc ILens
-    function dutiesOf(address node, uint256 afterJob, uint256 limit) external view returns (Duty[] memory duties) {
+    function dutiesOf(address node, uint256 fromJob, uint256 limit)
+        external
+        view
+        returns (Duty[] memory duties, uint256 nextJob)
+    {
         duties = new Duty[](limit);
         uint256 found = 0;
-        uint256 jobId = afterJob == 0 ? pool.oldestJob() : pool.jobAfter(afterJob);
-        for (uint256 i = 0; i < limit && jobId != 0; ++i) {
-            (bool any, Duty memory duty) = _dutyIn(jobId, node);
+        nextJob = fromJob == 0 ? pool.oldestJob() : fromJob;
+        for (uint256 i = 0; i < limit && nextJob != 0; ++i) {
+            (bool any, Duty memory duty) = _dutyIn(nextJob, node);
             if (any) duties[found++] = duty;
-            jobId = pool.jobAfter(jobId);
+            nextJob = pool.jobAfter(nextJob);
         }
         assembly ("memory-safe") {
             mstore(duties, found) // shortens the array

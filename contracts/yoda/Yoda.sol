@@ -32,8 +32,10 @@ contract Yoda is IYoda, EIP712 {
     bytes32 private constant NO_LEAD = bytes32(uint256(1));
 
     /// @notice EIP-712 type of a commitment that others may send.
+    // solhint-disable gas-small-strings
     bytes32 public constant COMMIT_TYPEHASH =
         keccak256("Commit(uint256 jobId,uint32 round,uint16 miniRound,uint256 seat,bytes32 commitment)");
+    // solhint-enable gas-small-strings
 
     /// @notice Gas that a node's contract may use to say whether it has signed: enough for the wallets of ten owners, and
     /// no node can burn what a batch has left.

@@ -56,7 +56,10 @@ FLAT_BETWEEN = (50, 200)
 FLATNESS_TARGET = 1.05
 CROWDS = (50, 200, 256)
 """Sellers of the jobs whose closing, settlement and claims are compared; 256 is the cap."""
-UNBONDING_BLOCKS = 7200
+UNBONDING_BLOCKS, SHORT_UNBONDING = 7200, 10
+SHORTENED = {  # the constant as PUSH2 carries it
+    b"\x61" + UNBONDING_BLOCKS.to_bytes(2, "big"): b"\x61" + SHORT_UNBONDING.to_bytes(2, "big")
+}
 DEPLOYED = (
     "SellerRegistry",
     "BlockhashRandomness",
@@ -109,6 +112,7 @@ def measure(market: Market, people: People) -> Meter:
     scenarios = (
         _registry,
         _pool,
+        _unbonding,
         _open_auction,
         _token_auction,
         _sealed_auction,
@@ -157,17 +161,29 @@ def _registry(meter: Meter, market: Market, people: People) -> None:
     offer(eight_more, other)
     meter.common("SellerRegistry.leave", send(registry.leave, small, sender=seller).gas)
     meter.worst("SellerRegistry.leave", send(registry.leave, large, sender=seller).gas)
-    mine(UNBONDING_BLOCKS)
-    withdrawal = send(registry.withdrawBond, small, seller, sender=seller)
+
+
+def _unbonding(meter: Meter, _market: Market, people: People) -> None:
+    """In copies whose unbonding is short: mining a day of blocks fills a disk."""
+    seller, node, jobs = people.sellers[0], people.nodes[0], people.stranger
+    registry = deploy(ape.project.SellerRegistry, BOND, sender=seller, patches=SHORTENED)
+    offer = send(registry.offer, [TAG], CID, KEY, sender=seller, value=BOND)
+    offer_id = event(offer, registry.Offered)["offerId"]
+    pool = deploy(ape.project.ConePool, jobs, STAKE, sender=node, patches=SHORTENED)
+    send(pool.join, KEY, sender=node, value=STAKE)
+    send(registry.leave, offer_id, sender=seller)
+    send(pool.leave, sender=node)
+    mine(SHORT_UNBONDING)
+    withdrawal = send(registry.withdrawBond, offer_id, seller, sender=seller)
     meter.common("SellerRegistry.withdrawBond", withdrawal.gas)
+    withdrawal = send(pool.withdrawStake, node, sender=node)
+    meter.common("ConePool.withdrawStake", withdrawal.gas)
 
 
 def _pool(meter: Meter, market: Market, people: People) -> None:
     pool, first, last = market.pool, people.nodes[0], people.nodes[-1]
     meter.common("ConePool.leave", send(pool.leave, sender=last).gas)
     meter.worst("ConePool.leave", send(pool.leave, sender=first).gas)
-    mine(UNBONDING_BLOCKS)
-    meter.common("ConePool.withdrawStake", send(pool.withdrawStake, first, sender=first).gas)
     again = send(pool.join, KEY, sender=last)
     meter.common("ConePool.join", again.gas)
     newcomer = send(pool.join, KEY, sender=people.stranger, value=STAKE)

@@ -37,10 +37,17 @@ class Duty(NamedTuple):
     deadline: int
 
 
-def duties(market: Market, node: Any, after_job: int = 0, limit: int = 10) -> list[Duty]:
-    """In the next block."""
-    found = look(market.lens.dutiesOf, node, after_job, limit)
-    return [Duty(*each)._replace(task=Task(each[1])) for each in found]
+def page(market: Market, node: Any, from_job: int, limit: int) -> tuple[list[Duty], int]:
+    """Duties in the next block, and where the next page begins."""
+    found, next_job = look(market.lens.dutiesOf, node, from_job, limit)
+    return [Duty(*each)._replace(task=Task(each[1])) for each in found], next_job
+
+
+def duties(market: Market, node: Any) -> list[Duty]:
+    """All of them."""
+    found, next_job = page(market, node, 0, 10)
+    assert next_job == 0
+    return found
 
 
 # A job
@@ -161,10 +168,10 @@ def test_duties_come_in_pages(staffed: Market, people: People) -> None:
     first, second, third = (Duty(play.job_id, Task.ADVANCE, 5, 0, 0) for play in plays)
     node = people.nodes[5]
     assert duties(staffed, node) == [first, second, third]
-    assert duties(staffed, node, limit=0) == []
-    assert duties(staffed, node, limit=2) == [first, second]
-    assert duties(staffed, node, after_job=second.job_id, limit=2) == [third]
-    assert duties(staffed, node, after_job=third.job_id) == []
+    assert page(staffed, node, 0, 0) == ([], first.job_id)
+    assert page(staffed, node, 0, 2) == ([first, second], third.job_id)
+    assert page(staffed, node, third.job_id, 2) == ([third], 0)
+    assert page(staffed, people.stranger, 0, 1) == ([], second.job_id), "an empty page goes on"
     plays[1].settle()
     assert duties(staffed, node) == [first, third]
 
