@@ -19,6 +19,8 @@ from pathlib import Path
 import requests
 
 PROJECT = Path(__file__).parents[2]
+STATES_KEPT = 100
+"""Blocks whose state can still be asked for; older states would be written to the user's disk."""
 ACCOUNT_ETHER = 10_000
 START_SECONDS = 30  # slow machines included; it takes about 0.1 s
 STOP_SECONDS = 5
@@ -78,6 +80,7 @@ def start_anvil(
             *("--accounts", str(accounts), "--balance", str(ACCOUNT_ETHER)),
             *("--mnemonic-seed-unsafe", str(seed), "--chain-id", str(chain_id)),
             *("--hardfork", hardfork, "--config-out", str(config)),
+            *("--prune-history", str(STATES_KEPT)),
             *(() if block_seconds is None else ("--block-time", str(block_seconds))),
         ]
         process = _spawn(command, log)

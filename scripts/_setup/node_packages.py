@@ -17,6 +17,9 @@ OLDEST_NODE = 20
 
 _STAMP = MODULES / ".d2m-stamp"
 _TOOLS = ("anvil", "forge")
+_ANVIL_OPTIONS = "--prune-history 100"
+"""Ape says nothing about the states of old blocks, which anvil would then write to the user's
+disk, a gigabyte for a few thousand blocks. Nobody asks for any but the last."""
 _REMEDY = "install Node.js 20 or newer with npm (https://nodejs.org, nvm, or your package manager)"
 
 
@@ -37,8 +40,8 @@ def install() -> None:
         for tool in _TOOLS:
             _check_runs(_binary(tool))
         stamp.write(_STAMP, wanted)
-    for tool in _TOOLS:
-        _link(_binary(tool), VENV / "bin" / tool)
+    _link(_binary("forge"), VENV / "bin" / "forge")
+    _wrap(_binary("anvil"), VENV / "bin" / "anvil", _ANVIL_OPTIONS)
 
 
 def check_node() -> None:
@@ -81,3 +84,13 @@ def _link(target: Path, link: Path) -> None:
         return
     link.unlink(missing_ok=True)
     link.symlink_to(relative)
+
+
+def _wrap(target: Path, wrapper: Path, options: str) -> None:
+    """Make `wrapper` run `target` with `options` ahead of those given; it becomes that process."""
+    script = f'#!/bin/sh\nexec "{target}" {options} "$@"\n'
+    if not wrapper.is_symlink() and wrapper.is_file() and wrapper.read_text() == script:
+        return
+    wrapper.unlink(missing_ok=True)
+    wrapper.write_text(script)
+    wrapper.chmod(0o755)

@@ -190,3 +190,15 @@ def test_a_damaged_stamp_counts_as_none(tmp_path: Path) -> None:
     assert stamp.read(place) == {}
     os.remove(place)
     assert stamp.read(place) == {}
+
+
+def test_a_wrapper_puts_its_options_before_those_given(tmp_path: Path) -> None:
+    program, wrapper = tmp_path / "program", tmp_path / "wrapper"
+    program.write_text('#!/bin/sh\necho "$$ $@"\n')
+    program.chmod(0o755)
+    wrapper.symlink_to(program)  # what an earlier set-up left there
+    for _ in range(2):
+        node_packages._wrap(program, wrapper, "--prune-history 100")
+    with subprocess.Popen([wrapper, "--port", "1 2"], stdout=subprocess.PIPE, text=True) as run:
+        output, _errors = run.communicate()
+    assert output.split(maxsplit=1) == [str(run.pid), "--prune-history 100 --port 1 2\n"]
