@@ -60,7 +60,7 @@ assert RULES in REQUEST
 def calldata(move: Move, addresses: Mapping[str, str]) -> tuple[str, bytes]:
     """The address that a move calls, and with what."""
     if move.contract == "chameleon":
-        return move.sender, _plan(*move.args, addresses)  # type: ignore[arg-type]
+        return move.sender, _plan(*move.args, addresses)
     name = f"{move.contract}.{move.function}"
     args = [each.abi_tuple if isinstance(each, RoundResult) else each for each in move.args]
     return addresses[move.contract], encoded(f"{move.function}{SIGNATURES[name]}", *args)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from tests.market_machine.audit import Differs
 from tests.market_machine.build import Patch, build
-from tests.market_machine.machine import staged
 from tests.market_machine.runs import play
+from tests.market_machine.stage import staged
 
-SEED, EXAMPLES, STEPS = 1, 60, 150
+SEED, EXAMPLES, STEPS = 1, 120, 150
 
 HOUSE = "contracts/auction/AuctionHouse.sol"
 CREDITS = "contracts/lib/Credits.sol"

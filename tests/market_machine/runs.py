@@ -6,7 +6,8 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.market_machine.machine import MarketMachine, Stage
+from tests.market_machine.machine import MarketMachine
+from tests.market_machine.stage import Stage
 
 
 def play(stage: Stage, *, seed: int, examples: int, steps: int) -> None:

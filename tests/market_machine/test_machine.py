@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.market_machine.build import build
-from tests.market_machine.machine import Stage, staged
 from tests.market_machine.runs import play
+from tests.market_machine.stage import Stage, staged
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.market_machine.build import build, contracts_digest
-from tests.market_machine.machine import staged
 from tests.market_machine.runs import play
+from tests.market_machine.stage import staged
 
 EXAMPLES = 20  # of one part
 STEPS = 200  # of one example

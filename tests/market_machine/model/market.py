@@ -112,7 +112,7 @@ class Market:
             raise Refused(forbidden)
         if move.contract == "chameleon":
             mood, planned = move.args
-            self.plans[move.sender] = Plan(Mood(mood), planned)  # type: ignore[arg-type]
+            self.plans[move.sender] = Plan(Mood(mood), planned)
             return
         method = getattr(getattr(self, move.contract), _snake(move.function))
         payable = (move.contract, move.function) in PAYABLE

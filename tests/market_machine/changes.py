@@ -1,0 +1,73 @@
+"""Nodes and offers come and go; contracts change what they do when they are paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from offchain.chain.records import ETHER
+from tests.market_machine.chain import BOND, STAKE, TAGS
+from tests.market_machine.model.basics import Mood, Move
+from tests.market_machine.players import Players
+from tests.market_machine.truth import CID, KEY
+
+
+class Changes(Players):
+    """The choices of nodes and sellers about their seats and offers, and of hostile receivers."""
+
+    def change_stake(self) -> Move:
+        node = self.pick(self.cast.nodes)
+        pool = self.model.pool
+        held = pool.node(node)
+        if node not in pool.seats and self.pick([True, False]):
+            return Move(node, "pool", "join", (KEY,), STAKE - held.stake)
+        if node not in pool.seats:
+            return Move(node, "pool", "withdrawStake", (self.pick([node, self.cast.nodes[-1]]),))
+        if len(pool.seats) <= 5 and not self.chance(8):
+            joiners = [each for each in self.cast.nodes if each not in pool.seats]
+            node = self.pick(joiners)
+            return Move(node, "pool", "join", (KEY,), STAKE - pool.node(node).stake)
+        return Move(node, "pool", "leave", ())
+
+    def change_offer(self) -> Move:
+        registry = self.model.registry
+        own = {k: offer for k, offer in registry.offers.items() if offer.bond}
+        tags = self.pick([TAGS[:1], TAGS[1:], TAGS])
+        function = self.pick(["offer", "pause", "resume", "update", "leave", "withdrawBond"])
+        if function == "offer" or not own:
+            if len(registry.offers) < 8:
+                return Move(
+                    self.pick(self.cast.sellers), "registry", "offer", (tags, CID, KEY), BOND
+                )
+            function = "resume"
+        offer_id = self.pick(own or registry.offers)
+        seller = registry.offers[offer_id].seller
+        args: dict[str, tuple[Any, ...]] = {
+            "update": (offer_id, tags, CID, KEY),
+            "withdrawBond": (offer_id, self.pick([seller, self.cast.sellers[-1]])),
+        }
+        return Move(seller, "registry", function, args.get(function, (offer_id,)))
+
+    # Contracts that are paid
+
+    def change_mood(self) -> Move:
+        """Mostly of contracts that have something to collect."""
+        credits = self.model.escrow.credits
+        owed = [each for each in self.chain.chameleons if credits[ETHER, each]]
+        who = self.pick(owed or self.chain.chameleons)
+        mood = self.pick([Mood.CALLS_BACK, Mood.REFUSES, Mood.CALLS_BACK, Mood.TAKES])
+        planned = self._attack(who) if mood is Mood.CALLS_BACK else None
+        return Move(who, "chameleon", "plan", (mood, planned))
+
+    def _attack(self, who: str) -> Move:
+        """What a contract calls while it is being paid."""
+        return self.pick(
+            [
+                Move(who, "escrow", "withdraw", (ETHER, who)),
+                Move(who, "escrow", "withdraw", (ETHER, who)),
+                Move(who, "escrow", "withdraw", (self.model.setting.token, who)),
+                Move(who, "pool", "withdrawStake", (who,)),
+                Move(who, "registry", "withdrawBond", (1 + self.pick(range(4)), who)),
+                Move(who, "house", "reclaim", (1, who)),
+                Move(who, "pool", "leave", ()),
+            ]
+        )
