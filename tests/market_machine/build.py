@@ -65,7 +65,7 @@ class BuildFailed(Exception):
 
 def build(patches: Sequence[Patch] = ()) -> Mapping[str, bytes]:
     """Creation code by contract name. What was compiled before is taken from `.build`."""
-    sources = _patched([SHORT_UNBONDING, *patches])
+    sources = patched([SHORT_UNBONDING, *patches])
     kept = BUILDS / f"{_digest(sources)}.json"
     if not kept.is_file():
         BUILDS.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def build(patches: Sequence[Patch] = ()) -> Mapping[str, bytes]:
 
 def contracts_digest() -> str:
     """Names the contracts that a run was about: of the sources below `contracts/`, unpatched."""
-    sources = {path: text for path, text in _patched([]).items() if path.parts[0] == "contracts"}
+    sources = {path: text for path, text in patched([]).items() if path.parts[0] == "contracts"}
     return _digest(sources)
 
 
@@ -86,7 +86,8 @@ def _digest(sources: Mapping[Path, str]) -> str:
     return sha256((text + SETTINGS).encode()).hexdigest()[:16]
 
 
-def _patched(patches: Sequence[Patch]) -> dict[Path, str]:
+def patched(patches: Sequence[Patch]) -> dict[Path, str]:
+    """All sources by path. PatchFailed where a text is not there exactly once."""
     paths = [path for path in (PROJECT / "contracts").rglob("*.sol") if ".cache" not in path.parts]
     paths += [*(PROJECT / OWN).glob("*.sol"), PROJECT / TOKENS]
     sources = {path.relative_to(PROJECT): path.read_text() for path in paths}

@@ -24,6 +24,38 @@ from tests.market_machine.build import build, contracts_digest
 from tests.market_machine.runs import play
 from tests.market_machine.stage import staged
 
+INTRODUCTION = """\
+# The whole market as a state machine: the thorough run
+
+Written by `make thorough` (`tests/market_machine/`). The contracts are deployed on a node, staffed,
+and played by Hypothesis' state machine: buyers in open and sealed auctions, in ether and in tokens,
+two of which cheat; sellers; seven nodes at first that are honest, lie together or alone, copy
+results, commit and keep silent, or do nothing; relayers with signed batches, some spoilt; copycats;
+parties that are contracts and refuse money or call back while they are paid; thieves who call
+anything at any time; and time. Windows are of 5 and 6 blocks, a seed expires after 12, unbonding
+takes 25 instead of 7,200.
+
+A step is one transaction, one refused call, or some blocks that pass. Before each the model
+(`tests/market_machine/model/`, one module a mechanism) foretells whether it is refused and with
+which error and arguments; after each
+
+- everything that the contracts hold equals the model, word by word: auctions, sealed bids, purses,
+  offers, nodes, seats, jobs, polls, mini-rounds, verdicts, pots, credits, and every party's ether
+  and tokens to the wei;
+- the ether and the tokens of every contract are the sum of credits, purses, pots, stakes and bonds;
+- every job that has passed its deadline is due, and `advance` succeeds exactly where something is
+  due;
+- nobody has got out more than it paid in and earned;
+- a result is accepted exactly where the rational test of `offchain/yoda/likelihood.py` accepts the
+  model's own count of the votes.
+
+At the end of every third play, on average, everybody stops. Whoever likes ends all jobs and
+auctions, everything owed is claimed and withdrawn, and the contracts must be empty to the last wei.
+
+`make test` plays 20 plays of 100 steps. That the checks can fail is shown in
+[mutations.md](mutations.md).
+"""
+
 EXAMPLES = 20  # of one part
 STEPS = 200  # of one example
 WORKERS = 2
@@ -110,11 +142,7 @@ def record(total: Part, wanted: int, seconds: float) -> str:
     """The table of docs/stateful.md."""
     command = f'make thorough ARGS="--steps {wanted} --seed {total.seed}"'
     lines = [
-        "# The whole market as a state machine: the thorough run",
-        "",
-        "Written by the run itself (`tests/market_machine/thorough.py`). After every step all that",
-        "the contracts hold was equal to the model, word by word, and every law held.",
-        "",
+        INTRODUCTION,
         "| | |",
         "|---|---|",
         f"| command | `{command}` |",

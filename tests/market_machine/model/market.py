@@ -173,7 +173,10 @@ class Market:
             ("frozen", [self._frozen(job_id) for job_id, _ in jobs]),
             ("votes", [each for job_id, _ in jobs for each in self._votes(job_id)]),
             ("mini-rounds", [self._mini_round(job_id) for job_id, _ in jobs]),
-            ("verdicts", [self._verdict(job_id, r) for job_id, _ in jobs for r in (1, 2)]),
+            (
+                "verdicts",
+                [self._verdict(job_id, r) for job_id, _ in jobs for r in range(1, ROUNDS + 1)],
+            ),
             ("pots", [self.escrow.pots[job_id].row() for job_id, _ in jobs]),
             ("frozen parties", [each for job_id, _ in jobs for each in self._parties(job_id)]),
             ("due", [each for job_id, _ in jobs for each in self._due(job_id)]),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from eth_utils.crypto import keccak
 
 from offchain.chain import records
-from offchain.chain.records import MAX_SET, Conduct, Phase, Rules
+from offchain.chain.records import MAX_SET, PPM, WAD, Conduct, Phase, Rules
 from offchain.yoda.likelihood import Pool, is_accepted
 from offchain.yoda.sortition import asked_after, permute
 from offchain.yoda.votes import Ballot, audit_word
@@ -437,8 +438,5 @@ def commit_hash(
 
 def threshold(error_ppm: int) -> int:
     """ln((1 - β) / β) with 18 decimals, rounded down."""
-    from decimal import Decimal, getcontext
-
-    getcontext().prec = 60
-    odds = (1_000_000 - error_ppm) * 10**18 // error_ppm
-    return int((Decimal(odds) / 10**18).ln() * 10**18)
+    odds = (PPM - error_ppm) * WAD // error_ppm
+    return int((Decimal(odds) / WAD).ln(Context(prec=60)) * WAD)
