@@ -7,7 +7,7 @@ from typing import Any
 from offchain.chain.records import ETHER
 from tests.market_machine.chain import BOND, STAKE, TAGS
 from tests.market_machine.model.basics import Mood, Move
-from tests.market_machine.players import Players
+from tests.market_machine.players import Choice, Players
 from tests.market_machine.truth import CID, KEY
 
 
@@ -49,25 +49,36 @@ class Changes(Players):
 
     # Contracts that are paid
 
+    def moods(self) -> list[Choice]:
+        """Any change of mood, or a step of a raid on what a contract has to collect."""
+        raids = [
+            lambda who=who: self.raid(who)
+            for who in self.chain.chameleons
+            if self.model.escrow.credits[ETHER, who]
+        ]
+        return [self.change_mood, *raids]
+
     def change_mood(self) -> Move:
-        """Mostly of contracts that have something to collect."""
-        credits = self.model.escrow.credits
-        owed = [each for each in self.chain.chameleons if credits[ETHER, each]]
-        who = self.pick(owed or self.chain.chameleons)
-        mood = self.pick([Mood.CALLS_BACK, Mood.REFUSES, Mood.CALLS_BACK, Mood.TAKES])
+        who = self.pick(self.chain.chameleons)
+        mood = self.pick([Mood.CALLS_BACK, Mood.REFUSES, Mood.TAKES])
         planned = self._attack(who) if mood is Mood.CALLS_BACK else None
         return Move(who, "chameleon", "plan", (mood, planned))
 
+    def raid(self, who: str) -> Move:
+        """Plan to withdraw once more while being paid; then withdraw."""
+        withdrawal = Move(who, "escrow", "withdraw", (ETHER, who))
+        if self.model.plans[who].move == withdrawal:
+            return withdrawal
+        return Move(who, "chameleon", "plan", (Mood.CALLS_BACK, withdrawal))
+
     def _attack(self, who: str) -> Move:
         """What a contract calls while it is being paid."""
-        return self.pick(
-            [
-                Move(who, "escrow", "withdraw", (ETHER, who)),
-                Move(who, "escrow", "withdraw", (ETHER, who)),
-                Move(who, "escrow", "withdraw", (self.model.setting.token, who)),
-                Move(who, "pool", "withdrawStake", (who,)),
-                Move(who, "registry", "withdrawBond", (1 + self.pick(range(4)), who)),
-                Move(who, "house", "reclaim", (1, who)),
-                Move(who, "pool", "leave", ()),
-            ]
-        )
+        attacks = [
+            Move(who, "escrow", "withdraw", (ETHER, who)),
+            Move(who, "escrow", "withdraw", (self.token, who)),
+            Move(who, "pool", "withdrawStake", (who,)),
+            Move(who, "registry", "withdrawBond", (1 + self.pick(range(4)), who)),
+            Move(who, "house", "reclaim", (1, who)),
+            Move(who, "pool", "leave", ()),
+        ]
+        return attacks[self.pick(range(len(attacks)))]

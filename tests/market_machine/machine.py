@@ -70,7 +70,7 @@ class MarketMachine(Voters, Collectors, Changes, Thieves, RuleBasedStateMachine)
 
     @rule(data=st.data())
     def contracts_change_their_mood(self, data: Any) -> None:
-        self.play(data, [self.change_mood])
+        self.play(data, self.moods())
 
     @rule(data=st.data())
     def copycats_act(self, data: Any) -> None:

@@ -8,6 +8,7 @@ Fails when the text that a bug replaces is not found, and when a bug survives.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from tests.market_machine.build import Patch, build
 from tests.market_machine.runs import play
 from tests.market_machine.stage import staged
 
-SEED, EXAMPLES, STEPS = 1, 120, 150
+SEED, EXAMPLES, STEPS = 1, 60, 150
+WORKERS = 2
 
 HOUSE = "contracts/auction/AuctionHouse.sol"
 CREDITS = "contracts/lib/Credits.sol"
@@ -284,11 +286,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="mutants whose name holds this text")
     options = parser.parse_args(arguments)
     started, catches = time.monotonic(), []
-    for mutant in MUTANTS:
-        if options.only not in mutant.name:
-            continue
-        catches.append(hunt(mutant))
-        print(_line(catches[-1]), flush=True)
+    chosen = [each for each in MUTANTS if options.only in each.name]
+    with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
+        for catch in pool.imap(hunt, chosen):
+            catches.append(catch)
+            print(_line(catch), flush=True)
     if options.record:
         options.record.write_text(record(catches, time.monotonic() - started))
     survivors = [each.mutant.name for each in catches if each.where is None]
