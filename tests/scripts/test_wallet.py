@@ -30,6 +30,7 @@ def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
     return call
 
 
+@pytest.mark.slow  # ten commands, each of which loads Ape
 def test_the_life_of_an_offer(run: Run, tmp_path: Path) -> None:
     data = tmp_path / "own.npz"
     write_samples(data, np.zeros((3, 1, 8, 8), np.uint8), np.zeros(3, np.uint8))
