@@ -67,7 +67,7 @@ class Buyers(Players):
         terms = Terms(
             kind,
             token,
-            window_blocks=self.pick([5, 6]),
+            window_blocks=self.pick([5, 9, 6]),
             reveal_blocks=0 if is_open_kind else self.pick([5, 6]),
             increment_bps=self.pick([500, 0, 3333]) if is_open_kind else 0,
             reserve=self.pick([1000, 1, 10**15 + 7]),

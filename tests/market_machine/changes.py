@@ -15,8 +15,9 @@ class Changes(Players):
     """The choices of nodes and sellers about their seats and offers, and of hostile receivers."""
 
     def change_stake(self) -> Move:
-        node = self.pick(self.cast.nodes)
         pool = self.model.pool
+        leaving = [each for each in self.cast.nodes if pool.node(each).exit_block]
+        node = self.pick([*self.cast.nodes, *leaving])
         held = pool.node(node)
         if node not in pool.seats and self.pick([True, False]):
             return Move(node, "pool", "join", (KEY,), STAKE - held.stake)
