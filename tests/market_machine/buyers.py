@@ -51,8 +51,8 @@ class Buyers(Players):
             base=self.pick([3, 1, 2, 4]),
             error_ppm=self.pick([1000, 100_000]),
             update_blocks=5,
-            commit_blocks=self.pick([5, 6]),
-            reveal_blocks=self.pick([5, 6]),
+            commit_blocks=self.pick([9, 5, 12]),
+            reveal_blocks=self.pick([9, 5, 12]),
             open_blocks=5,
             judge_blocks=self.pick([5, 8]),
         )

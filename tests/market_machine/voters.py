@@ -31,15 +31,19 @@ class Voters(Players):
                 ]
         return found
 
+    def asked(self, poll: Poll) -> list[int]:
+        """Seats of the present execution set."""
+        seats = range(len(poll.seats))
+        return [each for each in seats if self.model.yoda.position(poll, each) is not None]
+
     def undecided(self, poll: Poll) -> list[int]:
         """Seats that are asked, have not committed and are not silent."""
-        mini, yoda = poll.mini, self.model.yoda
+        mini = poll.mini
         assert mini is not None
-        positions = {seat: yoda.position(poll, seat) for seat in range(len(poll.seats))}
         return [
             seat
-            for seat, position in positions.items()
-            if position is not None and position not in mini.committed
+            for seat in self.asked(poll)
+            if self.model.yoda.position(poll, seat) not in mini.committed
             if self.tempers[poll.seats[seat]] is not Temper.SILENT
         ]
 
@@ -161,23 +165,23 @@ class Voters(Players):
         for job_id in self.running():
             poll = self.model.yoda.polls[job_id]
             place = (job_id, poll.round, poll.mini_round)
-            if self.model.yoda.is_committing(job_id):
-                seen = [each for key, each in self.secrets.items() if key[:3] == place]
-                for seat in self.undecided(poll):
-                    found.append(lambda p=poll, s=seat: self.commit_early(p, s))
-                    if seen:
-                        found.append(lambda p=poll, s=seat, o=seen: self.copy(p, s, o))
+            if self.model.yoda.is_committing(job_id) and self.undecided(poll):
+                found.append(lambda p=poll: self.copy(p))
+                found.append(lambda p=poll: self.commit_early(p))
             elif self.model.yoda.is_revealing(job_id):
                 for key, original in self.copies:
                     if key[:3] == place:
                         found.append(lambda p=poll, k=key, o=original: self.reveal_copy(p, k, o))
         return found
 
-    def copy(self, poll: Poll, seat: int, seen: list[Secret]) -> Move:
-        """The commitment of somebody else, by an own transaction or in a batch."""
-        original = self.pick(seen)
+    def copy(self, poll: Poll) -> Move | None:
+        """The commitment of somebody else who is asked, by an own transaction or in a batch."""
+        seat = self.pick(self.undecided(poll))
+        others = [each for each in self.asked(poll) if each != seat]
+        if not others:
+            return None
+        own, original = self.vote(poll, seat), self.vote(poll, self.pick(others))
         commitment = self.commitment(poll, original)
-        own = self.vote(poll, seat)
         key = (poll.job_id, poll.round, poll.mini_round, own.position)
         entries: tuple[bytes, ...] = ()
         if self.pick([True, False]):
@@ -189,8 +193,9 @@ class Voters(Players):
         self.copies.append((key, original._replace(entries=entries, index=0)))
         return move
 
-    def commit_early(self, poll: Poll, seat: int) -> Move:
+    def commit_early(self, poll: Poll) -> Move:
         """A commitment for the next mini-round, to be opened there at the same position."""
+        seat = self.pick(self.undecided(poll))
         own = self.vote(poll, seat)
         ballot = replace(self.model.yoda.ballot(poll, own.node), mini_round=poll.mini_round + 1)
         commitment = ballot.commitment(own.result, own.audit, own.salt)
@@ -201,7 +206,7 @@ class Voters(Players):
     def reveal_copy(self, poll: Poll, key: tuple[int, int, int, int], original: Secret) -> Move:
         """The words of the original at the copy's position, in either's name."""
         position = key[3]
-        name = self.pick([original.node, self._on(poll, position)])
+        name = self.pick([original.node, original.node, self._on(poll, position)])
         words = (original.result, original.audit, original.salt)
         if not original.entries:
             return Move(name, "yoda", "reveal", (poll.job_id, position, *words))
