@@ -20,7 +20,7 @@ from tests.market_machine.build import Patch, build
 from tests.market_machine.runs import play
 from tests.market_machine.stage import staged
 
-SEED, EXAMPLES, STEPS = 1, 60, 150
+SEED, EXAMPLES, STEPS = 1, 200, 150
 WORKERS = 2
 
 HOUSE = "contracts/auction/AuctionHouse.sol"

@@ -194,13 +194,14 @@ class Voters(Players):
         return move
 
     def commit_early(self, poll: Poll) -> Move:
-        """A commitment for the next mini-round, to be opened there at the same position."""
+        """A commitment for a mini-round to come, to be opened there at the same position."""
         seat = self.pick(self.undecided(poll))
         own = self.vote(poll, seat)
-        ballot = replace(self.model.yoda.ballot(poll, own.node), mini_round=poll.mini_round + 1)
+        later = self.pick([(poll.round, poll.mini_round + 1), (poll.round + 1, 1)])
+        ballot = self.model.yoda.ballot(poll, own.node)
+        ballot = replace(ballot, round=later[0], mini_round=later[1])
         commitment = ballot.commitment(own.result, own.audit, own.salt)
-        key = (poll.job_id, poll.round, poll.mini_round + 1, own.position)
-        self.copies.append((key, own))
+        self.copies.append(((poll.job_id, *later, own.position), own))
         return Move(own.node, "yoda", "commit", (poll.job_id, seat, commitment))
 
     def reveal_copy(self, poll: Poll, key: tuple[int, int, int, int], original: Secret) -> Move:
