@@ -32,7 +32,7 @@ and played by Hypothesis' state machine: buyers in open and sealed auctions, in 
 two of which cheat; sellers; seven nodes at first that are honest, lie together or alone, copy
 results, commit and keep silent, or do nothing; relayers with signed batches, some spoilt; copycats;
 parties that are contracts and refuse money or call back while they are paid; thieves who call
-anything at any time; and time. Windows are of 5 and 6 blocks, a seed expires after 12, unbonding
+anything at any time; and time. Windows are of 5 to 12 blocks, a seed expires after 12, unbonding
 takes 25 instead of 7,200.
 
 A step is one transaction, one refused call, or some blocks that pass. Before each the model
