@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test statistics gas thorough mutations check format clean
+.PHONY: help setup demo test statistics gas thorough mutations audit check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -43,17 +43,21 @@ thorough: setup ## play the whole market against its model, 100,000 steps: docs/
 mutations: setup ## plant a bug at a time and have the state machine find it: docs/mutations.md
 	@$(BIN)/python -m tests.market_machine.mutations --record docs/mutations.md $(ARGS)
 
+audit: ## slither and halmos on the contracts, with tools of their own: docs/audit
+	@scripts/_setup/setup.sh audit
+	@$(BIN)/python -m scripts._audit.main
+
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/forge fmt --check contracts
+	$(BIN)/forge fmt --check contracts tests/proofs
 	node_modules/.bin/solhint --noPoster --disc --max-warnings 0 'contracts/**/*.sol'
 
 format: setup ## format Python and Solidity
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	$(BIN)/forge fmt contracts
+	$(BIN)/forge fmt contracts tests/proofs
 
 clean: ## remove what runs and builds leave behind; keeps .venv, node_modules and .tools
 	rm -rf build .build contracts/.cache .hypothesis .mypy_cache .pytest_cache .ruff_cache

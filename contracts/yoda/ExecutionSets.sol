@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
-
 /// @title Sizes of execution sets
 /// @notice Mini-round i of a draw asks min(base + 2^(i-1), MAX_SET) further nodes, the paper's growth with a cap, until
 /// every seat has been asked. It asks those of rank askedAfter(i - 1) to askedAfter(i) - 1.
@@ -11,11 +9,14 @@ library ExecutionSets {
     uint256 internal constant MAX_SET = 120;
 
     /// @notice Nodes asked in a draw once its first `miniRounds` mini-rounds have opened.
-    /// @param base At least 1. @param miniRounds At most 64; 0 gives 0. @param seats Size of the frozen pool.
+    /// @param base At least 1. @param miniRounds 0 gives 0. @param seats Size of the frozen pool.
     function askedAfter(uint256 base, uint256 miniRounds, uint256 seats) internal pure returns (uint256 asked) {
-        for (uint256 i = 0; i < miniRounds && asked < seats; ++i) {
-            asked += FixedPointMathLib.min(base + (uint256(1) << i), MAX_SET);
+        uint256 grown = 0;
+        for (uint256 size = base + 1; grown < miniRounds && size < MAX_SET; ++grown) {
+            asked += size;
+            size += uint256(1) << grown;
         }
-        return FixedPointMathLib.min(asked, seats);
+        asked += (miniRounds - grown) * MAX_SET;
+        return asked < seats ? asked : seats;
     }
 }

@@ -15,6 +15,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 
 _REQUIREMENTS = ROOT / "requirements"
+_LOCKS = ("build", "lock", "torch")
 _HOOK = ROOT / "scripts" / "_setup" / "d2m_tools.pth"
 _STAMP = VENV / ".d2m-stamp"
 _CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
@@ -31,7 +32,7 @@ def install() -> None:
         SetupError: a package cannot be installed.
     """
     wanted = {
-        "inputs": stamp.digest([*sorted(_REQUIREMENTS.glob("*.txt")), _HOOK]),
+        "inputs": stamp.digest([*(_REQUIREMENTS / f"{name}.txt" for name in _LOCKS), _HOOK]),
         "root": str(ROOT),  # an environment does not survive being moved
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "torch": _torch_choice(),

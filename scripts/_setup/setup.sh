@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python="$(scripts/_setup/find_python.sh)"
-exec "$python" -m scripts._setup.main
+exec "$python" -m scripts._setup.main "$@"
