@@ -132,8 +132,9 @@ def _proved(path: Path) -> tuple[dict[str, Any], list[str]]:
     answer = _WORK / f"{path.stem}.json"
     contracts = "|".join(re.findall(r"^contract (\w+Proof)\b", path.read_text(), re.MULTILINE))
     options = ["--forge-build-out", _FORGE_OUT, "--panic-error-codes", _PANICS, "--no-status"]
-    # Without an end for branches: z3's timer, when it goes off often, can lock z3 for good.
-    options += ["--solver-timeout-branching", "0", "--solver-timeout-assertion", "120s"]
+    # A second a branch, then both sides are taken: with 1 ms z3's timer went off so often that it
+    # locked z3; with no end z3 did not come back from the ranks of a pool.
+    options += ["--solver-timeout-branching", "1000", "--solver-timeout-assertion", "120s"]
     options += ["--match-contract", f"^({contracts})$", "--json-output", str(answer)]
     output: list[str] = []
     for _ in range(_ATTEMPTS):

@@ -9,7 +9,6 @@ import {Sortition} from "../../contracts/yoda/Sortition.sol";
 /// fourteen rounds adds a hash to one coordinate modulo the side, which subtracting undoes; and to walk along the cycles of
 /// a permutation until inside is a permutation of the inside (Black and Rogaway, CT-RSA 2002). Concrete seeds are tried for
 /// pools of every size up to 300 in `tests/yoda/test_sortition.py`.
-/// @custom:halmos --solver-timeout-branching 1ms
 contract SortitionProof {
     /// @notice Two seats of a pool of 2 never have the same rank, and no rank is outside.
     function check_pool_of_2(uint256 seat, uint256 other, bytes32 seed) external pure {
