@@ -129,7 +129,12 @@ class Chain:
         return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
 
     def has_logs(self, contracts: Sequence[str], from_block: int, to_block: int) -> bool:
-        """Whether any of the contracts emitted an event. Decodes nothing: cheap enough to poll."""
+        """Whether any of the contracts emitted an event. Decodes nothing: cheap enough to poll.
+
+        A span that ends before it begins holds none; some nodes would refuse the question.
+        """
+        if to_block < from_block:
+            return False
         addresses = [self.deployment.contracts[name] for name in contracts]
         span = {"address": addresses, "fromBlock": hex(from_block), "toBlock": hex(to_block)}
         return bool(self.w3.provider.make_request(RPCEndpoint("eth_getLogs"), [span])["result"])

@@ -78,7 +78,7 @@ class Party(ABC):
         seen = self.chain.deployment.block - 1
         while not self._stop.is_set():
             block = self.chain.block_number()
-            news = block > seen and self.chain.has_logs(self.watches, seen + 1, block)
+            news = self.chain.has_logs(self.watches, seen + 1, block)
             if news or block >= self._next_look:
                 self._next_look = block + max(1, self._patience_blocks)
                 self.look(block)

@@ -349,3 +349,8 @@ def test_a_contract_that_is_not_there(chain: Chain, make_chain: MakeChain) -> No
         gone.contract("Probe")
     with pytest.raises(NotCompiled, match="ape compile"):
         chain.deploy("Escrow")
+
+
+def test_a_span_without_blocks_has_no_logs(chain: Chain) -> None:
+    future = chain.block_number() + 1
+    assert not chain.has_logs(["Probe"], future, future - 1)  # anvil refuses the question
