@@ -74,7 +74,8 @@ def play(seed: int) -> Outcome:
 
 def _update(state: State, samples: Samples, kind: str, spec: JobSpec, seed: int) -> IntVector:
     def training(own: Samples) -> IntVector:
-        return train(spec.model, state.weights, own.inputs, own.labels, spec.training, seed)
+        data = (own.inputs, own.labels)
+        return train(spec.model, state.weights, *data, spec.training, seed, state.round)
 
     return TRAINING[kind](samples, spec.model, training)
 

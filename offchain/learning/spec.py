@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,11 +24,14 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.rules import RULES
 from offchain.learning.sampler import SamplerSpec
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 BASIS_POINTS = 10_000
 SAMPLE_LIMIT = 256
 """Most draws in a round."""
 OPTIMISERS = ("adam", "sgd")
+AUGMENTATIONS = ("none", "flip", "flip_shift")
+LEAST_STEP = 0.01
+"""Part of the first step that a decaying one keeps: a job may go on after its decay has ended."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,34 @@ class TrainingSpec:
     epochs: int
     batch_size: int
     learning_rate: Decimal
+    """Step of the first round."""
     optimiser: str
+    decay_rounds: int = 0
+    """Rounds over which the step falls along half a cosine; 0 keeps it."""
+    augmentation: str = "none"
+    """``flip``: each image of a batch is mirrored left to right with probability one half;
+    ``flip_shift``: and the batch is moved by up to 2 pixels."""
 
     def __post_init__(self) -> None:
         take_integer(self.epochs, "epochs", 1, 1000)
         take_integer(self.batch_size, "batch_size", 1, 1 << 16)
         take_decimal(self.learning_rate, "learning_rate", Decimal("0.000000001"), Decimal(1000))
         take_choice(self.optimiser, "optimiser", OPTIMISERS)
+        take_integer(self.decay_rounds, "decay_rounds", 0, 1 << 16)
+        take_choice(self.augmentation, "augmentation", AUGMENTATIONS)
+
+    def step(self, round_number: int) -> float:
+        """The optimiser's step in a round (from 1).
+
+        learning_rate · max(LEAST_STEP, (1 + cos(π·(round − 1)/decay_rounds))/2), and LEAST_STEP of
+        it after the decay (Loshchilov and Hutter, ICLR 2017, without restarts). Only sellers use
+        it: nothing that is hashed depends on this float.
+        """
+        first = float(self.learning_rate)
+        if not self.decay_rounds:
+            return first
+        passed = min(1.0, (round_number - 1) / self.decay_rounds)
+        return first * max(LEAST_STEP, (1 + math.cos(math.pi * passed)) / 2)
 
     def to_json(self) -> dict[str, Any]:
         """The parameters as a JSON object; decimals as strings."""
@@ -52,6 +77,8 @@ class TrainingSpec:
             "batch_size": self.batch_size,
             "learning_rate": decimal_text(self.learning_rate),
             "optimiser": self.optimiser,
+            "decay_rounds": self.decay_rounds,
+            "augmentation": self.augmentation,
         }
 
     @classmethod
@@ -87,6 +114,8 @@ class JobSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.dataset, str) or not 1 <= len(self.dataset) <= 64:
             raise SpecError("dataset: expected a name of 1 to 64 characters")
+        if self.training.augmentation != "none" and len(self.model.input_shape) != 3:
+            raise SpecError("augmentation: images only; inputs of this model have no sides")
         take_choice(self.rule, "rule", tuple(RULES))
         take_integer(self.byzantine_sellers, "byzantine_sellers", 0, BASIS_POINTS // 2 - 1)
         take_integer(self.sample_size, "sample_size", 1, SAMPLE_LIMIT)

@@ -13,6 +13,9 @@ from offchain.learning.inference import Predictions, check_inputs
 from offchain.learning.models import INPUT_BITS, ModelSpec, check_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
 
+SHIFT = 2
+"""Pixels by which augmentation moves a batch at most, its border repeated."""
+
 
 def network(spec: ModelSpec) -> nn.Module:
     """The float32 network of a specification; its inputs are u/256 of shape (n, *input_shape).
@@ -44,12 +47,14 @@ def train(
     labels: Predictions,
     hyper: TrainingSpec,
     seed: int,
+    round_number: int = 1,
 ) -> IntVector:
     """Train from ``weights`` on one seller's data and return the update int32 (d,).
 
     ``inputs`` uint8 (n, *input_shape), ``labels`` (n,) below ``spec.classes``; ``seed`` orders the
-    batches. The update is clipped to ±UPDATE_LIMIT. The thread count is the caller's. Raises
-    ValueError on data that does not fit, or when training diverges to values that are not finite.
+    batches, ``round_number`` (from 1) sets the step. The update is clipped to ±UPDATE_LIMIT. The
+    thread count is the caller's. Raises ValueError on data that does not fit, or when training
+    diverges to values that are not finite.
     """
     check_weights(spec, weights)
     check_inputs(spec, inputs)
@@ -58,7 +63,7 @@ def train(
     model = network(spec)
     _load(model, spec, weights)
     values = torch.from_numpy(inputs.astype(np.float32) / (1 << INPUT_BITS))
-    _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed)
+    _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed, round_number)
     trained = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
     return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
 
@@ -74,19 +79,41 @@ def _load(model: nn.Module, spec: ModelSpec, weights: IntVector) -> None:
     )
 
 
-def _fit(model: nn.Module, values: Tensor, labels: Tensor, hyper: TrainingSpec, seed: int) -> None:
-    optimiser = _optimiser(model, hyper)
-    order = torch.Generator().manual_seed(seed)
+def _fit(
+    model: nn.Module,
+    values: Tensor,
+    labels: Tensor,
+    hyper: TrainingSpec,
+    seed: int,
+    round_number: int,
+) -> None:
+    optimiser = _optimiser(model, hyper, round_number)
+    random = torch.Generator().manual_seed(seed)
     for _ in range(hyper.epochs):
-        for batch in torch.split(torch.randperm(len(labels), generator=order), hyper.batch_size):
+        for batch in torch.split(torch.randperm(len(labels), generator=random), hyper.batch_size):
             optimiser.zero_grad(set_to_none=True)
-            loss = nn.functional.cross_entropy(model(values[batch]), labels[batch])
+            images = _augmented(values[batch], hyper.augmentation, random)
+            loss = nn.functional.cross_entropy(model(images), labels[batch])
             torch.autograd.backward(loss)
             optimiser.step()
 
 
-def _optimiser(model: nn.Module, hyper: TrainingSpec) -> torch.optim.Optimizer:
-    rate = float(hyper.learning_rate)
+def _augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Tensor:
+    """A batch (n, channels, height, width) as its augmentation shows it."""
+    if augmentation == "none":
+        return images
+    mirrored = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
+    images = torch.where(mirrored, images.flip(3), images)
+    if augmentation == "flip":
+        return images
+    height, width = images.shape[2:]
+    top, left = torch.randint(0, 2 * SHIFT + 1, (2,), generator=random).tolist()
+    padded = nn.functional.pad(images, (SHIFT,) * 4, mode="replicate")
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def _optimiser(model: nn.Module, hyper: TrainingSpec, round_number: int) -> torch.optim.Optimizer:
+    rate = hyper.step(round_number)
     if hyper.optimiser == "adam":
         return torch.optim.Adam(model.parameters(), lr=rate)
     return torch.optim.SGD(model.parameters(), lr=rate)

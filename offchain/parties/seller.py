@@ -88,7 +88,8 @@ class Seller(Party):
         seed = training_seed(self.chain.address, job_id, round_number)
 
         def training(samples: Samples) -> IntVector:
-            return train(spec.model, weights, samples.inputs, samples.labels, spec.training, seed)
+            data = (samples.inputs, samples.labels)
+            return train(spec.model, weights, *data, spec.training, seed, round_number)
 
         return self._training(self._samples, spec.model, training)
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from eth_utils.crypto import keccak
 
 from offchain.learning.canonical import SpecError
-from offchain.learning.models import ExactnessError
+from offchain.learning.models import ExactnessError, ModelSpec
 from offchain.learning.spec import JobSpec, TrainingSpec
 from tests.learning.conftest import small_spec
 
@@ -38,7 +39,7 @@ def test_equal_decimals_give_equal_bytes():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["version"], 2, "version"),
+        (["version"], 1, "version"),
         (["surprise"], 1, "unknown key 'surprise'"),
         (["dataset"], "", "dataset"),
         (["dataset"], 5, "dataset"),
@@ -59,6 +60,8 @@ def test_equal_decimals_give_equal_bytes():
         (["training", "optimiser"], "lion", "optimiser"),
         (["training", "learning_rate"], "0.010", "learning_rate"),
         (["training", "learning_rate"], "0", "learning_rate"),
+        (["training", "decay_rounds"], -1, "decay_rounds"),
+        (["training", "augmentation"], "mixup", "augmentation"),
         (["training", "momentum"], "0.9", "unknown key 'momentum'"),
         (["sampler", "eta"], None, "eta"),
     ],
@@ -85,9 +88,9 @@ def test_other_texts_of_the_same_value_are_refused():
     for other in (
         data + b"\n",
         data.replace(b",", b", ", 1),
-        data.replace(b'"version":1', b'"version":1,"version":1'),
-        data.replace(b'"version":1', b'"version":1.0'),
-        data.replace(b'"version":1', b'"version":NaN'),
+        data.replace(b'"version":2', b'"version":2,"version":2'),
+        data.replace(b'"version":2', b'"version":2.0'),
+        data.replace(b'"version":2', b'"version":NaN'),
         data[:-1],
         b"[]",
         b"\xff",
@@ -104,3 +107,19 @@ def test_an_inexact_model_is_refused():
     )
     with pytest.raises(ExactnessError):
         JobSpec.from_bytes(canonical(content))
+
+
+def test_the_step_falls_along_half_a_cosine_and_never_to_nothing():
+    training = TrainingSpec(1, 8, Decimal("0.01"), "adam", decay_rounds=10)
+    steps = [training.step(number) for number in range(1, 20)]
+    assert steps[0] == 0.01
+    assert steps[5] == pytest.approx(0.005)
+    assert steps == sorted(steps, reverse=True)
+    assert steps[10] == steps[18] == 0.0001
+    assert replace(training, decay_rounds=0).step(500) == 0.01
+
+
+def test_only_images_can_be_mirrored():
+    training = TrainingSpec(1, 8, Decimal("0.01"), "adam", augmentation="flip")
+    with pytest.raises(SpecError, match="augmentation"):
+        small_spec(model=ModelSpec("logistic", (30,), 2), training=training)

@@ -100,3 +100,34 @@ def test_poisoned_sellers_do_what_they_are_named_for():
     assert sign_flip(np.array([3, -UPDATE_LIMIT], dtype=np.int32)).tolist() == [-3, UPDATE_LIMIT]
     flipped = label_flip(np.array([0, 1, 9], dtype=np.uint8), 10)
     assert (flipped.dtype, flipped.tolist()) == (np.uint8, [9, 8, 0])
+
+
+@pytest.mark.parametrize("augmentation", ["flip", "flip_shift"])
+def test_augmented_training_learns_what_mirrors_and_shifts_leave_alone(augmentation):
+    labels = np.random.default_rng(0).integers(0, 2, 60, dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 60, (60, 1, 6, 6), dtype=np.uint8)
+    inputs = noise + 150 * labels[:, None, None, None]
+    spec = MODELS[0]
+    weights = initial_weights(spec, bytes(32))
+    hyper = replace(HYPER, augmentation=augmentation)
+    delta = train(spec, weights, inputs, labels, hyper, seed=1)
+    assert accuracy(spec, add_update(weights, delta), inputs, labels) > 0.95
+    assert (delta != train(spec, weights, inputs, labels, HYPER, seed=1)).any()
+
+
+def test_a_mirrored_side_tells_nothing():
+    inputs, labels = halves()
+    spec = MODELS[2]
+    hyper = replace(HYPER, augmentation="flip")
+    weights = initial_weights(spec, bytes(32))
+    delta = train(spec, weights, inputs, labels, hyper, seed=1)
+    assert accuracy(spec, add_update(weights, delta), inputs, labels) < 0.75
+
+
+def test_later_rounds_take_smaller_steps():
+    inputs, labels = halves()
+    spec = MODELS[0]
+    weights = initial_weights(spec, bytes(32))
+    hyper = replace(HYPER, decay_rounds=10)
+    first, last = (train(spec, weights, inputs, labels, hyper, 1, number) for number in (1, 10))
+    assert np.abs(last).sum() < np.abs(first).sum() / 4
