@@ -13,7 +13,7 @@ import torch
 from eth_utils.crypto import keccak
 from rich.progress import track
 
-from offchain.adversaries.sellers import TRAINING
+from offchain.adversaries.sellers.training import TRAINING
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
 from offchain.learning.defaults import digits_spec

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from offchain.adversaries.cone import VOTING
-from offchain.adversaries.sellers import TRAINING
+from offchain.adversaries.sellers.training import TRAINING
 from offchain.chain.signer import KeySigner
 from offchain.parties.commands import (
     Session,

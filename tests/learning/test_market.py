@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-from offchain.adversaries.sellers import label_flip, sign_flip
+from offchain.adversaries.sellers.labels import label_flip
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
 from offchain.learning.contributions import SHARES_ONE, shares
@@ -28,7 +28,7 @@ def play(seed: bytes) -> list[RoundOutput]:
         inputs, labels = data.train_inputs[parts[seller]], data.train_labels[parts[seller]]
         labels = label_flip(labels, data.classes) if seller == LABEL_FLIP else labels
         delta = train(spec.model, state.weights, inputs, labels, spec.training, seed=state.round)
-        return sign_flip(delta) if seller == SIGN_FLIP else delta
+        return -delta if seller == SIGN_FLIP else delta
 
     state, outputs = initial_state(spec, SELLERS, seed), []
     for r in range(ROUNDS):

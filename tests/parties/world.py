@@ -17,7 +17,7 @@ from web3.contract import Contract
 from web3.types import RPCEndpoint
 
 from offchain.adversaries.cone import VOTING
-from offchain.adversaries.sellers import TRAINING
+from offchain.adversaries.sellers.training import TRAINING
 from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain

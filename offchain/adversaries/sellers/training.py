@@ -1,4 +1,4 @@
-"""Byzantine sellers: what they do to their data or to their update."""
+"""What one Byzantine seller's process can do alone: the updates that it trains and posts."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from eth_utils.crypto import keccak
 
-from offchain.data.files import Labels
+from offchain.adversaries.sellers.labels import label_flip
+from offchain.adversaries.sellers.simple import noise
 from offchain.learning.grid import IntVector
 from offchain.learning.models import ModelSpec
 from offchain.parties.seller import Samples, Training, train_honestly
-
-
-def sign_flip(delta: IntVector) -> IntVector:
-    """The honest update reversed."""
-    return np.negative(delta)
-
-
-def label_flip(labels: Labels, classes: int) -> Labels:
-    """Labels y -> classes − 1 − y, of the same type."""
-    return (classes - 1 - labels.astype(np.int64)).astype(labels.dtype)
 
 
 def train_then_flip(
     samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
 ) -> IntVector:
     """Train honestly, post the opposite."""
-    return sign_flip(training(samples))
+    return np.negative(training(samples))
+
+
+def train_then_forget(
+    samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
+) -> IntVector:
+    """Post Gaussian noise. The honest update seeds it: asked again, the seller posts the same."""
+    delta = training(samples)
+    return noise(np.random.default_rng(list(keccak(delta.tobytes()))), delta.shape)
 
 
 def train_on_flipped_labels(
@@ -41,5 +41,6 @@ TRAINING: dict[str, Training] = {
     "honest": train_honestly,
     "sign_flip": train_then_flip,
     "label_flip": train_on_flipped_labels,
+    "gaussian": train_then_forget,
 }
 """By the names that the commands and reports use."""
