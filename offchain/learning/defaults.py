@@ -64,7 +64,7 @@ def _spec(
         model=model,
         training=TrainingSpec(_PAPER_EPOCHS, batch_size, _PAPER_RATE, "adam"),
         sampler=SAMPLER,
-        rule="krum_mean",
+        rule="multi_krum",
         byzantine_sellers=BYZANTINE_SELLERS,
         sample_size=sample_size,
         harmful_threshold=HARMFUL_THRESHOLD,

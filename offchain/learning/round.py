@@ -19,7 +19,7 @@ from offchain.learning.contributions import credit
 from offchain.learning.grid import IntVector, add_update
 from offchain.learning.inference import Predictions, predict
 from offchain.learning.models import check_weights, initial_weights
-from offchain.learning.rules import RULES
+from offchain.learning.rules import build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
 from offchain.learning.updates import (
     EvaluationSet,
@@ -197,7 +197,7 @@ def _aggregate(
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
         return weights, trials
-    rule = RULES[spec.rule](f=_byzantine_left(trials, len(candidates), spec))
+    rule = build(spec.rule, _byzantine_left(trials, len(candidates), spec))
     decision = rule.decide(np.stack([t.delta for t in candidates if t.delta is not None]))
     kept = {candidates[row].index for row in decision.kept}
     marked = [

@@ -21,7 +21,7 @@ from offchain.learning.canonical import (
     take_keys,
 )
 from offchain.learning.models import ModelSpec
-from offchain.learning.rules import RULES
+from offchain.learning.rules import RuleError, build
 from offchain.learning.sampler import SamplerSpec
 
 SPEC_VERSION = 2
@@ -99,7 +99,7 @@ class JobSpec:
     training: TrainingSpec
     sampler: SamplerSpec
     rule: str
-    """A name in ``rules.RULES``."""
+    """A name that ``rules.build`` knows, such as "nnm+trimmed_mean"."""
     byzantine_sellers: int
     """Share of a round's posted updates that may be Byzantine, in basis points, below one half.
     The rule's f is this share, rounded down, less the updates that were refused before it."""
@@ -116,7 +116,7 @@ class JobSpec:
             raise SpecError("dataset: expected a name of 1 to 64 characters")
         if self.training.augmentation != "none" and len(self.model.input_shape) != 3:
             raise SpecError("augmentation: images only; inputs of this model have no sides")
-        take_choice(self.rule, "rule", tuple(RULES))
+        _check_rule(self.rule)
         take_integer(self.byzantine_sellers, "byzantine_sellers", 0, BASIS_POINTS // 2 - 1)
         take_integer(self.sample_size, "sample_size", 1, SAMPLE_LIMIT)
         take_integer(self.harmful_threshold, "harmful_threshold", 0, BASIS_POINTS)
@@ -155,6 +155,13 @@ class JobSpec:
     def hash(self) -> bytes:
         """keccak256 of the canonical bytes, 32 bytes."""
         return keccak(self.to_bytes())
+
+
+def _check_rule(name: Any) -> None:
+    try:
+        build(name, f=0)
+    except RuleError as error:
+        raise SpecError(f"rule: {error}") from error
 
 
 def _seed(text: Any) -> bytes:

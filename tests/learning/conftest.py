@@ -34,7 +34,7 @@ def small_spec(**changes: object) -> JobSpec:
         "model": ModelSpec("convolution", (1, 6, 6), 3, channels=2, kernel=3),
         "training": TrainingSpec(2, 8, Decimal("0.01"), "adam"),
         "sampler": SamplerSpec(Decimal(1), Decimal("0.2"), Decimal(1), Decimal("0.1")),
-        "rule": "krum_mean",
+        "rule": "multi_krum",
         "byzantine_sellers": 2000,
         "sample_size": 12,
         "harmful_threshold": 2000,

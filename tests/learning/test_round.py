@@ -19,7 +19,7 @@ from offchain.learning.round import (
     parse_sampler,
     sampler_bytes,
 )
-from offchain.learning.rules import KrumMean
+from offchain.learning.rules import MultiKrum
 from offchain.learning.updates import decode_model, decode_update, encode_update
 from tests.learning.conftest import SELLERS, small_spec
 
@@ -72,7 +72,7 @@ def test_a_round_is_the_protocols_steps_in_order(job):
 
     base = right(job.state.weights)
     utilities = [right(add_update(job.state.weights, delta)) - base for delta in deltas]
-    decision = KrumMean(f=1).decide(np.stack(deltas))
+    decision = MultiKrum(f=1).decide(np.stack(deltas))
     weights = add_update(job.state.weights, decision.aggregate)
     median = Fraction(sum(sorted(utilities)[1:3]), 2)
     above = [Fraction(u - median, 50) for u in utilities]

@@ -24,7 +24,7 @@ def spec() -> JobSpec:
         model=ModelSpec("logistic", (1, 4, 4), 3),
         training=TrainingSpec(1, 8, Decimal("0.01"), "adam"),
         sampler=SamplerSpec(Decimal(1), Decimal("0.2"), Decimal(1), Decimal("0.1")),
-        rule="krum_mean",
+        rule="multi_krum",
         byzantine_sellers=2000,
         sample_size=4,
         harmful_threshold=2000,

@@ -1,0 +1,34 @@
+"""Aggregation rules behind one interface: ``Rule(f=…)(updates)``.
+
+All decisions follow from exact integers and ties break by index, so a rule gives the same vector
+everywhere. ``decide`` also says which updates a round keeps, and pays for.
+"""
+
+from offchain.learning.rules.averages import Mean, Median, TrimmedMean
+from offchain.learning.rules.base import Decision, Rule
+from offchain.learning.rules.iterated import CenteredClipping, GeometricMedian
+from offchain.learning.rules.krum import Bulyan, CorrectedKrum, Krum, MultiKrum
+from offchain.learning.rules.mixing import Bucketing, Clipping, NearestNeighbourMixing
+from offchain.learning.rules.names import RULES, STEPS, build
+from offchain.learning.rules.stack import RuleError
+
+__all__ = [
+    "RULES",
+    "STEPS",
+    "Bucketing",
+    "Bulyan",
+    "CenteredClipping",
+    "Clipping",
+    "CorrectedKrum",
+    "Decision",
+    "GeometricMedian",
+    "Krum",
+    "Mean",
+    "Median",
+    "MultiKrum",
+    "NearestNeighbourMixing",
+    "Rule",
+    "RuleError",
+    "TrimmedMean",
+    "build",
+]
