@@ -1,15 +1,16 @@
 """The exact forward pass: the same predictions on any machine.
 
-Everything is an integer held in float64. Inputs are uint8 (meaning u/256), weights are grid
-integers, biases are aligned to the scale of the products, and after each layer but the last the
-sums are floored to the activation grid and clamped. ``ModelSpec`` guarantees that no sum reaches
-2**53, so the order of summation, the thread count, fused multiply-add and the BLAS in use cannot
-change a bit. The convolution is an explicit gather and matrix product, because a library's own
-convolution may choose a transform (Winograd, FFT) whose intermediate values are not integers.
+Everything is an integer held in float64. Inputs are uint8, meaning (u − centre)/256, weights are
+grid integers, biases are aligned to the scale of the products, and after each layer but the last
+the sums are floored to the activation grid and clamped. ``ModelSpec`` guarantees that no sum
+reaches 2**53, so the order of summation, the thread count, fused multiply-add and the BLAS in use
+cannot change a bit. The convolution is an explicit gather and matrix product, because a library's
+own convolution may choose a transform (Winograd, FFT) whose intermediate values are not integers.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -19,12 +20,19 @@ import torch
 from torch import Tensor
 
 from offchain.learning.grid import GRID_BITS, ByteArray, IntVector
-from offchain.learning.models import INPUT_BITS, Layer, ModelSpec, check_weights, to_tensors
+from offchain.learning.models import (
+    INPUT_FRACTION_BITS,
+    Layer,
+    ModelSpec,
+    check_weights,
+    to_tensors,
+)
 
 Predictions = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
-BATCH_BYTES = 8 << 20
-"""Bound on the largest intermediate array of one internal batch."""
+BATCH_BYTES = 2 << 20
+"""Bound on the largest intermediate array of one internal batch: with 2 MiB the arrays of a batch
+stay in a core's cache, and images of 32×32 are predicted a third faster than with 8 MiB."""
 
 
 def predict(spec: ModelSpec, weights: IntVector, inputs: ByteArray) -> Predictions:
@@ -41,6 +49,7 @@ def predict(spec: ModelSpec, weights: IntVector, inputs: ByteArray) -> Predictio
     with torch.inference_mode():
         for start in range(0, len(inputs), batch):
             chunk = torch.from_numpy(inputs[start : start + batch].astype(np.float64))
+            chunk -= spec.input_centre
             # numpy's argmax returns the first maximum; torch's promises none in particular.
             found.append(_logits(spec, layers, chunk).numpy().argmax(axis=1))
     return as_classes(np.concatenate(found), spec)
@@ -86,12 +95,12 @@ def _sample_bytes(spec: ModelSpec) -> int:
 
 
 def _logits(spec: ModelSpec, layers: list[tuple[Layer, Tensor, Tensor]], values: Tensor) -> Tensor:
-    fraction = INPUT_BITS
+    fraction = INPUT_FRACTION_BITS
     for layer, weight, bias in layers[:-1]:
         if layer.convolution:
-            # Pooled first, on a quarter of the values: max commutes with adding a bias and with
+            # Pooled first, which leaves fewer values: max commutes with adding a bias and with
             # requantising, which never decreases.
-            sums = _pool(_convolve(spec, weight, values)).flatten(2)
+            sums = _pool(_convolve(spec, weight, values), spec.pool).flatten(2)
         else:
             sums = (values.flatten(1) @ weight.T)[:, :, None]
         sums += (bias * 2.0**fraction)[:, None]
@@ -111,11 +120,15 @@ def _convolve(spec: ModelSpec, weight: Tensor, images: Tensor) -> Tensor:
     return (weight @ patches).view(count, len(weight), height, width)
 
 
-def _pool(values: Tensor) -> Tensor:
-    """Largest of each 2×2 square; an odd last row or column is left out."""
-    height, width = values.shape[2] // 2 * 2, values.shape[3] // 2 * 2
-    rows = torch.maximum(values[:, :, 0:height:2], values[:, :, 1:height:2])
-    return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
+def _pool(values: Tensor, side: int) -> Tensor:
+    """Largest of each side×side square; rows and columns that do not fill one are left out."""
+    height, width = (size // side * side for size in values.shape[2:])
+    rows = _largest([values[:, :, i:height:side] for i in range(side)])
+    return _largest([rows[..., i:width:side] for i in range(side)])
+
+
+def _largest(parts: list[Tensor]) -> Tensor:
+    return functools.reduce(torch.maximum, parts)
 
 
 def _requantise(spec: ModelSpec, sums: Tensor, fraction: int) -> Tensor:

@@ -32,9 +32,16 @@ from offchain.learning.grid import (
     IntVector,
 )
 
-ARCHITECTURES = ("convolution", "perceptron", "logistic")
-INPUT_BITS = 8
-"""Inputs are uint8 and mean u/256: 8 bits, all of them fraction bits."""
+OWN_FIELDS: dict[str, tuple[str, ...]] = {
+    "convolution": ("channels", "kernel", "pool"),
+    "perceptron": ("hidden",),
+    "logistic": (),
+}
+"""The architectures, and the fields that each has beside the common ones."""
+INPUT_FRACTION_BITS = 8
+"""Inputs are uint8 and mean (u − centre)/256."""
+INPUT_LIMIT = 255
+"""Largest input u."""
 ACTIVATION_BITS = 18
 """Default width of a requantised activation: with 10 fraction bits it is clamped below 256."""
 ACTIVATION_FRACTION_BITS = 10
@@ -77,10 +84,12 @@ class ModelSpec:
     """A model's specification.
 
     - ``convolution``: the paper's network: one k×k convolution (stride 1, zero padding that keeps
-      the size), ReLU, 2×2 max-pool, one dense layer. ``input_shape`` is (channels, height, width).
+      the size), ReLU, max-pool over squares of side ``pool`` with the same stride (1: none; what
+      fills no square is left out), one dense layer. ``input_shape`` is (channels, height, width).
     - ``perceptron``: dense layers of the ``hidden`` sizes with ReLU, then one dense layer.
     - ``logistic``: one dense layer.
 
+    An input u means (u − ``input_centre``)/256; the padding of a convolution is the real 0.
     Raises SpecError when malformed and ExactnessError when the forward pass could be inexact.
     """
 
@@ -89,15 +98,18 @@ class ModelSpec:
     classes: int
     channels: int = 0
     kernel: int = 0
+    pool: int = 2
     hidden: tuple[int, ...] = ()
+    input_centre: int = 0
     activation_bits: int = ACTIVATION_BITS
     activation_fraction_bits: int = ACTIVATION_FRACTION_BITS
 
     def __post_init__(self) -> None:
-        take_choice(self.architecture, "architecture", ARCHITECTURES)
+        take_choice(self.architecture, "architecture", tuple(OWN_FIELDS))
         take_integers(self.input_shape, "input_shape", 1, SIZE_LIMIT)
         take_integers(self.hidden, "hidden", 1, SIZE_LIMIT)
         take_integer(self.classes, "classes", 2, SIZE_LIMIT)
+        take_integer(self.input_centre, "input_centre", 0, INPUT_LIMIT)
         take_integer(self.activation_bits, "activation_bits", 1, 32)
         take_integer(
             self.activation_fraction_bits, "activation_fraction_bits", 0, self.activation_bits
@@ -110,31 +122,36 @@ class ModelSpec:
     def _check_architecture(self) -> None:
         if not self.input_shape:
             raise SpecError("input_shape: expected at least one size")
-        if (self.architecture == "perceptron") != bool(self.hidden):
-            raise SpecError("hidden: a perceptron has one size or more, other models none")
-        if self.architecture != "convolution":
-            take_integer(self.channels, f"channels of a {self.architecture} model", 0, 0)
-            take_integer(self.kernel, f"kernel of a {self.architecture} model", 0, 0)
-            return
+        for name in _foreign_fields(self.architecture):
+            if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                raise SpecError(f"{name}: a {self.architecture} model has none")
+        if self.architecture == "perceptron" and not self.hidden:
+            raise SpecError("hidden: a perceptron has one size or more")
+        if self.architecture == "convolution":
+            self._check_convolution()
+
+    def _check_convolution(self) -> None:
         take_integer(self.channels, "channels", 1, SIZE_LIMIT)
         take_integer(self.kernel, "kernel", 1, 31)
         if self.kernel % 2 == 0:
             raise SpecError("kernel: expected an odd size")
-        if len(self.input_shape) != 3 or min(self.input_shape[1:]) < 2:
-            raise SpecError("input_shape: a convolution takes (channels, height ≥ 2, width ≥ 2)")
+        if len(self.input_shape) != 3:
+            raise SpecError("input_shape: a convolution takes (channels, height, width)")
+        take_integer(self.pool, "pool", 1, min(self.input_shape[1:]))
 
     def _check_exact(self) -> None:
         """Bound every partial sum of a layer by its largest inputs, weights and bias."""
-        bits, fraction = INPUT_BITS, INPUT_BITS
+        limit = max(self.input_centre, INPUT_LIMIT - self.input_centre)
+        fraction = INPUT_FRACTION_BITS
         for layer in self.layers:
-            largest = WEIGHT_LIMIT * (layer.fan_in * ((1 << bits) - 1) + (1 << fraction))
+            largest = WEIGHT_LIMIT * (layer.fan_in * limit + (1 << fraction))
             if largest >= EXACT_LIMIT:
                 raise ExactnessError(
-                    f"{layer.name}: {layer.fan_in} products of {bits}-bit inputs reach "
+                    f"{layer.name}: {layer.fan_in} products of inputs up to {limit} reach "
                     f"2**{largest.bit_length() - 1}; fewer inputs or activation bits are needed "
                     "to stay below 2**53"
                 )
-            bits, fraction = self.activation_bits, self.activation_fraction_bits
+            limit, fraction = (1 << self.activation_bits) - 1, self.activation_fraction_bits
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -142,7 +159,7 @@ class ModelSpec:
         inputs = math.prod(self.input_shape)
         if self.architecture == "convolution":
             depth, height, width = self.input_shape
-            pooled = self.channels * (height // 2) * (width // 2)
+            pooled = self.channels * (height // self.pool) * (width // self.pool)
             return (
                 Layer("convolution", (self.channels, depth, self.kernel, self.kernel)),
                 Layer("dense", (self.classes, pooled)),
@@ -171,34 +188,34 @@ class ModelSpec:
         return sum(math.prod(shape) for _, shape in self.parameters)
 
     def to_json(self) -> dict[str, Any]:
-        """The specification as a JSON object of integers, strings and lists."""
-        return {
-            "architecture": self.architecture,
-            "input_shape": list(self.input_shape),
-            "classes": self.classes,
-            "channels": self.channels,
-            "kernel": self.kernel,
-            "hidden": list(self.hidden),
-            "activation_bits": self.activation_bits,
-            "activation_fraction_bits": self.activation_fraction_bits,
-        }
+        """A JSON object of integers, strings and lists: the fields that the architecture has."""
+        values = {name: getattr(self, name) for name in _fields(self.architecture)}
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
     @classmethod
     def from_json(cls, value: Any) -> ModelSpec:
         """Strict inverse of ``to_json``. Raises SpecError or ExactnessError."""
-        items = take_keys(value, set(cls.__dataclass_fields__), "model")
-        return cls(
-            **{
-                **items,
-                "input_shape": take_integers(items["input_shape"], "input_shape", 1, SIZE_LIMIT),
-                "hidden": take_integers(items["hidden"], "hidden", 1, SIZE_LIMIT),
-            }
-        )
+        if not isinstance(value, dict):
+            raise SpecError("model: expected an object")
+        architecture = take_choice(value.get("architecture"), "architecture", tuple(OWN_FIELDS))
+        items = take_keys(value, _fields(architecture), "model")
+        for name in {"input_shape", "hidden"} & items.keys():
+            items = {**items, name: take_integers(items[name], name, 1, SIZE_LIMIT)}
+        return cls(**items)
 
     @property
     def hash(self) -> bytes:
         """keccak256 of the canonical JSON, 32 bytes."""
         return keccak(encode_json(self.to_json()))
+
+
+def _foreign_fields(architecture: str) -> set[str]:
+    own = OWN_FIELDS[architecture]
+    return {name for names in OWN_FIELDS.values() for name in names if name not in own}
+
+
+def _fields(architecture: str) -> set[str]:
+    return set(ModelSpec.__dataclass_fields__) - _foreign_fields(architecture)
 
 
 def check_weights(spec: ModelSpec, weights: IntVector) -> None:

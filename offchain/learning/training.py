@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from offchain.learning.grid import UPDATE_LIMIT, ByteArray, IntVector, from_grid, to_grid
 from offchain.learning.inference import Predictions, check_inputs
-from offchain.learning.models import INPUT_BITS, ModelSpec, check_weights, to_tensors
+from offchain.learning.models import INPUT_FRACTION_BITS, ModelSpec, check_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
 
 SHIFT = 2
@@ -18,7 +18,7 @@ SHIFT = 2
 
 
 def network(spec: ModelSpec) -> nn.Module:
-    """The float32 network of a specification; its inputs are u/256 of shape (n, *input_shape).
+    """The float32 network of a specification; its inputs are those of ``network_inputs``.
 
     Parameter names and order are those of ``spec.parameters``.
     """
@@ -33,11 +33,17 @@ def network(spec: ModelSpec) -> nn.Module:
             modules[layer.name] = nn.Linear(inputs, outputs)
         modules[f"{layer.name}_relu"] = nn.ReLU()
         if layer.convolution:
-            modules["pool"] = nn.MaxPool2d(2)
+            modules["pool"] = nn.MaxPool2d(spec.pool)
             modules["flatten"] = nn.Flatten()
     last = spec.layers[-1]
     modules[last.name] = nn.Linear(last.fan_in, last.outputs)
     return nn.Sequential(modules)
+
+
+def network_inputs(spec: ModelSpec, inputs: ByteArray) -> Tensor:
+    """What uint8 inputs mean to the network: (u − input_centre)/256 in float32, exact."""
+    centred = inputs.astype(np.float32) - spec.input_centre
+    return torch.from_numpy(centred / (1 << INPUT_FRACTION_BITS))
 
 
 def train(
@@ -62,7 +68,7 @@ def train(
         raise ValueError(f"expected a label below {spec.classes} for each of {len(inputs)} inputs")
     model = network(spec)
     _load(model, spec, weights)
-    values = torch.from_numpy(inputs.astype(np.float32) / (1 << INPUT_BITS))
+    values = network_inputs(spec, inputs)
     _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed, round_number)
     trained = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
     return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)

@@ -16,7 +16,7 @@ from offchain.learning.models import ModelSpec, to_tensors
 def reference(spec, weights, sample):
     """The same forward pass on Python's integers, sum by sum; also the largest sum it met."""
     tensors = {name: t.astype(object) for name, t in to_tensors(spec, weights).items()}
-    values, fraction, largest = sample.astype(object), 8, 0
+    values, fraction, largest = sample.astype(object) - spec.input_centre, 8, 0
     for layer in spec.layers:
         weight, bias = tensors[f"{layer.name}.weight"], tensors[f"{layer.name}.bias"]
         if layer.convolution:
@@ -30,7 +30,7 @@ def reference(spec, weights, sample):
         shift = fraction + GRID_BITS - spec.activation_fraction_bits
         top = 2**spec.activation_bits - 1
         values = np.array([min(max(s >> shift, 0), top) for s in sums.reshape(-1)], dtype=object)
-        values = pool(values.reshape(sums.shape)) if layer.convolution else values
+        values = pool(values.reshape(sums.shape), spec.pool) if layer.convolution else values
         fraction = spec.activation_fraction_bits
     raise AssertionError
 
@@ -46,11 +46,12 @@ def convolve(weight, bias, image):
     return result
 
 
-def pool(values):
-    depth, height, width = (values.shape[0], values.shape[1] // 2, values.shape[2] // 2)
+def pool(values, side):
+    depth, height, width = (values.shape[0], values.shape[1] // side, values.shape[2] // side)
     result = np.zeros((depth, height, width), dtype=object)
     for c, y, x in np.ndindex(depth, height, width):
-        result[c, y, x] = values[c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max()
+        window = values[c, side * y : side * (y + 1), side * x : side * (x + 1)]
+        result[c, y, x] = window.max()
     return result
 
 
@@ -59,6 +60,9 @@ SPECS = [
     ModelSpec("convolution", (1, 4, 4), 3, channels=2, kernel=1, activation_bits=28),
     ModelSpec("perceptron", (6,), 4, hidden=(5, 4), activation_bits=31),
     ModelSpec("logistic", (7,), 3),
+    ModelSpec("convolution", (1, 7, 8), 3, channels=2, kernel=3, pool=3, input_centre=128),
+    ModelSpec("convolution", (2, 3, 4), 3, channels=2, kernel=5, pool=1, input_centre=255),
+    ModelSpec("perceptron", (6,), 4, hidden=(5,), input_centre=100),
 ]
 
 

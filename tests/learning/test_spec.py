@@ -96,15 +96,15 @@ def test_other_texts_of_the_same_value_are_refused():
         b"\xff",
         b"[" * 100_000,
     ):
+        assert other != data
         with pytest.raises(SpecError):
             JobSpec.from_bytes(other)
 
 
 def test_an_inexact_model_is_refused():
     content = json.loads(small_spec().to_bytes())
-    content["model"].update(
-        architecture="perceptron", kernel=0, channels=0, hidden=[60_000], activation_bits=32
-    )
+    content["model"] = ModelSpec("perceptron", (1,), 2, hidden=(60_000,)).to_json()
+    content["model"]["activation_bits"] = 32
     with pytest.raises(ExactnessError):
         JobSpec.from_bytes(canonical(content))
 

@@ -18,6 +18,7 @@ MODELS = [
     ModelSpec("convolution", (1, 6, 6), 2, channels=4, kernel=3),
     ModelSpec("perceptron", (1, 6, 6), 2, hidden=(8,)),
     ModelSpec("logistic", (1, 6, 6), 2),
+    ModelSpec("convolution", (1, 6, 6), 2, channels=4, kernel=3, pool=3, input_centre=128),
 ]
 
 
@@ -57,7 +58,7 @@ def test_training_and_exact_inference_see_the_same_network(spec):
     model.load_state_dict(
         {n: torch.from_numpy(from_grid(t)).float() for n, t in to_tensors(spec, weights).items()}
     )
-    logits = model(torch.from_numpy(inputs).float() / 256).detach().numpy()
+    logits = model((torch.from_numpy(inputs).float() - spec.input_centre) / 256).detach().numpy()
     assert (predict(spec, weights, inputs) == logits.argmax(axis=1)).mean() > 0.98
 
 
