@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from offchain.chain.anvil import AnvilFailed, AnvilMissing
-from offchain.data.datasets import NAMES
+from offchain.learning.defaults import SPECS
 from offchain.market.options import DemoOptions
 from offchain.market.play import play
 from offchain.market.processes import PartyFailed
@@ -41,7 +41,9 @@ INTERRUPTED = 130
 )
 @click.option("--rounds", default=DEFAULTS.rounds, show_default=True, help="Most global rounds.")
 @click.option("--target", default=DEFAULTS.target, show_default=True, help="Accuracy to reach.")
-@click.option("--dataset", type=click.Choice(NAMES), default=DEFAULTS.dataset, show_default=True)
+@click.option(
+    "--dataset", type=click.Choice(list(SPECS)), default=DEFAULTS.dataset, show_default=True
+)
 @click.option(
     "--auction",
     type=click.Choice(list(KINDS)),

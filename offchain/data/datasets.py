@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from offchain.data import digits, idx
+from offchain.data import cifar10, digits, idx
 from offchain.data.errors import DataError
 from offchain.learning.grid import ByteArray
 
-NAMES = ("digits", "mnist", "fashion-mnist")
+NAMES = ("digits", "mnist", "fashion-mnist", "cifar-10")
 DIGITS_EVALUATION = 360
 """About a fifth of the 1,797 digits."""
-IDX_EVALUATION = 2_000
-"""Held back from the 60,000 training images; a round evaluates it once per update."""
+IMAGE_EVALUATION = 2_000
+"""Held back from 50,000 or 60,000 training images; a round evaluates it once per update."""
 _SPLIT_SEED = 0
 
 
@@ -33,6 +33,8 @@ class Dataset:
     test_inputs: ByteArray
     """The published test set, which no round sees; empty for digits, which has none."""
     test_labels: ByteArray
+    note: str = ""
+    """What a reader of a figure made with this copy of the data must know; mostly nothing."""
 
 
 def load(name: str) -> Dataset:
@@ -41,9 +43,12 @@ def load(name: str) -> Dataset:
         inputs, labels = digits.read()
         return _split(name, DIGITS_EVALUATION, inputs, labels, inputs[:0], labels[:0])
     if name == "mnist":
-        return _split(name, IDX_EVALUATION, *idx.read(idx.MNIST))
+        return _split(name, IMAGE_EVALUATION, *idx.read(idx.MNIST))
     if name == "fashion-mnist":
-        return _split(name, IDX_EVALUATION, *idx.read(idx.FASHION_MNIST))
+        return _split(name, IMAGE_EVALUATION, *idx.read(idx.FASHION_MNIST))
+    if name == "cifar-10":
+        arrays, note = cifar10.read(cifar10.CIFAR_10)
+        return _split(name, IMAGE_EVALUATION, *arrays, note=note)
     raise DataError(f"unknown data set {name!r}; choose one of {', '.join(NAMES)}")
 
 
@@ -54,6 +59,7 @@ def _split(
     labels: ByteArray,
     test_inputs: ByteArray,
     test_labels: ByteArray,
+    note: str = "",
 ) -> Dataset:
     splitter = StratifiedShuffleSplit(n_splits=1, test_size=held_back, random_state=_SPLIT_SEED)
     train, evaluation = (np.sort(part) for part in next(splitter.split(labels, labels)))
@@ -66,4 +72,5 @@ def _split(
         evaluation_labels=labels[evaluation],
         test_inputs=test_inputs,
         test_labels=test_labels,
+        note=note,
     )

@@ -1,49 +1,27 @@
-"""MNIST and Fashion-MNIST in their original idx files, checked by SHA-256.
+"""MNIST and Fashion-MNIST in their original idx files.
 
 Sources: LeCun, Cortes, Burges (MNIST); Xiao, Rasul, Vollgraf, Zalando (Fashion-MNIST, MIT).
-A file is taken from ``$D2M_DATA/<set>/`` if it is there, then from the user's cache, and is
-downloaded into the cache otherwise.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import math
-import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import requests
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from offchain.data.errors import DataError
+from offchain.data.sources import Source, locate
 from offchain.learning.grid import ByteArray
-
-DATA_VARIABLE = "D2M_DATA"
-"""Environment variable with a folder that is searched first."""
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
-_CHUNK_BYTES = 1 << 16
 
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 
-
-@dataclass(frozen=True)
-class IdxSource:
-    """Where a set comes from: its folder name, its address and the SHA-256 of its files."""
-
-    folder: str
-    address: str
-    sums: dict[str, str]
-
-
-MNIST = IdxSource(
+MNIST = Source(
     "mnist",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     {
@@ -53,7 +31,7 @@ MNIST = IdxSource(
         TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     },
 )
-FASHION_MNIST = IdxSource(
+FASHION_MNIST = Source(
     "fashion-mnist",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     {
@@ -65,7 +43,7 @@ FASHION_MNIST = IdxSource(
 )
 
 
-def read(source: IdxSource) -> tuple[ByteArray, ByteArray, ByteArray, ByteArray]:
+def read(source: Source) -> tuple[ByteArray, ByteArray, ByteArray, ByteArray]:
     """Train inputs uint8 (60000, 1, 28, 28), train labels, test inputs, test labels.
 
     Raises DataError when a file cannot be had or has another checksum.
@@ -75,24 +53,6 @@ def read(source: IdxSource) -> tuple[ByteArray, ByteArray, ByteArray, ByteArray]
         for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     )
     return train_images[:, None], train_labels, test_images[:, None], test_labels
-
-
-def locate(source: IdxSource, name: str) -> Path:
-    """Path of a checked file, downloaded if need be. Raises DataError."""
-    local = os.environ.get(DATA_VARIABLE)
-    cached = cache_folder() / source.folder / name
-    for path in ([Path(local) / source.folder / name] if local else []) + [cached]:
-        if path.is_file():
-            _check_sum(path, source.sums[name])
-            return path
-    _download(source, name, cached)
-    return cached
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for data sets."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "d2m"
 
 
 def parse(path: Path) -> ByteArray:
@@ -107,41 +67,3 @@ def parse(path: Path) -> ByteArray:
     if not dimensions or len(data) - head != math.prod(shape):
         raise DataError(f"{path} is not an idx file of bytes; delete it and try again")
     return np.frombuffer(data, dtype=np.uint8, offset=head).reshape(shape)
-
-
-def _check_sum(path: Path, expected: str) -> None:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-        raise DataError(f"{path} has another SHA-256 than the published file; delete it")
-
-
-def _download(source: IdxSource, name: str, target: Path) -> None:
-    """Download to a partial file, check it, then move it into place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}.part")
-    try:
-        _fetch(source.address + name, f"{source.folder}/{name}", partial)
-        _check_sum(partial, source.sums[name])
-        partial.replace(target)
-    except requests.RequestException as error:
-        reason = type(error).__name__
-        raise DataError(
-            f"cannot download {source.address + name} ({reason}): check the network, or put the "
-            f"file into $D2M_DATA/{source.folder}/"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _fetch(address: str, label: str, path: Path) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with (
-        requests.get(address, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response,
-        path.open("wb") as file,
-        Progress(*columns, TransferSpeedColumn()) as progress,
-    ):
-        response.raise_for_status()
-        size = int(response.headers.get("Content-Length", 0)) or None
-        task = progress.add_task(label, total=size)
-        for chunk in response.iter_content(_CHUNK_BYTES):
-            file.write(chunk)
-            progress.advance(task, len(chunk))

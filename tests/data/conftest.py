@@ -1,14 +1,19 @@
-"""Small data sets in the original idx format."""
+"""Small data sets in the original formats, and a site that serves them."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from offchain.data import idx
+from offchain.data.sources import DATA_VARIABLE, Source
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -30,3 +35,62 @@ def write_idx(folder: Path, train: int, test: int) -> dict[str, str]:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+class Site(HTTPServer):
+    """An author's site on this machine, with connections that can break."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Page)
+        self.files: dict[str, bytes] = {}
+        self.breaks: list[int] = []
+        """After how many bytes the next connections break, one by one."""
+        self.sends_parts = True
+        """Whether a request for a part of a file is honoured."""
+        self.asked: list[tuple[str, str | None]] = []
+        """(name, wanted range) of every request."""
+
+    def publish(self, files: dict[str, bytes]) -> Source:
+        """Put files on the site; the set that they make."""
+        self.files |= files
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        return Source("small", f"http://127.0.0.1:{self.server_port}/", sums)
+
+
+class Page(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        name, part = self.path.lstrip("/"), self.headers.get("Range")
+        self.server.asked.append((name, part))
+        if name not in self.server.files:
+            self.send_error(404)
+            return
+        start = int(part[6:-1]) if part and self.server.sends_parts else 0
+        content = self.server.files[name][start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        cut = self.server.breaks.pop(0) if self.server.breaks else len(content)
+        self.wfile.write(content[:cut])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache, empty, and no folder in the environment."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    return tmp_path / "cache" / "d2m"

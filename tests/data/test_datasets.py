@@ -6,6 +6,7 @@ import pytest
 from offchain.data import idx
 from offchain.data.datasets import DIGITS_EVALUATION, load
 from offchain.data.errors import DataError
+from offchain.data.sources import DATA_VARIABLE, Source
 from tests.data.conftest import write_idx
 
 
@@ -37,8 +38,8 @@ def test_no_sample_is_in_both_parts_and_none_is_lost():
 def test_a_set_of_idx_files_is_split_too(monkeypatch, tmp_path):
     """Small files in the original format, in the folder that the environment names."""
     sums = write_idx(tmp_path / "mnist", train=3000, test=50)
-    monkeypatch.setattr(idx, "MNIST", idx.IdxSource("mnist", "http://localhost:1/", sums))
-    monkeypatch.setenv(idx.DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(idx, "MNIST", Source("mnist", "http://localhost:1/", sums))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
     data = load("mnist")
     assert data.train_inputs.shape == (1000, 1, 28, 28)
     assert data.evaluation_inputs.shape == (2000, 1, 28, 28)
@@ -46,5 +47,5 @@ def test_a_set_of_idx_files_is_split_too(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(DataError, match="digits, mnist, fashion-mnist"):
-        load("cifar-10")
+    with pytest.raises(DataError, match="digits, mnist, fashion-mnist, cifar-10"):
+        load("cifar-100")
