@@ -15,7 +15,7 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
 from offchain.learning import draws, sampler
-from offchain.learning.contributions import credit
+from offchain.learning.contributions import credit, earnings, without_each
 from offchain.learning.grid import IntVector, add_update
 from offchain.learning.inference import Predictions, predict
 from offchain.learning.models import check_weights, initial_weights
@@ -53,7 +53,7 @@ class State:
     probabilities: tuple[int, ...]
     """By seller; they sum to PROBABILITY_ONE. The distribution that ``draws`` came from."""
     contributions: tuple[int, ...]
-    """By seller, cumulative, in evaluation samples."""
+    """By seller, cumulative, in millionths of an evaluation sample."""
     draws: tuple[int, ...]
     """By seller: how often it was drawn for this round."""
 
@@ -127,12 +127,12 @@ def next_state(
     weights, trials = _aggregate(state.weights, trials, spec)
     new = predict(spec.model, weights, evaluation.inputs)
     probabilities = _step(state, trials, len(evaluation), spec)
-    kept = {trial.index: trial.correct - before for trial in trials if trial.reason == KEPT}
+    earned = _earn(trials, weights, _correct(new, evaluation), before, evaluation, spec)
     following = State(
         round=state.round + 1,
         weights=weights,
         probabilities=probabilities,
-        contributions=credit(state.contributions, kept),
+        contributions=credit(state.contributions, earned),
         draws=draws.draw(probabilities, spec.sample_size, seed),
     )
     shown = [base, *(trial.predictions for trial in trials if trial.predictions is not None), new]
@@ -234,6 +234,27 @@ def _step(state: State, trials: list[_Trial], samples: int, spec: JobSpec) -> tu
         readable = trial.predictions is not None
         utilities[trial.index] = (trial.correct - median) / samples if readable else _WORST
     return sampler.step(state.probabilities, state.draws, utilities, spec.sampler)
+
+
+def _earn(
+    trials: list[_Trial],
+    weights: IntVector,
+    after: int,
+    before: int,
+    evaluation: EvaluationSet,
+    spec: JobSpec,
+) -> dict[int, int]:
+    """By seller, what the kept updates earned on the way from ``before`` to ``after`` samples."""
+    kept = {t.index: t for t in trials if t.reason == KEPT and t.delta is not None}
+    if not kept:
+        return {}
+    updates = np.stack([t.delta for t in kept.values() if t.delta is not None])
+    losses = [
+        after - _correct(predict(spec.model, model, evaluation.inputs), evaluation)
+        for model in without_each(weights, updates)
+    ]
+    utilities = [trial.correct - before for trial in kept.values()]
+    return dict(zip(kept, earnings(updates, utilities, losses, after - before), strict=True))
 
 
 def _median_correct(trials: list[_Trial]) -> Fraction:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -9,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offchain.learning.contributions import (
+    MICROSAMPLES,
     NO_ROOT,
     SHARES_ONE,
     contribution_proof,
     contributions_root,
     credit,
+    earnings,
     leaf,
     shares,
+    without_each,
 )
+from offchain.learning.grid import WEIGHT_LIMIT, IntVector
 
 CONTRIBUTIONS = st.lists(st.integers(0, 10**6), min_size=1, max_size=40)
 
@@ -28,15 +33,95 @@ def verify(proof, root, node):
     return node == root
 
 
-def test_a_kept_update_earns_its_utility_and_at_least_one_sample():
-    assert credit((5, 5, 5, 5), {0: 7, 1: 0, 2: -30}) == (12, 6, 6, 5)
+def rows(*updates: list[int]) -> IntVector:
+    return np.array(updates, dtype=np.int32)
 
 
-def test_where_nothing_helps_the_kept_updates_share_equally():
-    earned = credit((0, 0, 0), {0: -4, 2: -90})
-    assert [(s.seller, s.end - s.start) for s in shares(earned)] == [
+APART = rows([9, 1, 1], [1, 9, 1], [1, 1, 9])
+"""Every pair has the same inner product, above 0 and far from a copy's."""
+
+
+def test_a_round_adds_what_was_earned_and_refused_updates_earn_nothing():
+    assert credit((5, 5, 5), {0: 7, 2: 1}) == (12, 5, 6)
+
+
+def test_updates_that_agree_share_the_gain():
+    earned = earnings(APART, utilities=[20, 20, 20], losses=[4, 4, 4], gain=30)
+    assert earned == [10 * MICROSAMPLES] * 3
+
+
+def test_what_is_missed_most_and_what_helps_most_alone_earns_more():
+    """φ = L + gain/3 − mean L + 2·(u − mean u)/3, at least one sample where the others agree."""
+    earned = earnings(APART, utilities=[20, 5, 5], losses=[0, 9, 3], gain=30)
+    assert earned == [38 * 10**6 // 3, 35 * 10**6 // 3, 17 * 10**6 // 3]
+
+
+def test_the_estimates_sum_to_the_gain():
+    earned = earnings(APART, utilities=[9, -4, -5], losses=[7, 6, 8], gain=33)
+    assert sum(earned) == pytest.approx(33 * MICROSAMPLES, abs=3)
+
+
+def test_an_update_that_agrees_earns_at_least_a_sample_however_little_it_helped():
+    earned = earnings(APART, utilities=[50, -60, 10], losses=[5, -40, 5], gain=2)
+    assert earned[1] == MICROSAMPLES
+
+
+def test_zeros_earn_the_smallest_share_there_is():
+    updates = np.vstack([APART, rows([0, 0, 0])])
+    earned = earnings(updates, utilities=[-40, -50, -60, 0], losses=[3, 2, 1, 0], gain=20)
+    assert earned[3] == 1
+    assert min(earned[:3]) >= MICROSAMPLES
+
+
+def test_an_update_against_the_others_earns_what_it_is_missed_for():
+    updates = np.vstack([APART, rows([-1, -1, -1])])
+    given = [10, 10, 10, 90], [3, 3, 3, 5]
+    assert earnings(updates, *given, gain=20)[3] == 5 * MICROSAMPLES
+
+
+def test_copies_share_one_credit():
+    updates = np.vstack([APART, APART[:1] * 2])
+    given = [10] * 4, [10] * 4, 40
+    copied = earnings(updates, *given)
+    apart = earnings(np.vstack([APART, rows([5, 5, 0])]), *given)
+    assert copied == [5 * MICROSAMPLES, 10 * MICROSAMPLES, 10 * MICROSAMPLES, 5 * MICROSAMPLES]
+    assert apart == [10 * MICROSAMPLES] * 4
+
+
+@pytest.mark.parametrize(("third", "copies"), [(4, 2), (5, 1)])
+def test_a_cosine_of_four_fifths_is_a_copy(third, copies):
+    """cos((4, 0), (4, 3)) = 4/5."""
+    pair = rows([4, 0], [16, 3 * third])
+    earned = earnings(pair, utilities=[0, 0], losses=[5, 5], gain=10)
+    assert earned == [5 * MICROSAMPLES // copies] * 2
+
+
+def test_where_nothing_helps_and_nobody_agrees_the_kept_updates_share_equally():
+    earned = earnings(rows([1, 0], [-1, 0]), utilities=[-4, -90], losses=[-3, -3], gain=-6)
+    held = shares(credit((0, 0, 0), {0: earned[0], 2: earned[1]}))
+    assert [(s.seller, s.end - s.start) for s in held] == [
         (0, SHARES_ONE // 2),
         (2, SHARES_ONE // 2),
+    ]
+
+
+@given(st.permutations(range(4)), st.data())
+def test_earnings_follow_the_updates_and_not_their_order(order, data):
+    numbers = st.lists(st.integers(-99, 99), min_size=4, max_size=4)
+    utilities, losses = data.draw(numbers), data.draw(numbers)
+    updates = rows(*(data.draw(numbers) for _ in range(4)))
+    earned = earnings(updates, utilities, losses, 7)
+    moved = [[values[i] for i in order] for values in (utilities, losses)]
+    assert earnings(updates[order], *moved, 7) == [earned[i] for i in order]
+    assert min(earned) >= 1
+
+
+def test_each_update_is_taken_out_by_its_part_rounded_to_the_nearest():
+    weights = np.array([100, WEIGHT_LIMIT, 0], dtype=np.int32)
+    updates = rows([3, -8, 1], [5, 8, 0])
+    assert [model.tolist() for model in without_each(weights, updates)] == [
+        [98, WEIGHT_LIMIT, -1],
+        [97, WEIGHT_LIMIT - 4, 0],
     ]
 
 
