@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from offchain.learning.grid import IntVector, add_update
-from offchain.learning.rules import gram
+from offchain.learning.rules.stack import gram
 
 SHARES_ONE = 10**18
 """Shares are intervals of [0, SHARES_ONE)."""
