@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from offchain.learning.grid import IntVector
 from offchain.learning.rules.base import Rule, krum_ranking
@@ -99,19 +98,12 @@ class Bulyan(Rule):
 def _mean_around_median(ordered: IntVector, count: int) -> IntVector:
     """Mean of the ``count`` entries nearest to the median of each sorted column, (m, d) to (d,).
 
-    They are neighbours in the order: of all windows the one whose farther end is nearest to the
-    median, the lower one where two are equal. Distances are doubled to keep the median an integer.
+    They are neighbours in the order. Starting from the lowest ``count``, the window moves up by one
+    as long as the entry it takes in is nearer to the median than the one it gives up.
     """
     m = len(ordered)
-    median = ordered[(m - 1) // 2] + ordered[m // 2]
-    reach = np.full(ordered.shape[1], np.iinfo(np.int32).max, dtype=np.int32)
-    sums = np.zeros(ordered.shape[1], dtype=np.int64)
-    window: npt.NDArray[np.int64] = ordered[:count].sum(axis=0, dtype=np.int64)
-    for first in range(m - count + 1):
-        if first:
-            window = window + ordered[first + count - 1] - ordered[first - 1]
-        farther = np.maximum(median - 2 * ordered[first], 2 * ordered[first + count - 1] - median)
-        better = farther < reach
-        reach = np.where(better, farther, reach)
-        sums = np.where(better, window, sums)
+    twice_median = ordered[(m - 1) // 2] + ordered[m // 2]
+    sums = ordered[:count].sum(axis=0, dtype=np.int64)
+    for lost, gained in zip(ordered, ordered[count:], strict=False):
+        sums += np.where(lost + gained < twice_median, gained - lost, 0)
     return rounded_quotient(sums, count)
