@@ -11,6 +11,8 @@ from math import floor
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from offchain.learning.grid import GRID_ONE, UPDATE_LIMIT
 from offchain.learning.rules import RULES, STEPS, build
@@ -162,16 +164,35 @@ def within_one_unit(found, expected):
     assert max(differences) <= 1
 
 
+@st.composite
+def any_updates(draw):
+    n, d = draw(st.integers(1, 9)), draw(st.integers(1, 4))
+    limit = draw(st.sampled_from(SCALES))
+    entries = st.lists(st.integers(-limit, limit), min_size=d, max_size=d)
+    return draw(st.lists(entries, min_size=n, max_size=n)), draw(st.integers(0, n - 1))
+
+
+def check_rule(name, rows, f):
+    expected = AGGREGATES[name](rows, f)
+    decision = RULES[name](f=f).decide(np.array(rows, dtype=np.int32))
+    if isinstance(expected, np.ndarray):
+        within_one_unit(decision.aggregate, expected)
+    else:
+        assert decision.aggregate.tolist() == [half_up(Fraction(x)) for x in expected]
+    assert list(decision.kept) == KEPT.get(name, candidates)(rows, f)
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_is_its_sources_definition(name):
-    for updates, rows, f in examples():
-        expected = AGGREGATES[name](rows, f)
-        decision = RULES[name](f=f).decide(updates)
-        if isinstance(expected, np.ndarray):
-            within_one_unit(decision.aggregate, expected)
-        else:
-            assert decision.aggregate.tolist() == [half_up(Fraction(x)) for x in expected]
-        assert list(decision.kept) == KEPT.get(name, candidates)(rows, f)
+    for _, rows, f in examples():
+        check_rule(name, rows, f)
+
+
+@given(any_updates())
+@settings(max_examples=40)
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_is_its_sources_definition_on_any_updates(name, case):
+    check_rule(name, *case)
 
 
 @pytest.mark.parametrize("name", STEPS)
