@@ -2,7 +2,8 @@
 
 Everything is an integer held in float64. Inputs are uint8, meaning (u − centre)/256, weights are
 grid integers, biases are aligned to the scale of the products, and after each layer but the last
-the sums are floored to the activation grid and clamped. ``ModelSpec`` guarantees that no sum
+the sums are floored to the activation grid and clamped to ±its largest value (a ReLU: to 0 below).
+A mean over a window is floored likewise. ``ModelSpec`` guarantees that no sum
 reaches 2**53, so the order of summation, the thread count, fused multiply-add and the BLAS in use
 cannot change a bit. The convolution is an explicit gather and matrix product, because a library's
 own convolution may choose a transform (Winograd, FFT) whose intermediate values are not integers.
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -20,9 +23,9 @@ import torch
 from torch import Tensor
 
 from offchain.learning.grid import GRID_BITS, ByteArray, IntVector
+from offchain.learning.layers import Step
 from offchain.learning.models import (
     INPUT_FRACTION_BITS,
-    Layer,
     ModelSpec,
     check_weights,
     to_tensors,
@@ -75,63 +78,80 @@ def as_classes(values: npt.NDArray[np.integer[Any]], spec: ModelSpec) -> Predict
     return classes
 
 
-def _layer_tensors(spec: ModelSpec, weights: IntVector) -> list[tuple[Layer, Tensor, Tensor]]:
+def _layer_tensors(spec: ModelSpec, weights: IntVector) -> list[tuple[Tensor, Tensor]]:
+    """Weights (out, products) and bias (out,) of each layer."""
     named = {
         name: torch.from_numpy(tensor.astype(np.float64))
         for name, tensor in to_tensors(spec, weights).items()
     }
     return [
-        (layer, named[f"{layer.name}.weight"].flatten(1), named[f"{layer.name}.bias"])
+        (named[f"{layer.name}.weight"].flatten(1), named[f"{layer.name}.bias"])
         for layer in spec.layers
     ]
 
 
 def _sample_bytes(spec: ModelSpec) -> int:
-    sizes = [math.prod(spec.input_shape)] + [layer.outputs for layer in spec.layers]
-    if spec.architecture == "convolution":
-        area = math.prod(spec.input_shape[1:])
-        sizes.append(area * max(spec.layers[0].fan_in, spec.channels))
-    return 8 * max(sizes)
+    """Of the largest array that one sample needs: a layer's gathered inputs, or its sums."""
+    sizes = [max(s.fan_in, s.outputs) * math.prod(s.result[1:]) for s in spec.layers]
+    return 8 * max(math.prod(spec.input_shape), *sizes)
 
 
-def _logits(spec: ModelSpec, layers: list[tuple[Layer, Tensor, Tensor]], values: Tensor) -> Tensor:
+def _logits(spec: ModelSpec, layers: list[tuple[Tensor, Tensor]], values: Tensor) -> Tensor:
     fraction = INPUT_FRACTION_BITS
-    for layer, weight, bias in layers[:-1]:
-        if layer.convolution:
-            # Pooled first, which leaves fewer values: max commutes with adding a bias and with
-            # requantising, which never decreases.
-            sums = _pool(_convolve(spec, weight, values), spec.pool).flatten(2)
-        else:
-            sums = (values.flatten(1) @ weight.T)[:, :, None]
-        sums += (bias * 2.0**fraction)[:, None]
-        values = _requantise(spec, sums, fraction + GRID_BITS)
+    for (layer, after), (weight, bias) in zip(spec.blocks[:-1], layers[:-1], strict=True):
+        sums = _sums(layer, weight, values)
+        # Max-pools and ReLUs come first: both commute with adding a bias and with requantising,
+        # which never decreases, and a pool leaves fewer values to requantise.
+        early = list(takewhile(lambda step: step.operator.kind != "average_pool", after))
+        for step in early:
+            if step.operator.kind == "max_pool":
+                sums = _over_windows(step, sums, torch.maximum)
+        sums += (bias * 2.0**fraction).view(-1, *[1] * (sums.dim() - 2))
+        rectified = any(step.operator.kind == "relu" for step in early)
+        values = _requantise(spec, sums, fraction + GRID_BITS, rectified)
+        for step in after[len(early) :]:
+            values = _apply(step, values)
         fraction = spec.activation_fraction_bits
-    _, weight, bias = layers[-1]
+    weight, bias = layers[-1]
     return values.flatten(1) @ weight.T + bias * 2.0**fraction
 
 
-def _convolve(spec: ModelSpec, weight: Tensor, images: Tensor) -> Tensor:
-    """Sums (n, out, height, width) of zero-padded images, without bias."""
-    side, pad = spec.kernel, spec.kernel // 2
-    windows = torch.nn.functional.pad(images, (pad, pad, pad, pad))
-    windows = windows.unfold(2, side, 1).unfold(3, side, 1).permute(0, 1, 4, 5, 2, 3)
-    count, height, width = len(images), *spec.input_shape[1:]
-    patches = windows.reshape(count, weight.shape[1], height * width)
-    return (weight @ patches).view(count, len(weight), height, width)
+def _sums(layer: Step, weight: Tensor, values: Tensor) -> Tensor:
+    """Sums (n, out) of a dense layer or (n, out, height, width) of a convolution, without bias."""
+    if layer.operator.kind == "dense":
+        return values.flatten(1) @ weight.T
+    side, stride, padding = layer.operator.side, layer.operator.stride, layer.operator.padding
+    windows = torch.nn.functional.pad(values, (padding,) * 4)
+    windows = windows.unfold(2, side, stride).unfold(3, side, stride).permute(0, 1, 4, 5, 2, 3)
+    patches = windows.reshape(len(values), layer.fan_in, -1)
+    return (weight @ patches).view(len(values), *layer.result)
 
 
-def _pool(values: Tensor, side: int) -> Tensor:
-    """Largest of each side×side square; rows and columns that do not fill one are left out."""
-    height, width = (size // side * side for size in values.shape[2:])
-    rows = _largest([values[:, :, i:height:side] for i in range(side)])
-    return _largest([rows[..., i:width:side] for i in range(side)])
+def _apply(step: Step, values: Tensor) -> Tensor:
+    """A step without weights, on activations; a dense layer flattens what it takes."""
+    kind = step.operator.kind
+    if kind == "relu":
+        return values.clamp(min=0)
+    if kind == "max_pool":
+        return _over_windows(step, values, torch.maximum)
+    if kind == "average_pool":
+        # The rounded quotient of integers below 2**53 never reaches the next integer.
+        return torch.floor(_over_windows(step, values, torch.add) / step.operator.side**2)
+    return values
 
 
-def _largest(parts: list[Tensor]) -> Tensor:
-    return functools.reduce(torch.maximum, parts)
+def _over_windows(
+    step: Step, values: Tensor, combine: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """All values of each window combined; rows and columns that fill none are left out."""
+    side, stride = step.operator.side, step.operator.stride
+    height, width = (stride * (size - 1) + 1 for size in step.result[1:])
+    rows = functools.reduce(combine, [values[:, :, i : i + height : stride] for i in range(side)])
+    return functools.reduce(combine, [rows[..., i : i + width : stride] for i in range(side)])
 
 
-def _requantise(spec: ModelSpec, sums: Tensor, fraction: int) -> Tensor:
-    """ReLU, floor to the activation grid, clamp. A product with a power of two is exact."""
+def _requantise(spec: ModelSpec, sums: Tensor, fraction: int, rectified: bool) -> Tensor:
+    """Floor to the activation grid, clamp. A product with a power of two is exact."""
     scaled = torch.floor(sums * 2.0 ** (spec.activation_fraction_bits - fraction))
-    return scaled.clamp_(0, (1 << spec.activation_bits) - 1)
+    top = (1 << spec.activation_bits) - 1
+    return scaled.clamp_(0 if rectified else -top, top)

@@ -31,11 +31,13 @@ from offchain.learning.grid import (
     WEIGHT_LIMIT,
     IntVector,
 )
+from offchain.learning.layers import SIZE_LIMIT, Operator, Step, place
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
     "convolution": ("channels", "kernel", "pool"),
     "perceptron": ("hidden",),
     "logistic": (),
+    "sequence": ("operators",),
 }
 """The architectures, and the fields that each has beside the common ones."""
 INPUT_FRACTION_BITS = 8
@@ -45,8 +47,6 @@ INPUT_LIMIT = 255
 ACTIVATION_BITS = 18
 """Default width of a requantised activation: with 10 fraction bits it is clamped below 256."""
 ACTIVATION_FRACTION_BITS = 10
-SIZE_LIMIT = 1 << 16
-"""Largest side of an input, number of classes, channels or hidden units."""
 
 _INIT_DOMAIN = b"D2M initial weights v1"
 
@@ -56,38 +56,15 @@ class ExactnessError(ValueError):
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One affine layer: tensor names ``{name}.weight`` and ``{name}.bias``."""
-
-    name: str
-    weight_shape: tuple[int, ...]
-    """(out, in, k, k) for a convolution, (out, in) for a dense layer."""
-
-    @property
-    def convolution(self) -> bool:
-        """Whether the layer is a convolution."""
-        return len(self.weight_shape) == 4
-
-    @property
-    def outputs(self) -> int:
-        """Channels or units that come out."""
-        return self.weight_shape[0]
-
-    @property
-    def fan_in(self) -> int:
-        """Products in one sum."""
-        return math.prod(self.weight_shape[1:])
-
-
-@dataclass(frozen=True)
 class ModelSpec:
     """A model's specification.
 
     - ``convolution``: the paper's network: one k×k convolution (stride 1, zero padding that keeps
-      the size), ReLU, max-pool over squares of side ``pool`` with the same stride (1: none; what
-      fills no square is left out), one dense layer. ``input_shape`` is (channels, height, width).
+      the size), max-pool over squares of side ``pool`` with the same stride (1: none; what fills
+      no square is left out), ReLU, one dense layer. ``input_shape`` is (channels, height, width).
     - ``perceptron``: dense layers of the ``hidden`` sizes with ReLU, then one dense layer.
     - ``logistic``: one dense layer.
+    - ``sequence``: the ``operators`` in order; the last is a dense layer of ``classes`` units.
 
     An input u means (u − ``input_centre``)/256; the padding of a convolution is the real 0.
     Raises SpecError when malformed and ExactnessError when the forward pass could be inexact.
@@ -100,6 +77,7 @@ class ModelSpec:
     kernel: int = 0
     pool: int = 2
     hidden: tuple[int, ...] = ()
+    operators: tuple[Operator, ...] = ()
     input_centre: int = 0
     activation_bits: int = ACTIVATION_BITS
     activation_fraction_bits: int = ACTIVATION_FRACTION_BITS
@@ -129,6 +107,8 @@ class ModelSpec:
             raise SpecError("hidden: a perceptron has one size or more")
         if self.architecture == "convolution":
             self._check_convolution()
+        if self.architecture == "sequence":
+            self._check_sequence()
 
     def _check_convolution(self) -> None:
         take_integer(self.channels, "channels", 1, SIZE_LIMIT)
@@ -139,36 +119,76 @@ class ModelSpec:
             raise SpecError("input_shape: a convolution takes (channels, height, width)")
         take_integer(self.pool, "pool", 1, min(self.input_shape[1:]))
 
+    def _check_sequence(self) -> None:
+        if not self.operators or self.operators[-1] != Operator("dense", outputs=self.classes):
+            raise SpecError(f"operators: the last is a dense layer of {self.classes} outputs")
+        first = next(operator for operator in self.operators if operator.kind != "flatten")
+        if not first.weighted:
+            raise SpecError(f"operators: a {first.kind} has to stand after a layer with weights")
+
     def _check_exact(self) -> None:
         """Bound every partial sum of a layer by its largest inputs, weights and bias."""
         limit = max(self.input_centre, INPUT_LIMIT - self.input_centre)
         fraction = INPUT_FRACTION_BITS
-        for layer in self.layers:
-            largest = WEIGHT_LIMIT * (layer.fan_in * limit + (1 << fraction))
-            if largest >= EXACT_LIMIT:
-                raise ExactnessError(
-                    f"{layer.name}: {layer.fan_in} products of inputs up to {limit} reach "
-                    f"2**{largest.bit_length() - 1}; fewer inputs or activation bits are needed "
-                    "to stay below 2**53"
-                )
+        for layer, after in self.blocks:
+            self._check_sum(layer, layer.fan_in * limit + (1 << fraction), WEIGHT_LIMIT)
             limit, fraction = (1 << self.activation_bits) - 1, self.activation_fraction_bits
+            for step in after:
+                if step.operator.kind == "average_pool":
+                    self._check_sum(step, step.operator.side**2, limit)
+
+    @staticmethod
+    def _check_sum(step: Step, inputs: int, factor: int) -> None:
+        largest = inputs * factor
+        if largest >= EXACT_LIMIT:
+            raise ExactnessError(
+                f"{step.name}: its sums reach 2**{largest.bit_length() - 1}; fewer inputs or "
+                "activation bits are needed to stay below 2**53"
+            )
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
-        """The affine layers in order."""
-        inputs = math.prod(self.input_shape)
+    def steps(self) -> tuple[Step, ...]:
+        """The operators in order, each in its place; every architecture is a sequence of them."""
+        return place(self._named_operators(), self.input_shape)
+
+    def _named_operators(self) -> list[tuple[str, Operator]]:
+        last = ("dense", Operator("dense", outputs=self.classes))
+        flatten, relu = Operator("flatten"), Operator("relu")
+        if self.architecture == "sequence":
+            return [(f"{item.kind}{index}", item) for index, item in enumerate(self.operators)]
         if self.architecture == "convolution":
-            depth, height, width = self.input_shape
-            pooled = self.channels * (height // self.pool) * (width // self.pool)
-            return (
-                Layer("convolution", (self.channels, depth, self.kernel, self.kernel)),
-                Layer("dense", (self.classes, pooled)),
+            side = self.kernel
+            return [
+                ("convolution", Operator("convolution", self.channels, side, 1, side // 2)),
+                ("pool", Operator("max_pool", side=self.pool, stride=self.pool)),
+                ("relu", relu),
+                ("flatten", flatten),
+                last,
+            ]
+        hidden = [
+            item
+            for index, outputs in enumerate(self.hidden)
+            for item in (
+                (f"hidden{index}", Operator("dense", outputs=outputs)),
+                (f"relu{index}", relu),
             )
-        sizes = (inputs, *self.hidden)
-        hidden = tuple(
-            Layer(f"hidden{i}", (sizes[i + 1], sizes[i])) for i in range(len(self.hidden))
+        ]
+        return [("flatten", flatten), *hidden, last]
+
+    @cached_property
+    def layers(self) -> tuple[Step, ...]:
+        """The steps that have weights, in order."""
+        return tuple(step for step in self.steps if step.operator.weighted)
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[Step, tuple[Step, ...]], ...]:
+        """Each step with weights, and the steps between it and the next one."""
+        starts = [self.steps.index(layer) for layer in self.layers]
+        ends = [*starts[1:], len(self.steps)]
+        return tuple(
+            (self.steps[start], self.steps[start + 1 : end])
+            for start, end in zip(starts, ends, strict=True)
         )
-        return (*hidden, Layer("dense", (self.classes, sizes[-1])))
 
     @cached_property
     def parameters(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -190,7 +210,10 @@ class ModelSpec:
     def to_json(self) -> dict[str, Any]:
         """A JSON object of integers, strings and lists: the fields that the architecture has."""
         values = {name: getattr(self, name) for name in _fields(self.architecture)}
-        return {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+        values = {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+        if self.operators:
+            values["operators"] = [operator.to_json() for operator in self.operators]
+        return values
 
     @classmethod
     def from_json(cls, value: Any) -> ModelSpec:
@@ -201,6 +224,11 @@ class ModelSpec:
         items = take_keys(value, _fields(architecture), "model")
         for name in {"input_shape", "hidden"} & items.keys():
             items = {**items, name: take_integers(items[name], name, 1, SIZE_LIMIT)}
+        if "operators" in items:
+            if not isinstance(items["operators"], list):
+                raise SpecError("operators: expected a list")
+            operators = tuple(Operator.from_json(item) for item in items["operators"])
+            items = {**items, "operators": operators}
         return cls(**items)
 
     @property

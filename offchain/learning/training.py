@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from offchain.learning.grid import UPDATE_LIMIT, ByteArray, IntVector, from_grid, to_grid
 from offchain.learning.inference import Predictions, check_inputs
+from offchain.learning.layers import Step
 from offchain.learning.models import INPUT_FRACTION_BITS, ModelSpec, check_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
 
@@ -22,22 +23,21 @@ def network(spec: ModelSpec) -> nn.Module:
 
     Parameter names and order are those of ``spec.parameters``.
     """
-    modules: OrderedDict[str, nn.Module] = OrderedDict()
-    if spec.architecture != "convolution":
-        modules["flatten"] = nn.Flatten()
-    for layer in spec.layers[:-1]:
-        outputs, inputs = layer.weight_shape[:2]
-        if layer.convolution:
-            modules[layer.name] = nn.Conv2d(inputs, outputs, spec.kernel, padding=spec.kernel // 2)
-        else:
-            modules[layer.name] = nn.Linear(inputs, outputs)
-        modules[f"{layer.name}_relu"] = nn.ReLU()
-        if layer.convolution:
-            modules["pool"] = nn.MaxPool2d(spec.pool)
-            modules["flatten"] = nn.Flatten()
-    last = spec.layers[-1]
-    modules[last.name] = nn.Linear(last.fan_in, last.outputs)
-    return nn.Sequential(modules)
+    return nn.Sequential(OrderedDict((step.name, _module(step)) for step in spec.steps))
+
+
+def _module(step: Step) -> nn.Module:
+    operator = step.operator
+    side, stride = operator.side, operator.stride
+    if operator.kind == "convolution":
+        return nn.Conv2d(step.shape[0], step.outputs, side, stride, operator.padding)
+    if operator.kind == "dense":
+        return nn.Linear(step.fan_in, step.outputs)
+    if operator.kind == "max_pool":
+        return nn.MaxPool2d(side, stride)
+    if operator.kind == "average_pool":
+        return nn.AvgPool2d(side, stride)
+    return nn.ReLU() if operator.kind == "relu" else nn.Flatten()
 
 
 def network_inputs(spec: ModelSpec, inputs: ByteArray) -> Tensor:

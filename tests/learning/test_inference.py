@@ -10,51 +10,56 @@ from hypothesis import strategies as st
 from offchain.learning import inference
 from offchain.learning.grid import EXACT_LIMIT, GRID_BITS, WEIGHT_LIMIT
 from offchain.learning.inference import predict
+from offchain.learning.layers import Operator
 from offchain.learning.models import ModelSpec, to_tensors
 
 
 def reference(spec, weights, sample):
-    """The same forward pass on Python's integers, sum by sum; also the largest sum it met."""
+    """The same forward pass on Python's integers, sum by sum; also the largest sum it met.
+
+    Operators act in the order of the specification, each layer's sums requantised at once.
+    """
     tensors = {name: t.astype(object) for name, t in to_tensors(spec, weights).items()}
     values, fraction, largest = sample.astype(object) - spec.input_centre, 8, 0
-    for layer in spec.layers:
-        weight, bias = tensors[f"{layer.name}.weight"], tensors[f"{layer.name}.bias"]
-        if layer.convolution:
-            sums = convolve(weight, bias * 2**fraction, values)
+    top = 2**spec.activation_bits - 1
+    for step in spec.steps:
+        operator = step.operator
+        if operator.kind == "relu":
+            values = np.maximum(values, 0)
+        elif operator.kind == "flatten":
+            values = values.reshape(-1)
+        elif operator.kind == "max_pool":
+            values = slide(operator, values, lambda window: window.max(axis=(1, 2)))
+        elif operator.kind == "average_pool":
+            area = operator.side**2
+            values = slide(operator, values, lambda window, n=area: window.sum(axis=(1, 2)) // n)
         else:
-            flat = values.reshape(-1)
-            sums = np.array([sum(row * flat) for row in weight]) + bias * 2**fraction
-        largest = max(largest, *(abs(s) for s in sums.reshape(-1)))
-        if layer is spec.layers[-1]:
-            return list(sums).index(max(sums)), largest
-        shift = fraction + GRID_BITS - spec.activation_fraction_bits
-        top = 2**spec.activation_bits - 1
-        values = np.array([min(max(s >> shift, 0), top) for s in sums.reshape(-1)], dtype=object)
-        values = pool(values.reshape(sums.shape), spec.pool) if layer.convolution else values
-        fraction = spec.activation_fraction_bits
-    raise AssertionError
+            weight, bias = tensors[f"{step.name}.weight"], tensors[f"{step.name}.bias"]
+            sums = affine(operator, weight, bias * 2**fraction, values)
+            largest = max(largest, *(abs(s) for s in sums.reshape(-1)))
+            shift = fraction + GRID_BITS - spec.activation_fraction_bits
+            values = np.clip(sums >> shift, -top, top)
+            fraction = spec.activation_fraction_bits
+    return list(sums).index(max(sums)), largest
 
 
-def convolve(weight, bias, image):
-    _, height, width = image.shape
-    pad = weight.shape[-1] // 2
-    wide = np.pad(image, ((0, 0), (pad, pad), (pad, pad)))
-    result = np.zeros((len(weight), height, width), dtype=object)
-    for out, y, x in np.ndindex(*result.shape):
-        window = wide[:, y : y + 2 * pad + 1, x : x + 2 * pad + 1]
-        result[out, y, x] = sum((weight[out] * window).reshape(-1)) + bias[out]
-    return result
+def affine(operator, weight, bias, values):
+    if operator.kind == "dense":
+        return np.array([sum(row * values) for row in weight]) + bias
+    pad = operator.padding
+    wide = np.pad(values, ((0, 0), (pad, pad), (pad, pad)))
+    return slide(operator, wide, lambda window: (weight * window).sum(axis=(1, 2, 3)) + bias)
 
 
-def pool(values, side):
-    depth, height, width = (values.shape[0], values.shape[1] // side, values.shape[2] // side)
-    result = np.zeros((depth, height, width), dtype=object)
-    for c, y, x in np.ndindex(depth, height, width):
-        window = values[c, side * y : side * (y + 1), side * x : side * (x + 1)]
-        result[c, y, x] = window.max()
-    return result
+def slide(operator, values, function):
+    """``function`` of every window (depth, side, side), as an array (outputs, rows, columns)."""
+    side, stride = operator.side, operator.stride
+    rows, columns = (range(0, size - side + 1, stride) for size in values.shape[1:])
+    found = [[function(values[:, y : y + side, x : x + side]) for x in columns] for y in rows]
+    return np.moveaxis(np.array(found, dtype=object), 2, 0)
 
 
+RELU, FLATTEN = Operator("relu"), Operator("flatten")
 SPECS = [
     ModelSpec("convolution", (2, 5, 4), 3, channels=3, kernel=3),
     ModelSpec("convolution", (1, 4, 4), 3, channels=2, kernel=1, activation_bits=28),
@@ -63,6 +68,36 @@ SPECS = [
     ModelSpec("convolution", (1, 7, 8), 3, channels=2, kernel=3, pool=3, input_centre=128),
     ModelSpec("convolution", (2, 3, 4), 3, channels=2, kernel=5, pool=1, input_centre=255),
     ModelSpec("perceptron", (6,), 4, hidden=(5,), input_centre=100),
+    ModelSpec(  # overlapping windows, pools before and after a ReLU, a layer without one
+        "sequence",
+        (2, 9, 8),
+        3,
+        input_centre=77,
+        operators=(
+            Operator("convolution", outputs=3, side=3, stride=2, padding=2),
+            Operator("max_pool", side=3, stride=1),
+            RELU,
+            Operator("max_pool", side=2, stride=1),
+            Operator("convolution", outputs=4, side=1, stride=1),
+            FLATTEN,
+            Operator("dense", outputs=5),
+            RELU,
+            Operator("dense", outputs=3),
+        ),
+    ),
+    ModelSpec(  # means of signed values, and a ReLU after one
+        "sequence",
+        (1, 6, 7),
+        3,
+        operators=(
+            Operator("convolution", outputs=2, side=2, stride=1, padding=1),
+            Operator("average_pool", side=3, stride=2),
+            RELU,
+            Operator("max_pool", side=2, stride=1),
+            FLATTEN,
+            Operator("dense", outputs=3),
+        ),
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ import torch
 from offchain.learning.canonical import SpecError
 from offchain.learning.defaults import SPECS
 from offchain.learning.grid import GRID_ONE
+from offchain.learning.layers import Operator
 from offchain.learning.models import (
     ExactnessError,
     ModelSpec,
@@ -18,12 +19,21 @@ from offchain.learning.models import (
 )
 from offchain.learning.training import network
 
+SEQUENCE = (
+    Operator("convolution", outputs=4, side=3, stride=2, padding=1),
+    Operator("relu"),
+    Operator("average_pool", side=2, stride=2),
+    Operator("flatten"),
+    Operator("dense", outputs=6),
+    Operator("dense", outputs=5),
+)
 MODELS = [
     ModelSpec("convolution", (3, 7, 6), 5, channels=4, kernel=3),
     ModelSpec("perceptron", (1, 4, 4), 3, hidden=(7, 5)),
     ModelSpec("logistic", (10,), 2),
     ModelSpec("convolution", (1, 9, 7), 5, channels=2, kernel=5, pool=3, input_centre=128),
     ModelSpec("convolution", (1, 3, 4), 2, channels=2, kernel=1, pool=1),
+    ModelSpec("sequence", (1, 9, 7), 5, operators=SEQUENCE, input_centre=128),
 ]
 
 
@@ -117,6 +127,68 @@ def test_a_field_of_another_architecture_is_refused():
     for changes in ({"pool": 3}, {"kernel": 3}, {"hidden": (3,)}):
         with pytest.raises(SpecError, match="a logistic model has none"):
             ModelSpec("logistic", (4,), 2, **changes)
+
+
+@pytest.mark.parametrize(
+    ("index", "operator", "message"),
+    [
+        (0, {"operator": "relu"}, "relu has to stand after a layer"),
+        (0, {"operator": "fft"}, "operator: expected one of convolution, dense"),
+        (0, {"operator": []}, "operator"),
+        (0, "relu", "operator"),
+        (1, {"operator": "relu", "side": 2}, "unknown key 'side'"),
+        (2, {"operator": "max_pool", "side": 2}, "missing key 'stride'"),
+        (2, {"operator": "max_pool", "side": 2, "stride": 0}, "stride of a max_pool"),
+        (2, {"operator": "max_pool", "side": True, "stride": 1}, "side of a max_pool"),
+        (2, {"operator": "max_pool", "side": 6, "stride": 1}, "too large"),
+        (2, {"operator": "dense", "outputs": 6}, "flatten"),
+        (4, {"operator": "max_pool", "side": 2, "stride": 1}, "max_pool4: takes"),
+        (5, {"operator": "dense", "outputs": 6}, "last is a dense layer of 5"),
+        (5, {"operator": "relu"}, "last is a dense layer of 5"),
+    ],
+)
+def test_operators_that_do_not_fit_are_refused_by_name(index, operator, message):
+    good = ModelSpec("sequence", (1, 9, 7), 5, operators=SEQUENCE).to_json()
+    good["operators"][index] = operator
+    with pytest.raises(SpecError, match=message):
+        ModelSpec.from_json(good)
+
+
+def test_a_window_of_padding_alone_is_refused():
+    with pytest.raises(SpecError, match="padding of a convolution"):
+        Operator("convolution", outputs=1, side=3, stride=1, padding=3)
+
+
+def test_a_mean_whose_sum_could_be_inexact_is_refused():
+    # 2**32 activations × 2048² values of a window pass 2**53, 1024² do not.
+    def spec(side):
+        operators = (
+            Operator("convolution", outputs=1, side=1, stride=1),
+            Operator("average_pool", side=side, stride=side),
+            Operator("flatten"),
+            Operator("dense", outputs=2),
+        )
+        return ModelSpec("sequence", (1, side, side), 2, operators=operators, activation_bits=32)
+
+    spec(1024)
+    with pytest.raises(ExactnessError, match=r"average_pool1.*2\*\*5"):
+        spec(2048)
+
+
+def test_the_short_names_are_sequences():
+    """The same operators written out give the same layout, bounds and shapes."""
+    short = ModelSpec("convolution", (1, 8, 8), 3, channels=2, kernel=3)
+    operators = tuple(step.operator for step in short.steps)
+    long = ModelSpec("sequence", (1, 8, 8), 3, operators=operators)
+    assert [s.operator.kind for s in long.steps] == [
+        "convolution",
+        "max_pool",
+        "relu",
+        "flatten",
+        "dense",
+    ]
+    assert [s.weight_shape for s in long.layers] == [s.weight_shape for s in short.layers]
+    assert long.hash != short.hash
 
 
 def test_the_proposed_specifications_are_well_formed():

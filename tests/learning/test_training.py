@@ -9,6 +9,7 @@ import torch
 
 from offchain.learning.grid import UPDATE_LIMIT, add_update, from_grid
 from offchain.learning.inference import predict
+from offchain.learning.layers import Operator
 from offchain.learning.models import ModelSpec, initial_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
 from offchain.learning.training import network, train
@@ -19,6 +20,19 @@ MODELS = [
     ModelSpec("perceptron", (1, 6, 6), 2, hidden=(8,)),
     ModelSpec("logistic", (1, 6, 6), 2),
     ModelSpec("convolution", (1, 6, 6), 2, channels=4, kernel=3, pool=3, input_centre=128),
+    ModelSpec(
+        "sequence",
+        (1, 6, 6),
+        2,
+        operators=(
+            Operator("convolution", outputs=4, side=3, stride=1, padding=1),
+            Operator("relu"),
+            Operator("average_pool", side=2, stride=2),
+            Operator("flatten"),
+            Operator("dense", outputs=6),
+            Operator("dense", outputs=2),
+        ),
+    ),
 ]
 
 
