@@ -15,6 +15,9 @@ from offchain.learning import inference
 from offchain.learning.contributions import contributions_root
 from offchain.learning.defaults import digits_spec
 from offchain.learning.grid import ByteArray
+from offchain.learning.inference import predict
+from offchain.learning.layers import Operator
+from offchain.learning.models import ModelSpec, initial_weights
 from offchain.learning.round import (
     RoundOutput,
     initial_state,
@@ -27,6 +30,22 @@ from offchain.learning.updates import EvaluationSet, encode_update
 
 ROOT = Path(__file__).resolve().parents[2]
 SELLERS = 4
+SEQUENCE = ModelSpec(
+    "sequence",
+    (1, 8, 8),
+    10,
+    operators=(
+        Operator("convolution", outputs=8, side=3, stride=1, padding=1),
+        Operator("relu"),
+        Operator("max_pool", side=3, stride=1),
+        Operator("convolution", outputs=16, side=3, stride=2, padding=1),
+        Operator("average_pool", side=3, stride=1),
+        Operator("flatten"),
+        Operator("dense", outputs=32),
+        Operator("relu"),
+        Operator("dense", outputs=10),
+    ),
+)
 
 
 def fingerprint(output: RoundOutput) -> str:
@@ -51,14 +70,17 @@ def digits() -> tuple[ByteArray, ByteArray]:
 
 
 def compute(updates: dict[int, bytes]) -> str:
-    """Two rounds of the digits job on given updates."""
+    """Two rounds of the digits job on given updates, and a deeper network's predictions."""
     spec = digits_spec(bytes(32))
     inputs, labels = digits()
     evaluation = EvaluationSet(inputs[:60], labels[:60])
     state = initial_state(spec, SELLERS, bytes(32))
     first = next_state(state, updates, evaluation, b"\x01" * 32, spec)
     second = next_state(first.state, updates, evaluation, b"\x02" * 32, spec)
-    return fingerprint(first) + fingerprint(second)
+    # Six times an initial vector: weights so large that four classes are predicted, not one.
+    wide = 6 * initial_weights(SEQUENCE, bytes([2]) * 32)
+    layered = predict(SEQUENCE, wide, inputs[:300])
+    return fingerprint(first) + fingerprint(second) + keccak(layered.tobytes()).hex()
 
 
 @pytest.fixture(scope="module")
