@@ -47,5 +47,5 @@ def test_a_set_of_idx_files_is_split_too(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(DataError, match="digits, mnist, fashion-mnist, cifar-10"):
+    with pytest.raises(DataError, match="digits, mnist, fashion-mnist, cifar-10, breast-cancer"):
         load("cifar-100")
