@@ -20,19 +20,41 @@ NOTHING_SEEN = keccak(b"nothing seen")
 MADE_UP = b"made up"
 
 
-def random_weights(desk: Desk, job_id: int, poll: Poll) -> Vote:
-    """Weights drawn at random in place of the computed ones, with a perfect metric claimed."""
-    state = desk.state_before(job_id, poll.round)
-    seed = keccak(b"random weights" + _seed(desk, job_id, poll))
+def drawn_state(state: State, seed: bytes) -> State:
+    """The state after a round whose weights were drawn at random, from a seed of any length."""
     generator = np.random.default_rng(int.from_bytes(seed, "big"))
     drawn = generator.integers(-WEIGHT_LIMIT, WEIGHT_LIMIT, state.weights.shape, dtype=np.int32)
-    return _forged(desk, job_id, poll, replace(state, round=poll.round + 1, weights=drawn))
+    return replace(stale_state(state), weights=drawn)
+
+
+def stale_state(state: State) -> State:
+    """The state before a round, passed off as the one after it."""
+    return replace(state, round=state.round + 1)
+
+
+def random_weights(desk: Desk, job_id: int, poll: Poll) -> Vote:
+    """Weights drawn at random in place of the computed ones, with a perfect metric claimed."""
+    seed = keccak(b"random weights" + _seed(desk, job_id, poll))
+    return _forged(desk, job_id, poll, drawn_state(desk.state_before(job_id, poll.round), seed))
 
 
 def stale(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """The weights of the round before, passed off as new."""
-    state = desk.state_before(job_id, poll.round)
-    return _forged(desk, job_id, poll, replace(state, round=poll.round + 1))
+    return _forged(desk, job_id, poll, stale_state(desk.state_before(job_id, poll.round)))
+
+
+def colluding(desk: Desk, job_id: int, poll: Poll) -> Vote:
+    """One wrong result for the whole round, the same for all colluders in every mini-round.
+
+    They need not talk: each draws the same weights from the job's and the round's number, and their
+    made-up audit words agree too. What they pin is complete, so a round that they win can go on.
+    """
+    seed = keccak(text=f"colluding in job {job_id}, round {poll.round}")
+    return _forged(desk, job_id, poll, drawn_state(desk.state_before(job_id, poll.round), seed))
+
+
+def silent(_desk: Desk, _job_id: int, _poll: Poll) -> None:
+    """Never votes, whenever it is asked."""
 
 
 def copier(desk: Desk, job_id: int, poll: Poll) -> Vote:
@@ -71,5 +93,7 @@ VOTING: dict[str, Voting] = {
     "random": random_weights,
     "stale": stale,
     "copier": copier,
+    "colluding": colluding,
+    "silent": silent,
 }
 """By the names that the commands and reports use."""

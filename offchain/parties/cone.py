@@ -46,8 +46,8 @@ class Vote:
 class Voting(Protocol):
     """How a node comes to its vote in the present mini-round."""
 
-    def __call__(self, desk: Desk, job_id: int, poll: Poll) -> Vote:
-        """The vote; asked again for the same mini-round it gives the same words."""
+    def __call__(self, desk: Desk, job_id: int, poll: Poll, /) -> Vote | None:
+        """The vote; asked again for the same mini-round it gives the same words. None: silence."""
         ...
 
 
@@ -75,7 +75,7 @@ class ConeNode(Party):
         super().__init__(chain, store, patience_blocks=patience_blocks)
         self._secret = secret
         self._voting = voting
-        self._votes: dict[tuple[int, int, int], Vote] = {}
+        self._votes: dict[tuple[int, int, int], Vote | None] = {}
         self._offences: dict[tuple[int, int], list[Offence]] = {}
 
     def join(self, public_key: bytes) -> None:
@@ -130,17 +130,21 @@ class ConeNode(Party):
 
     def _commit(self, job_id: int, poll: Poll) -> None:
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
+        if vote is None:
+            return
         commitment = self._ballot(job_id, poll).commitment(vote.result_word, vote.audit, salt)
         commit = self.ledger.yoda.functions.commit
         self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))
 
     def _reveal(self, job_id: int, poll: Poll, position: int) -> None:
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
+        if vote is None:
+            return
         reveal = self.ledger.yoda.functions.reveal
         function = reveal(job_id, position, vote.result_word, vote.audit, salt)
         self._send("revealed", job_id, poll, function)
 
-    def _vote(self, job_id: int, poll: Poll) -> Vote:
+    def _vote(self, job_id: int, poll: Poll) -> Vote | None:
         key = (job_id, poll.round, poll.mini_round)
         if key not in self._votes:
             self._votes[key] = self._voting(self.desk, job_id, poll)
@@ -223,11 +227,11 @@ class ConeNode(Party):
     def _result_behind(self, job_id: int, poll: Poll, digest: bytes) -> RoundResult | None:
         """The result with this digest, if the node voted for it."""
         for vote in self._votes_of(job_id, poll):
-            if vote.result is not None and vote.result_word == digest:
+            if vote and vote.result is not None and vote.result_word == digest:
                 return vote.result
         return None
 
-    def _votes_of(self, job_id: int, poll: Poll) -> list[Vote]:
+    def _votes_of(self, job_id: int, poll: Poll) -> list[Vote | None]:
         """The node's votes of a round, those of an earlier life of the process included."""
         known = [vote for key, vote in self._votes.items() if key[:2] == (job_id, poll.round)]
         if known or all(each["round"] != poll.round for each in self._reveals(job_id)):
