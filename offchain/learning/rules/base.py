@@ -27,7 +27,7 @@ class Tolerant:
 
     def __post_init__(self) -> None:
         if type(self.f) is not int or self.f < 0:
-            raise RuleError(f"f is the number of Byzantine updates, not {self.f}")
+            raise RuleError(f"f is the number of Byzantine updates, an int from 0, not {self.f!r}")
 
     def stack(self, updates: IntVector) -> Stack:
         """The checked updates. Raises RuleError on input that nothing is defined on."""
