@@ -10,7 +10,7 @@ import click
 
 from offchain.chain.anvil import AnvilFailed, AnvilMissing
 from offchain.learning.defaults import SPECS
-from offchain.market.options import DemoOptions
+from offchain.market.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
 from offchain.market.play import play
 from offchain.market.processes import PartyFailed
 from offchain.market.record import record
@@ -31,13 +31,26 @@ INTERRUPTED = 130
     "--byzantine-nodes",
     default=DEFAULTS.byzantine_nodes,
     show_default=True,
-    help="Share of the nodes; they send random weights, stale ones, copy, in turns.",
+    help="Share of the nodes.",
 )
 @click.option(
     "--byzantine-sellers",
     default=DEFAULTS.byzantine_sellers,
     show_default=True,
-    help="Share of the sellers; they flip signs and labels, in turns.",
+    help="Share of the sellers.",
+)
+@click.option(
+    "--node-behaviour",
+    default=DEFAULTS.node_behaviour,
+    show_default=True,
+    help=f"What Byzantine nodes do, in turns: some of {','.join(NODE_BEHAVIOURS)}. Others wait five"
+    " minutes for a silent one, each time that it is asked.",
+)
+@click.option(
+    "--seller-behaviour",
+    default=DEFAULTS.seller_behaviour,
+    show_default=True,
+    help=f"What Byzantine sellers do, in turns: some of {','.join(SELLER_BEHAVIOURS)}.",
 )
 @click.option("--rounds", default=DEFAULTS.rounds, show_default=True, help="Most global rounds.")
 @click.option("--target", default=DEFAULTS.target, show_default=True, help="Accuracy to reach.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offchain.adversaries.cone import VOTING
+from offchain.adversaries.sellers.training import TRAINING
 from offchain.chain.records import BPS, ETHER, WAD, AuctionKind, Rules, Terms
 from offchain.parties.options import KINDS
 
-NODE_BEHAVIOURS = ("random", "stale", "copier")
-SELLER_BEHAVIOURS = ("sign_flip", "label_flip")
+NODE_BEHAVIOURS = tuple(name for name in VOTING if name != "honest")
+SELLER_BEHAVIOURS = tuple(name for name in TRAINING if name != "honest")
 
 BYZANTINE_BPS = 3000
 """f of the demo's job, unless more nodes than that are asked to be Byzantine."""
@@ -51,6 +53,10 @@ class DemoOptions:
     """Share of the nodes."""
     byzantine_sellers: float = 0.17
     """Share of the sellers."""
+    node_behaviour: str = "random,stale,copier"
+    """What Byzantine nodes do, in turns: some of NODE_BEHAVIOURS, between commas."""
+    seller_behaviour: str = "sign_flip,label_flip"
+    """What Byzantine sellers do, in turns: some of SELLER_BEHAVIOURS, between commas."""
     rounds: int = 10
     target: float = 0.9
     dataset: str = "digits"
@@ -67,6 +73,8 @@ class DemoOptions:
             raise ValueError("--byzantine-nodes: give a share from 0 to 0.45")
         if not 0 <= self.byzantine_sellers <= 0.5:
             raise ValueError("--byzantine-sellers: give a share from 0 to 0.5")
+        _check_kinds("--node-behaviour", self.node_behaviour, NODE_BEHAVIOURS)
+        _check_kinds("--seller-behaviour", self.seller_behaviour, SELLER_BEHAVIOURS)
         if not 1 <= self.rounds <= MAX_ROUNDS:
             raise ValueError(f"--rounds {self.rounds}: give 1 to {MAX_ROUNDS}")
         if not 0 < self.target <= 1:
@@ -74,11 +82,11 @@ class DemoOptions:
 
     def node_behaviours(self) -> list[str]:
         """By node: the Byzantine ones come last and take turns in kind."""
-        return _behaviours(self.nodes, self.byzantine_nodes, NODE_BEHAVIOURS)
+        return _behaviours(self.nodes, self.byzantine_nodes, self.node_behaviour)
 
     def seller_behaviours(self) -> list[str]:
         """By seller: the Byzantine ones come last and take turns in kind."""
-        return _behaviours(self.sellers, self.byzantine_sellers, SELLER_BEHAVIOURS)
+        return _behaviours(self.sellers, self.byzantine_sellers, self.seller_behaviour)
 
     def rules(self, sample_size: int) -> Rules:
         """The job's rules."""
@@ -114,7 +122,12 @@ class DemoOptions:
         )
 
 
-def _behaviours(count: int, share: float, kinds: tuple[str, ...]) -> list[str]:
-    byzantine = round(count * share)
+def _behaviours(count: int, share: float, behaviour: str) -> list[str]:
+    byzantine, kinds = round(count * share), behaviour.split(",")
     honest = ["honest"] * (count - byzantine)
     return honest + [kinds[i % len(kinds)] for i in range(byzantine)]
+
+
+def _check_kinds(option: str, behaviour: str, kinds: tuple[str, ...]) -> None:
+    if not set(behaviour.split(",")) <= set(kinds):
+        raise ValueError(f"{option} {behaviour}: give some of {','.join(kinds)}")

@@ -25,7 +25,17 @@ Wei: TypeAlias = Annotated[int, Field(ge=0)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Role: TypeAlias = Literal["seller", "cone"]
-Behaviour: TypeAlias = Literal["honest", "random", "stale", "copier", "sign_flip", "label_flip"]
+Behaviour: TypeAlias = Literal[
+    "honest",
+    "random",
+    "stale",
+    "copier",
+    "colluding",
+    "silent",
+    "sign_flip",
+    "label_flip",
+    "gaussian",
+]
 AuctionKind: TypeAlias = Literal["open", "sealed-first", "sealed-second"]
 BidOutcome: TypeAlias = Literal["wins", "outbid", "tied, sealed later", "not revealed"]
 Conduct: TypeAlias = Literal["right", "lost result", "wrong audit", "silent", "unjudged"]
