@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,10 +11,17 @@ from ape.api import AccountAPI
 
 from offchain.learning.defaults import SPECS
 from offchain.parties.buyer import cancel_auction, withdraw_credit
-from offchain.parties.commands import log_as_json, one_line_errors, run_buyer, run_open
+from offchain.parties.commands import (
+    log_as_json,
+    one_line_errors,
+    proposed_spec,
+    run_buyer,
+    run_open,
+)
 from offchain.parties.options import (
     auction_option,
     auction_options,
+    existing_file,
     place_options,
     request_options,
     token_option,
@@ -31,9 +39,16 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("dataset", type=click.Choice(sorted(SPECS)))
-def spec(dataset: str) -> None:
+@click.option(
+    "--network",
+    "exported",
+    type=existing_file,
+    help="Network of torch.export.save, .pt2, in place of the proposed one.",
+)
+def spec(dataset: str, exported: Path | None) -> None:
     """Print the job specification proposed for a data set, with fresh initial weights."""
-    click.echo(SPECS[dataset](secrets.token_bytes(SEED_BYTES)).to_bytes())
+    with one_line_errors():
+        click.echo(proposed_spec(dataset, secrets.token_bytes(SEED_BYTES), exported))
 
 
 @wallet_command

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from offchain.chain.signer import Signer
 from offchain.data.errors import DataError
 from offchain.data.files import read_samples
 from offchain.learning.canonical import SpecError, encode_json
+from offchain.learning.defaults import SPECS
+from offchain.learning.exported import read_exported
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, check_evaluation
 from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
@@ -162,6 +164,23 @@ def read_spec(path: Path) -> JobSpec:
         return JobSpec.from_bytes(encode_json(json.loads(path.read_text())))
     except ValueError as error:
         raise SpecError(f"{path}: {error}") from error
+
+
+def proposed_spec(dataset: str, init_seed: bytes, exported: Path | None = None) -> bytes:
+    """The specification proposed for a data set, as canonical bytes.
+
+    A network exported with torch.export takes the place of the proposed one; its inputs are centred
+    alike. Raises SpecError, with the file's name.
+    """
+    spec = SPECS[dataset](init_seed)
+    if exported is not None:
+        spec = replace(spec, model=read_exported(exported, spec.model.input_centre))
+    data = spec.to_bytes()
+    try:
+        JobSpec.from_bytes(data)  # what its readers would refuse is refused here
+    except ValueError as error:
+        raise SpecError(f"{exported or dataset}: {error}") from error
+    return data
 
 
 def run_open(session: Session, *, tag: str, spec: Path, evaluation: Path, **options: Any) -> int:
