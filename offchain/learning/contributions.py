@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from offchain.learning.grid import IntVector, add_update
-from offchain.learning.rules.stack import gram
+from offchain.learning.rules.stack import gram, rounded_quotient
 
 SHARES_ONE = 10**18
 """Shares are intervals of [0, SHARES_ONE)."""
@@ -20,10 +20,10 @@ NO_ROOT = bytes(32)
 MICROSAMPLES = 10**6
 """Contributions count millionths of an evaluation sample, so that parts of one can be shared."""
 FIRST_WEIGHT = 2
-"""Weight of what an update does alone beside what it does last. Were marginal contributions to fall
-as 1/size, Σ 1/size² → π²/6 would follow; 1.5 to 3 measure alike."""
+"""Weight of what an update does alone beside what it does last. Marginal contributions that fall as
+1/size would give Σ 1/size² → π²/6; of 1, 1.5 and 2 the last ranked best."""
 COPY_COSINE = Fraction(4, 5)
-"""Two updates from the same data had cosines of 0.85 and more, honest pairs up to 0.71."""
+"""Two updates from the same data had cosines of 0.83 and more, honest pairs up to 0.71."""
 
 
 class Share(NamedTuple):
@@ -55,8 +55,7 @@ def without_each(weights: IntVector, updates: IntVector) -> Iterator[IntVector]:
     """
     k = len(updates)
     for update in updates:
-        part = (2 * update.astype(np.int64) + k) // (2 * k)
-        yield add_update(weights, (-part).astype(np.int32))
+        yield add_update(weights, -rounded_quotient(update.astype(np.int64), k))
 
 
 def earnings(
@@ -71,14 +70,14 @@ def earnings(
         φ_i = L_i + a_i·(gain/k − mean L + FIRST_WEIGHT·(u_i − mean u)/k)
 
     ``utilities`` u_i = correct(w + Δ_i) − correct(w), alone; ``losses`` L_i = correct(new) −
-    correct(new − Δ_i/k), last; ``gain`` = correct(new) − correct(w). Where every a_i is 1 the φ_i
-    sum to the gain. The agreement a_i, 0 to 1, is ⟨Δ_i, Σ_{j≠i} Δ_j⟩ over its mean, clamped: zeros
-    and noise have next to none, and φ_i is then L_i alone.
+    correct(new − Δ_i/k), last; ``gain`` = correct(new) − correct(w). u_i is that of a full step, so
+    only its distance from the mean counts. Where every a_i is 1 the φ_i sum to the gain. The
+    agreement a_i, 0 to 1, is ⟨Δ_i, Σ_{j≠i} Δ_j⟩ over half its mean, clamped: zeros and noise have
+    next to none, and φ_i is then L_i alone.
 
-    Paid is max(φ_i, a_i samples)/c_i, c_i the kept updates (itself included) whose cosine with
-    i's is at least COPY_COSINE: who sells the same data twice, or copies, shares one credit. The
-    coefficients were chosen by measurement against exact Shapley values:
-    docs/experiments/contributions.md.
+    Paid is max(0, φ_i)/c_i, c_i the kept updates (itself included) whose cosine with i's is at
+    least COPY_COSINE: who sells the same data twice, or copies, shares one credit. The coefficients
+    were chosen by measurement against exact Shapley values: docs/experiments/contributions.md.
     """
     k = len(updates)
     products = [[int(product) for product in row] for row in gram(updates)]
@@ -87,18 +86,18 @@ def earnings(
     for i, (utility, loss) in enumerate(zip(utilities, losses, strict=True)):
         first = Fraction(FIRST_WEIGHT * (k * utility - sum(utilities)), k * k)
         last = Fraction(gain - sum(losses), k)
-        value = max(loss + agreements[i] * (last + first), agreements[i])
+        value = max(Fraction(0), loss + agreements[i] * (last + first))
         earned.append(max(1, int(value * MICROSAMPLES / _copies(products, i))))
     return earned
 
 
 def _agreements(products: list[list[int]]) -> list[Fraction]:
-    """Clamped to 0..1: an update's inner product with all others, over the mean of these."""
+    """Clamped to 0..1: an update's inner product with all others, over half the mean of these."""
     inner = [sum(row) - row[i] for i, row in enumerate(products)]
     total = sum(inner)
     if total <= 0:
         return [Fraction(0)] * len(inner)
-    return [min(Fraction(1), max(Fraction(0), Fraction(len(inner) * x, total))) for x in inner]
+    return [min(Fraction(1), max(Fraction(0), Fraction(2 * len(inner) * x, total))) for x in inner]
 
 
 def _copies(products: list[list[int]], i: int) -> int:
