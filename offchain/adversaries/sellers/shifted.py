@@ -18,9 +18,10 @@ IPM_EPSILON = 2.0
 """The default of byzfl. It turns a mean around when ε > h/m: from more than a third on."""
 LARGEST_Z = 10.0
 """For Byzantine majorities, to whom the formula of ALIE sets no limit."""
-Z_GRID = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, LARGEST_Z)
-"""What the line search tries beside the fixed z: from inside the honest cloud to far outside."""
-EPSILON_GRID = (0.1, 0.25, 0.5, 1.0, IPM_EPSILON, 5.0, 10.0, 20.0)
+Z_GRID = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, LARGEST_Z)
+"""What the line search tries beside the fixed z: from inside the honest cloud to far outside. A
+distance-based rule lets a shift through up to some z, so the steps are fine where that lies."""
+EPSILON_GRID = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, IPM_EPSILON, 3, 5, 10, 20)
 """From the ε = 0.1 of Karimireddy et al. (ICML 2021), against Krum and the median, to such as are
 meant for the mean."""
 
