@@ -12,7 +12,6 @@ own convolution may choose a transform (Winograd, FFT) whose intermediate values
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from itertools import takewhile
 from typing import Any
@@ -48,7 +47,7 @@ def predict(spec: ModelSpec, weights: IntVector, inputs: ByteArray) -> Predictio
     check_inputs(spec, inputs)
     layers = _layer_tensors(spec, weights)
     found = [np.empty(0, dtype=np.int64)]
-    batch = max(1, BATCH_BYTES // _sample_bytes(spec))
+    batch = max(1, BATCH_BYTES // (8 * spec.largest_array))
     with torch.inference_mode():
         for start in range(0, len(inputs), batch):
             chunk = torch.from_numpy(inputs[start : start + batch].astype(np.float64))
@@ -88,12 +87,6 @@ def _layer_tensors(spec: ModelSpec, weights: IntVector) -> list[tuple[Tensor, Te
         (named[f"{layer.name}.weight"].flatten(1), named[f"{layer.name}.bias"])
         for layer in spec.layers
     ]
-
-
-def _sample_bytes(spec: ModelSpec) -> int:
-    """Of the largest array that one sample needs: a layer's gathered inputs, or its sums."""
-    sizes = [max(s.fan_in, s.outputs) * math.prod(s.result[1:]) for s in spec.layers]
-    return 8 * max(math.prod(spec.input_shape), *sizes)
 
 
 def _logits(spec: ModelSpec, layers: list[tuple[Tensor, Tensor]], values: Tensor) -> Tensor:

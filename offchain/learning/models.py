@@ -47,6 +47,8 @@ INPUT_LIMIT = 255
 ACTIVATION_BITS = 18
 """Default width of a requantised activation: with 10 fraction bits it is clamped below 256."""
 ACTIVATION_FRACTION_BITS = 10
+ARRAY_LIMIT = 1 << 25
+"""Most values in an array of the exact pass over one sample, 256 MiB: no job exhausts a node."""
 
 _INIT_DOMAIN = b"D2M initial weights v1"
 
@@ -95,6 +97,8 @@ class ModelSpec:
         self._check_architecture()
         if self.dimension > DIMENSION_LIMIT:
             raise SpecError(f"{self.dimension} parameters; at most {DIMENSION_LIMIT}")
+        if self.largest_array > ARRAY_LIMIT:
+            raise SpecError(f"{self.largest_array} values of one sample; at most {ARRAY_LIMIT}")
         self._check_exact()
 
     def _check_architecture(self) -> None:
@@ -189,6 +193,12 @@ class ModelSpec:
             (self.steps[start], self.steps[start + 1 : end])
             for start, end in zip(starts, ends, strict=True)
         )
+
+    @property
+    def largest_array(self) -> int:
+        """Values of the largest array that one sample needs: a layer's gathered inputs or sums."""
+        sizes = [max(s.fan_in, s.outputs) * math.prod(s.result[1:]) for s in self.layers]
+        return max(math.prod(self.input_shape), *sizes)
 
     @cached_property
     def parameters(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

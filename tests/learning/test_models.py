@@ -105,6 +105,7 @@ def test_sums_that_could_be_inexact_are_refused():
         ({"architecture": []}, "architecture"),
         ({"activation_fraction_bits": 19}, "activation_fraction_bits"),
         ({"channels": 2000, "input_shape": (1, 200, 200)}, "parameters"),
+        ({"kernel": 31, "input_shape": (1, 1000, 1000), "pool": 100}, "values of one sample"),
         ({"classes": True}, "classes"),
         ({"classes": 10.0}, "classes"),
         ({"surprise": 1}, "unknown key"),
