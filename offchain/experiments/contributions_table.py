@@ -98,10 +98,14 @@ def means(scores: Sequence[Score]) -> list[Score]:
     groups: dict[tuple[str, str, str], list[Score]] = {}
     for score in scores:
         groups.setdefault((score.model, score.kind, score.method), []).append(score)
-    return [
-        Score(*key, *(float(np.mean([getattr(s, name) for s in group])) for name in FIGURES))
-        for key, group in groups.items()
-    ]
+    return [_mean(group) for group in groups.values()]
+
+
+def _mean(scores: Sequence[Score]) -> Score:
+    """Mean figures under the first one's names."""
+    first = scores[0]
+    figures = (float(np.mean([getattr(score, name) for score in scores])) for name in FIGURES)
+    return Score(first.model, first.kind, first.method, *figures)
 
 
 def save(scores: Sequence[Score], command: str, folder: Path) -> None:
@@ -127,16 +131,25 @@ def _page(rows: list[Score], scores: Sequence[Score], command: str) -> Iterable[
     yield "evaluates anyway. Pair and alone: the share of a seller and its copy, and of that seller"
     yield "in the same rounds without the copy; an eighth of the pay is 12.5 %."
     yield from ("", "![Rank correlation by evaluations](contributions.svg)")
+    yield from ("", "## All markets", "", "The shares are those of the mixed ones.", "")
+    head = ["method", "ρ mean", "τ mean", "ρ part", "τ part", "evaluations"]
+    shares = ["pair %", "alone %", "free rider %", "noisy %", "stale %"]
+    yield _line([*head, *shares, "pair above alone"])
+    yield _line(["---", *["---:"] * (len(head) + len(shares))])
+    for method in methods:
+        own = [score for score in scores if score.method == method]
+        mixed = [score for score in own if score.kind == "mixed"]
+        above = sum(score.pair > score.alone for score in mixed)
+        cells = [*_cells(_mean(own))[: len(head)], *_cells(_mean(mixed))[len(head) :]]
+        yield _line([*cells, f"{above} of {len(mixed)}"])
     for model, kind in settings:
         yield from ("", f"## {kind.capitalize()} market, {model}", "")
-        head = ["method", "ρ mean", "τ mean", "ρ part", "τ part", "evaluations"]
-        if kind == "mixed":
-            head += ["pair %", "alone %", "free rider %", "noisy %", "stale %"]
-        yield _line(head)
-        yield _line(["---", *["---:"] * (len(head) - 1)])
+        shown = [*head, *shares] if kind == "mixed" else head
+        yield _line(shown)
+        yield _line(["---", *["---:"] * (len(shown) - 1)])
         for row in rows:
             if (row.model, row.kind) == (model, kind):
-                yield _line(_cells(row)[: len(head)])
+                yield _line(_cells(row)[: len(shown)])
 
 
 def _cells(row: Score) -> list[str]:
@@ -174,5 +187,5 @@ def _plot(rows: Sequence[Score], path: Path) -> None:
         figure.supxlabel("models evaluated in a round beyond k + 2")
         figure.supylabel("rank correlation (Spearman)")
         handles = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(*handles, loc="outside upper center", ncols=2, frameon=False)
         figure.savefig(path, metadata={"Date": None})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import isqrt
+from statistics import median_low
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +24,8 @@ MICROSAMPLES = 10**6
 FIRST_WEIGHT = 2
 """Weight of what an update does alone beside what it does last. Marginal contributions that fall as
 1/size would give Σ 1/size² → π²/6; of 1, 1.5 and 2 the last ranked best."""
-COPY_COSINE = Fraction(4, 5)
-"""Two updates from the same data had cosines of 0.83 and more, honest pairs up to 0.71."""
+COSINE_ONE = 10**6
+"""Cosines are compared in millionths."""
 
 
 class Share(NamedTuple):
@@ -75,19 +77,19 @@ def earnings(
     agreement a_i, 0 to 1, is ⟨Δ_i, Σ_{j≠i} Δ_j⟩ over half its mean, clamped: zeros and noise have
     next to none, and φ_i is then L_i alone.
 
-    Paid is max(0, φ_i)/c_i, c_i the kept updates (itself included) whose cosine with i's is at
-    least COPY_COSINE: who sells the same data twice, or copies, shares one credit. The coefficients
-    were chosen by measurement against exact Shapley values: docs/experiments/contributions.md.
+    Paid is max(0, φ_i)/c_i, c_i the updates that are copies of i's, itself included: who sells the
+    same data twice, or copies, shares one credit. The weights were chosen by measurement against
+    exact Shapley values: docs/experiments/contributions.md.
     """
     k = len(updates)
     products = [[int(product) for product in row] for row in gram(updates)]
-    agreements = _agreements(products)
+    agreements, copies = _agreements(products), _copies(products)
     earned = []
     for i, (utility, loss) in enumerate(zip(utilities, losses, strict=True)):
         first = Fraction(FIRST_WEIGHT * (k * utility - sum(utilities)), k * k)
         last = Fraction(gain - sum(losses), k)
         value = max(Fraction(0), loss + agreements[i] * (last + first))
-        earned.append(max(1, int(value * MICROSAMPLES / _copies(products, i))))
+        earned.append(max(1, int(value * MICROSAMPLES / copies[i])))
     return earned
 
 
@@ -100,14 +102,29 @@ def _agreements(products: list[list[int]]) -> list[Fraction]:
     return [min(Fraction(1), max(Fraction(0), Fraction(2 * len(inner) * x, total))) for x in inner]
 
 
-def _copies(products: list[list[int]], i: int) -> int:
-    """Updates whose cosine with update i is at least COPY_COSINE, itself included; squared."""
-    square = COPY_COSINE * COPY_COSINE
-    return 1 + sum(
-        product > 0 and product * product >= square * products[i][i] * products[j][j]
-        for j, product in enumerate(products[i])
-        if j != i
-    )
+def _copies(products: list[list[int]]) -> list[int]:
+    """By update, how many are its copies, itself included.
+
+    Two updates are copies when their cosine is at least halfway from the round's median pair to 1.
+    No fixed bound would do: honest updates of one distribution had cosines of 0.86 in a first round
+    and 0.4 later, when two from the same data had 0.67.
+    """
+    cosines = [
+        [_cosine(products, i, j) for j in range(len(products))] for i in range(len(products))
+    ]
+    pairs = [cosine for i, row in enumerate(cosines) for cosine in row[:i]]
+    typical = median_low(pairs) if pairs else 0
+    return [
+        1 + sum(2 * c >= COSINE_ONE + typical for j, c in enumerate(row) if j != i)
+        for i, row in enumerate(cosines)
+    ]
+
+
+def _cosine(products: list[list[int]], i: int, j: int) -> int:
+    """Of COSINE_ONE, rounded down; 0 where it is negative or an update is all zeros."""
+    if products[i][j] <= 0:
+        return 0
+    return isqrt((products[i][j] * COSINE_ONE) ** 2 // (products[i][i] * products[j][j]))
 
 
 def shares(contributions: Sequence[int]) -> list[Share]:

@@ -83,18 +83,20 @@ def test_an_update_against_the_others_earns_what_it_is_missed_for():
 def test_copies_share_one_credit():
     updates = np.vstack([APART, APART[:1] * 2])
     given = [10] * 4, [10] * 4, 40
-    copied = earnings(updates, *given)
-    apart = earnings(np.vstack([APART, rows([5, 5, 0])]), *given)
-    assert copied == [5 * MICROSAMPLES, 10 * MICROSAMPLES, 10 * MICROSAMPLES, 5 * MICROSAMPLES]
-    assert apart == [10 * MICROSAMPLES] * 4
+    assert earnings(updates, *given) == [part * MICROSAMPLES for part in (5, 10, 10, 5)]
 
 
-@pytest.mark.parametrize(("third", "copies"), [(4, 2), (5, 1)])
-def test_a_cosine_of_four_fifths_is_a_copy(third, copies):
-    """cos((4, 0), (4, 3)) = 4/5."""
-    pair = rows([4, 0], [16, 3 * third])
-    earned = earnings(pair, utilities=[0, 0], losses=[5, 5], gain=10)
-    assert earned == [5 * MICROSAMPLES // copies] * 2
+@pytest.mark.parametrize(("third", "shared"), [((400, 300), 2), ((400, 301), 1)])
+def test_a_copy_is_nearer_than_halfway_from_the_median_pair(third, shared):
+    """Cosines 0, 0.6 and 0.8: halfway from 0.6 to 1 is 0.8."""
+    updates = rows([1, 0], [0, 1], [*third])
+    earned = earnings(updates, utilities=[0] * 3, losses=[5] * 3, gain=15)
+    assert earned == [5 * 10**6 // shared, 5 * 10**6, 5 * 10**6 // shared]
+
+
+def test_honest_updates_that_are_all_alike_are_no_copies():
+    alike = rows([9, 8, 8], [8, 9, 8], [8, 8, 9])
+    assert earnings(alike, [0] * 3, [5] * 3, 15) == [5 * MICROSAMPLES] * 3
 
 
 def test_where_nothing_helps_and_nobody_agrees_the_kept_updates_share_equally():
