@@ -68,5 +68,6 @@ def _spec(
         byzantine_sellers=BYZANTINE_SELLERS,
         sample_size=sample_size,
         harmful_threshold=HARMFUL_THRESHOLD,
+        server_momentum=0,
         init_seed=init_seed,
     )

@@ -45,7 +45,7 @@ def from_grid(integers: npt.NDArray[np.integer[Any]]) -> FloatVector:
     return integers.astype(np.float64) / GRID_ONE
 
 
-def add_update(weights: IntVector, update: IntVector) -> IntVector:
-    """``weights + update``, clipped to ±WEIGHT_LIMIT; both int32 of shape (d,)."""
+def add_update(weights: IntVector, update: npt.NDArray[np.integer[Any]]) -> IntVector:
+    """``weights + update``, clipped to ±WEIGHT_LIMIT; int32 (d,) and int32 or int64 (d,)."""
     total = weights.astype(np.int64) + update
     return np.clip(total, -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int32)

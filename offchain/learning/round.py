@@ -50,6 +50,8 @@ class State:
     """The round to compute, from 1."""
     weights: IntVector
     """int32 (d,): the current model."""
+    previous: IntVector
+    """int32 (d,): the model before that, in round 1 the same; server momentum follows both."""
     probabilities: tuple[int, ...]
     """By seller; they sum to PROBABILITY_ONE. The distribution that ``draws`` came from."""
     contributions: tuple[int, ...]
@@ -95,9 +97,11 @@ class RoundOutput:
 
 def initial_state(spec: JobSpec, sellers: int, seed: bytes) -> State:
     """The state before round 1 of ``sellers`` matched sellers; ``seed`` (32 bytes) draws them."""
+    weights = initial_weights(spec.model, spec.init_seed)
     return State(
         round=1,
-        weights=initial_weights(spec.model, spec.init_seed),
+        weights=weights,
+        previous=weights,
         probabilities=sampler.uniform(sellers),
         contributions=(0,) * sellers,
         draws=draws.first_draw(sellers, spec.sample_size, seed),
@@ -124,13 +128,14 @@ def next_state(
     base = predict(spec.model, state.weights, evaluation.inputs)
     before = _correct(base, evaluation)
     trials = _refuse_harmful(trials, len(evaluation), spec)
-    weights, trials = _aggregate(state.weights, trials, spec)
+    weights, trials = _aggregate(state, trials, spec)
     new = predict(spec.model, weights, evaluation.inputs)
     probabilities = _step(state, trials, len(evaluation), spec)
     earned = _earn(trials, weights, _correct(new, evaluation), before, evaluation, spec)
     following = State(
         round=state.round + 1,
         weights=weights,
+        previous=state.weights,
         probabilities=probabilities,
         contributions=credit(state.contributions, earned),
         draws=draws.draw(probabilities, spec.sample_size, seed),
@@ -191,12 +196,12 @@ def _refuse_harmful(trials: list[_Trial], samples: int, spec: JobSpec) -> list[_
 
 
 def _aggregate(
-    weights: IntVector, trials: list[_Trial], spec: JobSpec
+    state: State, trials: list[_Trial], spec: JobSpec
 ) -> tuple[IntVector, list[_Trial]]:
     """The new weights, and the trials with what the rule left out marked as outliers."""
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
-        return weights, trials
+        return state.weights, trials
     rule = build(spec.rule, _byzantine_left(trials, len(candidates), spec))
     decision = rule.decide(np.stack([t.delta for t in candidates if t.delta is not None]))
     kept = {candidates[row].index for row in decision.kept}
@@ -206,7 +211,18 @@ def _aggregate(
         else t
         for t in trials
     ]
-    return add_update(weights, decision.aggregate), marked
+    return _move(state, decision.aggregate, spec), marked
+
+
+def _move(state: State, aggregate: IntVector, spec: JobSpec) -> IntVector:
+    """The new weights: w + aggregate + ⌊momentum·(w − previous)⌋, on the grid.
+
+    Heavy-ball momentum (Polyak 1964) at the server, as FedAvgM (Hsu et al. 2019), with both models
+    public: a node needs no memory of its own.
+    """
+    velocity = state.weights.astype(np.int64) - state.previous
+    carried = spec.server_momentum * velocity // BASIS_POINTS
+    return add_update(state.weights, carried + aggregate)
 
 
 def _byzantine_left(trials: list[_Trial], candidates: int, spec: JobSpec) -> int:
@@ -276,6 +292,7 @@ def _verdict(trial: _Trial, before: int) -> Verdict:
 
 def _check_state(state: State, spec: JobSpec) -> None:
     check_weights(spec.model, state.weights)
+    check_weights(spec.model, state.previous)
     sellers = len(state.draws)
     if not len(state.probabilities) == len(state.contributions) == sellers:
         raise ValueError("probabilities, contributions and draws have one entry per seller")

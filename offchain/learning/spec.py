@@ -108,6 +108,8 @@ class JobSpec:
     harmful_threshold: int
     """An update is refused as harmful when its model classifies fewer evaluation samples correctly
     than the median of the round's posted models, by more than this share in basis points."""
+    server_momentum: int
+    """Part of the model's last move that is added to the next one, in basis points below one."""
     init_seed: bytes
     """32 bytes from which the initial weights follow."""
 
@@ -120,6 +122,7 @@ class JobSpec:
         take_integer(self.byzantine_sellers, "byzantine_sellers", 0, BASIS_POINTS // 2 - 1)
         take_integer(self.sample_size, "sample_size", 1, SAMPLE_LIMIT)
         take_integer(self.harmful_threshold, "harmful_threshold", 0, BASIS_POINTS)
+        take_integer(self.server_momentum, "server_momentum", 0, BASIS_POINTS - 1)
         if len(self.init_seed) != 32:
             raise SpecError("init_seed: expected 32 bytes")
 
@@ -136,6 +139,7 @@ class JobSpec:
                 "byzantine_sellers": self.byzantine_sellers,
                 "sample_size": self.sample_size,
                 "harmful_threshold": self.harmful_threshold,
+                "server_momentum": self.server_momentum,
                 "init_seed": "0x" + self.init_seed.hex(),
             }
         )

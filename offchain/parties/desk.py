@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from offchain.learning.grid import IntVector
 from offchain.learning.round import (
     RoundOutput,
     State,
@@ -49,17 +50,15 @@ class Desk:
 
     def state_before(self, job_id: int, round_number: int) -> State:
         """The state that round `round_number` starts from."""
-        spec, sellers = self.spec(job_id), self.ledger.sellers(job_id)
         if round_number == 1:
-            seed = self.ledger.situation(job_id).job.sample_seed
-            return initial_state(spec, len(sellers), seed)
+            return self._initial_state(job_id)
         result = self.ledger.result(job_id, round_number - 1)
         sampler = self._fetch(result.sampler_cid, result.sampler_hash, SAMPLER_LIMIT)
         probabilities, contributions, draws = parse_sampler(sampler)
-        model = self.model(job_id, round_number - 1)
         return State(
             round=round_number,
-            weights=decode_model(model, spec.model),
+            weights=self._weights(job_id, round_number - 1),
+            previous=self._weights(job_id, round_number - 2),
             probabilities=probabilities,
             contributions=contributions,
             draws=draws,
@@ -84,6 +83,16 @@ class Desk:
         for blob in found.blobs:
             self.store.put(blob)
         return found
+
+    def _initial_state(self, job_id: int) -> State:
+        seed = self.ledger.situation(job_id).job.sample_seed
+        return initial_state(self.spec(job_id), len(self.ledger.sellers(job_id)), seed)
+
+    def _weights(self, job_id: int, round_number: int) -> IntVector:
+        """The accepted weights of a round, those before round 1 for 0."""
+        if not round_number:
+            return self._initial_state(job_id).weights
+        return decode_model(self.model(job_id, round_number), self.spec(job_id).model)
 
     def _spec(self, job_id: int) -> JobSpec:
         request = self.ledger.request(job_id)

@@ -38,6 +38,7 @@ def small_spec(**changes: object) -> JobSpec:
         "byzantine_sellers": 2000,
         "sample_size": 12,
         "harmful_threshold": 2000,
+        "server_momentum": 0,
         "init_seed": bytes(range(32)),
     }
     return JobSpec(**{**values, **changes})  # type: ignore[arg-type]

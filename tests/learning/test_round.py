@@ -249,3 +249,23 @@ def test_who_was_not_drawn_keeps_its_standing_while_the_model_is_young():
     )
     assert [v.utility for v in output.verdicts] == [50] * 4
     assert output.state.probabilities == sampler.uniform(5)
+
+
+def test_momentum_carries_a_part_of_the_last_move_on(job):
+    spec = replace(job.spec, server_momentum=3333)
+    still = play(job, server_momentum=3333).state
+    assert (still.weights == play(job).state.weights).all()  # nothing has moved before round 1
+    assert (still.previous == job.state.weights).all()
+    move = np.arange(job.state.weights.size, dtype=np.int32) % 7 - 3
+    moved = replace(job.state, previous=job.state.weights - move)
+    output = next_state(moved, job.updates, job.evaluation, SEED, spec)
+    carried = [3333 * int(step) // 10_000 for step in move]  # rounded down, below 0 too
+    assert (output.state.weights == still.weights + np.array(carried)).all()
+
+
+def test_a_round_that_keeps_nothing_moves_nothing(job):
+    moved = replace(job.state, previous=job.state.weights - 1)
+    spec = replace(job.spec, server_momentum=5000)
+    state = next_state(moved, {}, job.evaluation, SEED, spec).state
+    assert (state.weights == job.state.weights).all()
+    assert (state.previous == state.weights).all()

@@ -84,9 +84,10 @@ artifacts = cache(load_artifacts)
 def small_spec() -> JobSpec:
     """A perceptron without hidden layer: trains in milliseconds."""
     spec = SPECS["digits"](keccak(text="small"))
-    training = replace(spec.training, epochs=3, learning_rate=Decimal("0.01"))
+    training = replace(spec.training, epochs=3, learning_rate=Decimal("0.01"), decay_rounds=0)
     model = ModelSpec("logistic", (1, 8, 8), 10)
-    return replace(spec, model=model, training=training, sample_size=RULES.sample_size)
+    changes = {"server_momentum": 3000, "sample_size": RULES.sample_size}
+    return replace(spec, model=model, training=training, **changes)
 
 
 @dataclass

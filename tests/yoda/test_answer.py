@@ -28,6 +28,7 @@ def spec() -> JobSpec:
         byzantine_sellers=2000,
         sample_size=4,
         harmful_threshold=2000,
+        server_momentum=0,
         init_seed=bytes(range(32)),
     )
 

@@ -1,0 +1,153 @@
+"""The paper's experiments: `python -m offchain.experiments --help`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from offchain.data.errors import DataError
+from offchain.experiments.cells import METHODS, Cell
+from offchain.experiments.engines import ENGINES, EngineMissing
+from offchain.experiments.grids import GRIDS
+from offchain.experiments.report import save
+from offchain.experiments.results import Results
+from offchain.experiments.run import run_cell
+from offchain.experiments.tables import cell_of, summary
+from offchain.experiments.votes import Outcome, outcomes
+
+RESULTS = Path(".build/experiments")
+REPORT = Path("docs/experiments")
+
+F = TypeVar("F", bound=Callable[..., Any])
+_folder = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=RESULTS,
+    show_default=True,
+    help="Folder of results and checkpoints.",
+)
+_full = click.option("--full", is_flag=True, help="The full grid: many hours on two cores.")
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Experiments without a chain, on the round computation that CONE nodes run."""
+    logging.basicConfig(format="%(message)s")
+
+
+@main.command()
+@click.argument("grids", nargs=-1, type=click.Choice(list(GRIDS)))
+@_full
+@_folder
+@click.option("--engine", type=click.Choice(list(ENGINES)), default="local", show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count(),
+    show_default="one for each core",
+    help="Cells at a time; each takes one core.",
+)
+def run(grids: Sequence[str], full: bool, results: Path, engine: str, workers: int) -> None:
+    """Run grids, all of them when none is named. What is finished is not run again.
+
+    Ctrl-C stops; the same command goes on from the last round of every cell.
+    """
+    cells = unique(cell for name in grids or GRIDS for cell in GRIDS[name](full))
+    for batch in _phases(cells):
+        _run_batch([c for c in batch if not Results(results).read(c)], results, engine, workers)
+
+
+@main.command()
+@_full
+@_folder
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=REPORT)
+def report(full: bool, results: Path, out: Path) -> None:
+    """Rebuild the tables and plots from the results."""
+    for path in save(Results(results), full, out):
+        click.echo(path)
+
+
+def _cell_options(command: F) -> F:
+    defaults = Cell()
+    for option in reversed(
+        (
+            click.option("--dataset", default=defaults.dataset),
+            click.option("--partition", default=defaults.partition, help="Such as iid, label:2."),
+            click.option("--sellers", default=defaults.sellers),
+            click.option("--rounds", default=defaults.rounds),
+            click.option("--method", type=click.Choice(list(METHODS)), default=defaults.method),
+            click.option("--attack", default=defaults.attack, help="Of the Byzantine sellers."),
+            click.option("--byzantine-sellers", default=0, help="In basis points."),
+            click.option("--voting", default=defaults.voting, help="Of the Byzantine nodes."),
+            click.option("--byzantine-nodes", default=0, help="In basis points."),
+            click.option("--yoda/--no-yoda", default=True, help="Vote, or believe one node."),
+            click.option("--seed", default=defaults.seed),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@main.command(context_settings={"show_default": True})
+@_cell_options
+@_folder
+def cell(results: Path, **values: Any) -> None:
+    """Run one cell, resuming it where it was interrupted, and print its row."""
+    chosen = Cell(**values)
+    _run_batch([chosen], results, "local", 1)
+    click.echo(summary(run_cell(chosen, results)))
+
+
+def unique(cells: Iterator[Cell]) -> list[Cell]:
+    """Each cell once, in the order of appearance."""
+    return list(dict.fromkeys(cells))
+
+
+def _phases(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """First what others share: what honest nodes learn. Then the rest."""
+    shared = {c.learning for c in cells if all(vote is Outcome.TRUE for vote in outcomes(c))}
+    return list(shared), [c for c in cells if c not in shared]
+
+
+def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int) -> None:
+    if not cells:
+        return
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    left = {c: c.rounds for c in cells}
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        rounds = progress.add_task("rounds", total=sum(left.values()))
+        for result in ENGINES[engine](cells, folder, min(workers, len(cells))):
+            if result is not None:
+                left.pop(cell_of(result))
+                console.print(summary(result), highlight=False)
+            under_way = sum(Results(folder).rounds_done(c) for c in left)
+            total = progress.tasks[rounds].total or 0
+            progress.update(rounds, completed=total - sum(left.values()) + under_way)
+
+
+def _started() -> int:
+    try:
+        main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped; the same command goes on where it was", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (DataError, EngineMissing, ValueError) as error:
+        click.echo(f"error: {error}", err=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_started())

@@ -1,0 +1,126 @@
+"""What one experiment runs: a cell says everything, and its name says it in short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from decimal import Decimal
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from offchain.chain.records import BPS
+from offchain.learning.defaults import SPECS
+from offchain.learning.spec import JobSpec
+
+HONEST = "honest"
+NO_ATTACK = "none"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run. Shares are in basis points. Raises ValueError on what cannot be run."""
+
+    dataset: str = "fashion-mnist"
+    partition: str = "dirichlet:0.5"
+    sellers: int = 50
+    rounds: int = 50
+    method: str = "default"
+    """A key of `METHODS`: how updates become a model."""
+    attack: str = NO_ATTACK
+    """What Byzantine sellers post."""
+    byzantine_sellers: int = 0
+    voting: str = HONEST
+    """What Byzantine CONE nodes vote for."""
+    byzantine_nodes: int = 0
+    yoda: bool = True
+    """Whether execution sets vote; without it one node drawn from the pool is believed."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for what, value, choices in (
+            ("data set", self.dataset, SPECS),
+            ("method", self.method, METHODS),
+        ):
+            if value not in choices:
+                raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(choices)}")
+        for share in (self.byzantine_sellers, self.byzantine_nodes):
+            if not 0 <= share <= BPS:
+                raise ValueError(f"a share of {share} basis points: give 0 to {BPS}")
+        if (self.attack == NO_ATTACK) != (self.byzantine_sellers == 0):
+            raise ValueError("name an attack and a share of Byzantine sellers, or neither")
+        if (self.voting == HONEST) != (self.byzantine_nodes == 0):
+            raise ValueError("name a vote and a share of Byzantine nodes, or neither")
+        if self.rounds < 1 or self.sellers < 2:
+            raise ValueError("a cell has at least one round and two sellers")
+
+    @property
+    def name(self) -> str:
+        """Short and unique, fit for a file: only what differs from the defaults, and the data."""
+        parts = [self.dataset]
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                parts.append(f"{field.name}-{value}".replace(":", "-").replace("_", "-"))
+        return ".".join(parts).lower()
+
+    @property
+    def arguments(self) -> str:
+        """The options of the command that runs this cell alone."""
+        given = []
+        for field in fields(self):
+            value, option = getattr(self, field.name), field.name.replace("_", "-")
+            if value == field.default and field.name != "dataset":
+                continue
+            given.append(f"--no-{option}" if value is False else f"--{option} {value}")
+        return " ".join(given)
+
+    @property
+    def learning(self) -> Cell:
+        """The same cell with nobody lying about results: what it learns while votes come true."""
+        return replace(self, voting=HONEST, byzantine_nodes=0, yoda=True)
+
+    def bytes32(self, purpose: str) -> bytes:
+        """32 bytes that follow from the seed alone, so methods and attacks meet the same draws."""
+        return keccak(text=f"D2M experiment {self.seed} {purpose}")
+
+    def integer(self, purpose: str) -> int:
+        """63 bits that follow from the seed."""
+        return int.from_bytes(self.bytes32(purpose)[:8], "big") >> 1
+
+    def spec(self) -> JobSpec:
+        """The job's specification: the data set's default, changed by the method."""
+        return METHODS[self.method](SPECS[self.dataset](self.bytes32("weights")))
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+
+def _default(spec: JobSpec) -> JobSpec:
+    return spec
+
+
+def _paper(spec: JobSpec) -> JobSpec:
+    """Corrected OSMD with the paper's choice of one update, and its fixed training step."""
+    return replace(spec, rule="corrected_krum", training=_fixed_step(spec))
+
+
+def _fixed_step(spec: JobSpec) -> Any:
+    return replace(spec.training, final_rate=spec.training.learning_rate)
+
+
+def _uniform(spec: JobSpec, rule: str) -> JobSpec:
+    """Sellers drawn uniformly, nothing refused before the rule."""
+    sampler = replace(spec.sampler, alpha=Decimal(1))
+    return replace(spec, sampler=sampler, harmful_threshold=BPS, rule=rule)
+
+
+METHODS: dict[str, Callable[[JobSpec], JobSpec]] = {
+    "default": _default,
+    "paper": _paper,
+    "fedavg": lambda spec: _uniform(spec, "mean"),
+    "median": lambda spec: _uniform(spec, "median"),
+    "multi_krum": lambda spec: _uniform(spec, "multi_krum"),
+}
+"""By the names that cells use. `fedavg` is also what remains without Corrected OSMD."""

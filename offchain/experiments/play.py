@@ -1,0 +1,131 @@
+"""A cell's rounds, one after the other, on the same round computation that CONE nodes run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from offchain.adversaries.forgery import FORGERIES
+from offchain.adversaries.sellers import ATTACKS, RELABELLINGS, View
+from offchain.experiments.cells import Cell
+from offchain.experiments.votes import Outcome
+from offchain.experiments.world import World
+from offchain.learning.grid import IntVector
+from offchain.learning.inference import predict
+from offchain.learning.round import State, initial_state, model_bytes, next_state, sampler_bytes
+from offchain.learning.rules import build
+from offchain.learning.spec import BASIS_POINTS, JobSpec
+from offchain.learning.training import train
+from offchain.learning.updates import EvaluationSet, encode_update
+from offchain.store.fetch import content_hash
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What is kept of a round. Counts are of samples."""
+
+    round: int
+    outcome: str
+    evaluation: int
+    """Evaluation samples that the accepted model gets right."""
+    test: int
+    """Test samples that it gets right."""
+    posted: int
+    """Updates posted, and of them by Byzantine sellers; then those kept, likewise."""
+    byzantine_posted: int
+    kept: int
+    byzantine_kept: int
+    byzantine_probability: float
+    """What the sampler gives the Byzantine sellers together, after the round."""
+    model_hash: str
+    sampler_hash: str
+    seconds: float
+    """Wall time; not part of what a repetition must give again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """All that the next round needs."""
+
+    state: State
+    stale: dict[int, IntVector]
+    """By Byzantine seller: the first update that it trained."""
+
+
+def begin(cell: Cell, spec: JobSpec) -> Progress:
+    """Before the first round."""
+    return Progress(initial_state(spec, cell.sellers, cell.bytes32("sample")), {})
+
+
+def play_round(
+    cell: Cell, spec: JobSpec, world: World, before: Progress, outcome: Outcome
+) -> tuple[Progress, RoundRecord]:
+    """One round whose vote ends with `outcome`, TRUE or WRONG."""
+    start = time.monotonic()
+    state = before.state
+    updates, stale = _updates(cell, spec, world, before)
+    posted = {index: encode_update(update) for index, update in updates.items()}
+    seed = cell.bytes32(f"round {state.round}")
+    output = next_state(state, posted, world.evaluation, seed, spec)
+    after = output.state
+    if outcome is Outcome.WRONG:
+        after = FORGERIES[cell.voting](state, seed)
+    kept = [verdict.index for verdict in output.verdicts if verdict.kept]
+    liars = world.byzantine
+    chances = after.probabilities
+    record = RoundRecord(
+        round=state.round,
+        outcome=outcome.value,
+        evaluation=_correct(spec, after, world.evaluation),
+        test=_correct(spec, after, world.test),
+        posted=len(posted),
+        byzantine_posted=len(liars & posted.keys()),
+        kept=len(kept),
+        byzantine_kept=len(liars.intersection(kept)),
+        byzantine_probability=sum(chances[i] for i in liars) / sum(chances),
+        model_hash=content_hash(model_bytes(after, spec)).hex(),
+        sampler_hash=content_hash(sampler_bytes(after)).hex(),
+        seconds=time.monotonic() - start,
+    )
+    return Progress(after, stale), record
+
+
+def _updates(
+    cell: Cell, spec: JobSpec, world: World, before: Progress
+) -> tuple[dict[int, IntVector], dict[int, IntVector]]:
+    """What each sampled seller posts, and the Byzantine sellers' first updates so far."""
+    state = before.state
+    trained = {index: _train(cell, spec, world, state, index) for index in state.sampled}
+    liars = [index for index in state.sampled if index in world.byzantine]
+    if not liars or cell.attack not in ATTACKS:
+        return trained, before.stale
+    stale = {**{index: trained[index] for index in liars}, **before.stale}
+    honest = [update for index, update in trained.items() if index not in world.byzantine]
+    f = len(trained) * spec.byzantine_sellers // BASIS_POINTS
+    view = View(
+        honest=np.stack(honest) if honest else np.zeros((0, spec.model.dimension), np.int32),
+        own=np.stack([trained[index] for index in liars]),
+        previous=np.stack([stale[index] for index in liars]),
+        rule=build(spec.rule, f),
+        generator=np.random.default_rng(cell.integer(f"attack {state.round}")),
+    )
+    crafted = ATTACKS[cell.attack](view)
+    return {**trained, **dict(zip(liars, crafted, strict=True))}, stale
+
+
+def _train(cell: Cell, spec: JobSpec, world: World, state: State, index: int) -> IntVector:
+    samples = world.samples[index]
+    if cell.attack in RELABELLINGS and index in world.byzantine:
+        labels = RELABELLINGS[cell.attack](samples.labels, spec.model.classes)
+        samples = replace(samples, labels=labels)
+    seed = cell.integer(f"training {state.round} {index}")
+    hyper = spec.training
+    return train(
+        spec.model, state.weights, samples.inputs, samples.labels, hyper, seed, state.round
+    )
+
+
+def _correct(spec: JobSpec, state: State, samples: EvaluationSet) -> int:
+    return int(np.sum(predict(spec.model, state.weights, samples.inputs) == samples.labels))
