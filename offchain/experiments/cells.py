@@ -15,6 +15,8 @@ from offchain.learning.spec import JobSpec
 
 HONEST = "honest"
 NO_ATTACK = "none"
+PAPER_RATE = Decimal("0.01")
+"""Adam's step in the paper."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,9 @@ def _default(spec: JobSpec) -> JobSpec:
 
 
 def _paper(spec: JobSpec) -> JobSpec:
-    """Corrected OSMD with the paper's choice of one update, and its fixed training step."""
-    return replace(spec, rule="corrected_krum", training=_fixed_step(spec))
-
-
-def _fixed_step(spec: JobSpec) -> Any:
-    return replace(spec.training, final_rate=spec.training.learning_rate)
+    """Corrected OSMD with the paper's choice of one update, its fixed step, no momentum."""
+    training = replace(spec.training, learning_rate=PAPER_RATE, decay_rounds=0)
+    return replace(spec, rule="corrected_krum", training=training, server_momentum=0)
 
 
 def _uniform(spec: JobSpec, rule: str) -> JobSpec:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import torch
 
-from offchain.adversaries.sellers import TRAINING
+from offchain.adversaries.sellers.training import TRAINING
 from offchain.data.files import read_samples
 from offchain.experiments.results import machine
 from offchain.experiments.tables import markdown

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offchain.chain.records import BPS, PPM
 from offchain.experiments.cells import Cell
@@ -29,6 +30,9 @@ ERROR_PPM = PPM // 1000
 
 TRUE_DIGEST = b"true"
 WRONG_DIGEST = b"wrong"
+
+
+Bools = NDArray[np.bool_]
 
 
 class Outcome(Enum):
@@ -52,12 +56,12 @@ def outcomes(cell: Cell) -> list[Outcome]:
     return found
 
 
-def _one_node(liars: np.ndarray, random: np.random.Generator) -> Outcome:
+def _one_node(liars: Bools, random: np.random.Generator) -> Outcome:
     """Without YODA: whatever one node says."""
     return Outcome.WRONG if liars[random.integers(len(liars))] else Outcome.TRUE
 
 
-def _vote(cell: Cell, liars: np.ndarray, random: np.random.Generator) -> Outcome:
+def _vote(cell: Cell, liars: Bools, random: np.random.Generator) -> Outcome:
     for _ in range(MAX_DRAWS):
         accepted = _draw(cell.voting, random.permutation(liars).tolist())
         if accepted is not None:

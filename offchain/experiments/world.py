@@ -9,7 +9,7 @@ import numpy as np
 
 from offchain.chain.records import BPS
 from offchain.data.datasets import load
-from offchain.data.partition import partition
+from offchain.data.partition import Plan
 from offchain.experiments.cells import Cell
 from offchain.learning.updates import EvaluationSet
 from offchain.parties.seller import Samples
@@ -41,7 +41,7 @@ def world(cell: Cell) -> World:
 @lru_cache(maxsize=1)
 def _world(dataset: str, plan: str, sellers: int, byzantine_bps: int, seed: int) -> World:
     data = load(dataset)
-    parts = partition(plan, data.train_labels, data.classes, sellers, seed)
+    parts = Plan.parse(plan).split(data.train_labels, sellers, seed)
     random = np.random.Generator(np.random.PCG64(seed))
     liars = random.permutation(sellers)[: sellers * byzantine_bps // BPS]
     return World(

@@ -195,9 +195,7 @@ def _refuse_harmful(trials: list[_Trial], samples: int, spec: JobSpec) -> list[_
     ]
 
 
-def _aggregate(
-    state: State, trials: list[_Trial], spec: JobSpec
-) -> tuple[IntVector, list[_Trial]]:
+def _aggregate(state: State, trials: list[_Trial], spec: JobSpec) -> tuple[IntVector, list[_Trial]]:
     """The new weights, and the trials with what the rule left out marked as outliers."""
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
