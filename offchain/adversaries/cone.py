@@ -29,7 +29,7 @@ def drawn_state(state: State, seed: bytes) -> State:
 
 def stale_state(state: State) -> State:
     """The state before a round, passed off as the one after it."""
-    return replace(state, round=state.round + 1)
+    return replace(state, round=state.round + 1, previous=state.weights)
 
 
 def random_weights(desk: Desk, job_id: int, poll: Poll) -> Vote:

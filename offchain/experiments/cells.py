@@ -10,13 +10,18 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from offchain.chain.records import BPS
-from offchain.learning.defaults import SPECS
+from offchain.learning.defaults import SPECS, one_convolution
+from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 
 HONEST = "honest"
 NO_ATTACK = "none"
 PAPER_RATE = Decimal("0.01")
 """Adam's step in the paper."""
+PAPER_SAMPLE = 10
+"""Draws in a round: a fifth of its fifty sellers."""
+LIGHT_CHANNELS = 16
+LIGHT_SAMPLE = 20
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,29 @@ def _default(spec: JobSpec) -> JobSpec:
 
 
 def _paper(spec: JobSpec) -> JobSpec:
-    """Corrected OSMD with the paper's choice of one update, its fixed step, no momentum."""
-    training = replace(spec.training, learning_rate=PAPER_RATE, decay_rounds=0)
-    return replace(spec, rule="corrected_krum", training=training, server_momentum=0)
+    """The paper's rule in its own set-up, as far as it is public: one update chosen, a fixed step.
+
+    Its network's size is not public: 5×5, stride 1, 16 channels (32 on colour images) here.
+    """
+    shape = spec.model.input_shape
+    channels = 32 if shape[0] == 3 else 16
+    return replace(
+        spec,
+        model=ModelSpec("convolution", shape, spec.model.classes, channels=channels, kernel=5),
+        training=replace(
+            spec.training, learning_rate=PAPER_RATE, decay_rounds=0, augmentation="none"
+        ),
+        rule="corrected_krum",
+        sample_size=PAPER_SAMPLE,
+        server_momentum=0,
+    )
+
+
+def _light(spec: JobSpec) -> JobSpec:
+    """The default with fewer channels and draws: for grids of many cells."""
+    shape, centre = spec.model.input_shape, spec.model.input_centre
+    model = one_convolution(shape, LIGHT_CHANNELS, centre)
+    return replace(spec, model=model, sample_size=LIGHT_SAMPLE)
 
 
 def _uniform(spec: JobSpec, rule: str) -> JobSpec:
@@ -118,8 +143,10 @@ def _uniform(spec: JobSpec, rule: str) -> JobSpec:
 METHODS: dict[str, Callable[[JobSpec], JobSpec]] = {
     "default": _default,
     "paper": _paper,
-    "fedavg": lambda spec: _uniform(spec, "mean"),
-    "median": lambda spec: _uniform(spec, "median"),
-    "multi_krum": lambda spec: _uniform(spec, "multi_krum"),
+    "light": _light,
+    "light_corrected_krum": lambda spec: replace(_light(spec), rule="corrected_krum"),
+    "light_fedavg": lambda spec: _uniform(_light(spec), "mean"),
+    "light_median": lambda spec: _uniform(_light(spec), "median"),
+    "light_multi_krum": lambda spec: _uniform(_light(spec), "multi_krum"),
 }
-"""By the names that cells use. `fedavg` is also what remains without Corrected OSMD."""
+"""By the names that cells use. `light_fedavg` is what remains of `light` without Corrected OSMD."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offchain.adversaries.forgery import FORGERIES
+from offchain.adversaries.cone import drawn_state, stale_state
 from offchain.adversaries.sellers import ATTACKS, RELABELLINGS, View
 from offchain.experiments.cells import Cell
 from offchain.experiments.votes import Outcome
@@ -71,7 +71,7 @@ def play_round(
     output = next_state(state, posted, world.evaluation, seed, spec)
     after = output.state
     if outcome is Outcome.WRONG:
-        after = FORGERIES[cell.voting](state, seed)
+        after = stale_state(state) if cell.voting == "stale" else drawn_state(state, seed)
     kept = [verdict.index for verdict in output.verdicts if verdict.kept]
     liars = world.byzantine
     chances = after.probabilities

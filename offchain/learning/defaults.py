@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from offchain.learning.layers import Operator
 from offchain.learning.models import ModelSpec
 from offchain.learning.sampler import SamplerSpec
 from offchain.learning.spec import JobSpec, TrainingSpec
@@ -14,18 +15,28 @@ SAMPLER = SamplerSpec(
     utility_bound=Decimal(1),
     exploration=Decimal("0.1"),
 )
-BYZANTINE_SELLERS = 2000
-"""Of a round's posted updates a fifth may lie, rounded down; those refused already count."""
+BYZANTINE_SELLERS = 3000
+"""Of a round's posted updates three in ten may lie, rounded down; those refused already count."""
+RULE = "nnm+trimmed_mean"
+"""Nearest-neighbour mixing, then the trimmed mean: docs/experiments.md has what it was chosen by."""
 HARMFUL_THRESHOLD = 2500
 """Behind the median by a quarter of the evaluation set. What this refuses on digits stands in
 docs/experiments.md; refusing every update that lowers the accuracy by itself cost half of the
 honest ones."""
-_PAPER_RATE = Decimal("0.01")
-_PAPER_EPOCHS = 3
-_PAPER_BATCH = 64
-_SMALL_BATCH = 16
-"""A seller of digits holds about 120 images: with the paper's batch of 64 three epochs are six
-steps, too few to learn from."""
+EPOCHS = 3
+BATCH = 64
+"""Local epochs and batch of the paper."""
+DIGITS_BATCH = 16
+"""A seller of digits holds about 120 images: with a batch of 64 three epochs are six steps, too
+few to learn from."""
+DIGITS_RATE = Decimal("0.01")
+RATE = Decimal("0.004")
+"""First step of Adam. The paper's 0.01, kept up, ends five points lower on CIFAR-10."""
+DECAY_ROUNDS = 50
+"""The rounds of the paper's experiments."""
+MOMENTUM = 5000
+SAMPLE = 25
+"""Draws in a round, of fifty sellers: with ten the labels of those drawn vary too much."""
 
 
 def digits_spec(init_seed: bytes) -> JobSpec:
@@ -35,39 +46,75 @@ def digits_spec(init_seed: bytes) -> JobSpec:
     belongs to the poisoners learn too slowly.
     """
     model = ModelSpec("convolution", (1, 8, 8), 10, channels=32, kernel=3)
-    return _spec("digits", model, _SMALL_BATCH, sample_size=16, init_seed=init_seed)
+    training = TrainingSpec(EPOCHS, DIGITS_BATCH, DIGITS_RATE, "adam")
+    return _spec("digits", model, training, sample_size=16, momentum=0, init_seed=init_seed)
 
 
 def mnist_spec(init_seed: bytes) -> JobSpec:
-    """MNIST with the paper's training parameters; ``init_seed`` has 32 bytes."""
-    return _spec("mnist", _network_28(), _PAPER_BATCH, sample_size=10, init_seed=init_seed)
+    """MNIST; ``init_seed`` has 32 bytes."""
+    model = one_convolution((1, 28, 28), channels=64, centre=0)
+    return _images("mnist", model, "shift", init_seed)
 
 
 def fashion_mnist_spec(init_seed: bytes) -> JobSpec:
-    """Fashion-MNIST with the paper's training parameters; ``init_seed`` has 32 bytes."""
-    return _spec("fashion-mnist", _network_28(), _PAPER_BATCH, sample_size=10, init_seed=init_seed)
+    """Fashion-MNIST; ``init_seed`` has 32 bytes."""
+    model = one_convolution((1, 28, 28), channels=128, centre=0)
+    return _images("fashion-mnist", model, "flip", init_seed)
 
 
-SPECS = {"digits": digits_spec, "mnist": mnist_spec, "fashion-mnist": fashion_mnist_spec}
+def cifar_10_spec(init_seed: bytes) -> JobSpec:
+    """CIFAR-10; ``init_seed`` has 32 bytes."""
+    model = one_convolution((3, 32, 32), channels=160, centre=128)
+    return _images("cifar-10", model, "flip_shift", init_seed)
+
+
+SPECS = {
+    "digits": digits_spec,
+    "mnist": mnist_spec,
+    "fashion-mnist": fashion_mnist_spec,
+    "cifar-10": cifar_10_spec,
+}
 """The proposed specification by data set name."""
 
 
-def _network_28() -> ModelSpec:
-    return ModelSpec("convolution", (1, 28, 28), 10, channels=16, kernel=5)
+def one_convolution(input_shape: tuple[int, ...], channels: int, centre: int) -> ModelSpec:
+    """One 5×5 convolution of stride 2, 2×2 max-pool, one dense layer of ten classes.
+
+    The stride buys four times the channels of the paper's network at the same cost: on CIFAR-10
+    they were worth four points after 20 rounds.
+    """
+    operators = (
+        Operator("convolution", outputs=channels, side=5, stride=2, padding=2),
+        Operator("max_pool", side=2, stride=2),
+        Operator("relu"),
+        Operator("flatten"),
+        Operator("dense", outputs=10),
+    )
+    return ModelSpec("sequence", input_shape, 10, operators=operators, input_centre=centre)
+
+
+def _images(dataset: str, model: ModelSpec, augmentation: str, init_seed: bytes) -> JobSpec:
+    training = TrainingSpec(EPOCHS, BATCH, RATE, "adam", DECAY_ROUNDS, augmentation)
+    return _spec(dataset, model, training, SAMPLE, MOMENTUM, init_seed)
 
 
 def _spec(
-    dataset: str, model: ModelSpec, batch_size: int, sample_size: int, init_seed: bytes
+    dataset: str,
+    model: ModelSpec,
+    training: TrainingSpec,
+    sample_size: int,
+    momentum: int,
+    init_seed: bytes,
 ) -> JobSpec:
     return JobSpec(
         dataset=dataset,
         model=model,
-        training=TrainingSpec(_PAPER_EPOCHS, batch_size, _PAPER_RATE, "adam"),
+        training=training,
         sampler=SAMPLER,
-        rule="multi_krum",
+        rule=RULE,
         byzantine_sellers=BYZANTINE_SELLERS,
         sample_size=sample_size,
         harmful_threshold=HARMFUL_THRESHOLD,
-        server_momentum=0,
+        server_momentum=momentum,
         init_seed=init_seed,
     )

@@ -29,7 +29,7 @@ BASIS_POINTS = 10_000
 SAMPLE_LIMIT = 256
 """Most draws in a round."""
 OPTIMISERS = ("adam", "sgd")
-AUGMENTATIONS = ("none", "flip", "flip_shift")
+AUGMENTATIONS = ("none", "flip", "shift", "flip_shift")
 LEAST_STEP = 0.01
 """Part of the first step that a decaying one keeps: a job may go on after its decay has ended."""
 
@@ -47,7 +47,7 @@ class TrainingSpec:
     """Rounds over which the step falls along half a cosine; 0 keeps it."""
     augmentation: str = "none"
     """``flip``: each image of a batch is mirrored left to right with probability one half;
-    ``flip_shift``: and the batch is moved by up to 2 pixels."""
+    ``shift``: each batch is moved by up to 2 pixels; ``flip_shift``: both."""
 
     def __post_init__(self) -> None:
         take_integer(self.epochs, "epochs", 1, 1000)

@@ -70,7 +70,7 @@ def train(
     _load(model, spec, weights)
     values = network_inputs(spec, inputs)
     _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed, round_number)
-    trained = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
+    trained = torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
     return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
 
 
@@ -99,23 +99,27 @@ def _fit(
         for batch in torch.split(torch.randperm(len(labels), generator=random), hyper.batch_size):
             optimiser.zero_grad(set_to_none=True)
             images = _augmented(values[batch], hyper.augmentation, random)
-            loss = nn.functional.cross_entropy(model(images), labels[batch])
+            loss = nn.functional.cross_entropy(model(_channels_last(images)), labels[batch])
             torch.autograd.backward(loss)
             optimiser.step()
 
 
 def _augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Tensor:
     """A batch (n, channels, height, width) as its augmentation shows it."""
-    if augmentation == "none":
-        return images
-    mirrored = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
-    images = torch.where(mirrored, images.flip(3), images)
-    if augmentation == "flip":
+    if "flip" in augmentation:
+        mirrored = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
+        images = torch.where(mirrored, images.flip(3), images)
+    if "shift" not in augmentation:
         return images
     height, width = images.shape[2:]
     top, left = torch.randint(0, 2 * SHIFT + 1, (2,), generator=random).tolist()
     padded = nn.functional.pad(images, (SHIFT,) * 4, mode="replicate")
     return padded[:, :, top : top + height, left : left + width]
+
+
+def _channels_last(values: Tensor) -> Tensor:
+    """Images in the layout in which a processor trains them about twice as fast."""
+    return values.contiguous(memory_format=torch.channels_last) if values.dim() == 4 else values
 
 
 def _optimiser(model: nn.Module, hyper: TrainingSpec, round_number: int) -> torch.optim.Optimizer:

@@ -59,14 +59,13 @@ def test_what_cannot_be_run_is_refused(values, message):
         Cell(**values)
 
 
-def test_methods_differ_in_what_they_say_and_in_nothing_else():
-    ours = Cell().spec()
-    for name in METHODS:
-        spec = Cell(method=name).spec()
-        assert (spec.model, spec.sample_size, spec.init_seed) == (
-            ours.model,
-            ours.sample_size,
-            ours.init_seed,
-        )
+def test_methods_learn_from_the_same_start_and_are_what_they_are_called():
+    assert len({Cell(method=name).spec().init_seed for name in METHODS}) == 1
     assert Cell(method="paper").spec().rule == "corrected_krum"
-    assert Cell(method="fedavg").spec().sampler.alpha == Decimal(1)
+    assert Cell(method="paper").spec().training.step(50) == 0.01
+    light = Cell(method="light").spec()
+    assert light.rule == Cell().spec().rule
+    for name, rule in (("light_fedavg", "mean"), ("light_multi_krum", "multi_krum")):
+        spec = Cell(method=name).spec()
+        assert (spec.model, spec.training, spec.rule) == (light.model, light.training, rule)
+        assert spec.sampler.alpha == Decimal(1)
