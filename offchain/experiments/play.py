@@ -14,7 +14,7 @@ from offchain.experiments.votes import Outcome
 from offchain.experiments.world import World
 from offchain.learning.grid import IntVector
 from offchain.learning.inference import predict
-from offchain.learning.round import State, initial_state, model_bytes, next_state, sampler_bytes
+from offchain.learning.round import State, initial_state, model_bytes, next_state
 from offchain.learning.rules import build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
 from offchain.learning.training import train
@@ -40,7 +40,6 @@ class RoundRecord:
     byzantine_probability: float
     """What the sampler gives the Byzantine sellers together, after the round."""
     model_hash: str
-    sampler_hash: str
     seconds: float
     """Wall time; not part of what a repetition must give again."""
 
@@ -86,7 +85,6 @@ def play_round(
         byzantine_kept=len(liars.intersection(kept)),
         byzantine_probability=sum(chances[i] for i in liars) / sum(chances),
         model_hash=content_hash(model_bytes(after, spec)).hex(),
-        sampler_hash=content_hash(sampler_bytes(after)).hex(),
         seconds=time.monotonic() - start,
     )
     return Progress(after, stale), record

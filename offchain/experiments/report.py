@@ -66,8 +66,8 @@ def _compact(result: Result) -> str:
         for key in ("evaluation", "test", "byzantine_posted", "byzantine_kept")
     }
     kept = {key: value for key, value in result.items() if key not in ("rounds", "specification")}
-    last = {key: rounds[-1][key] for key in ("model_hash", "sampler_hash")} if rounds else {}
-    return json.dumps({**kept, **columns, **last})
+    last = rounds[-1]["model_hash"] if rounds else None
+    return json.dumps({**kept, **columns, "model_hash": last})
 
 
 TITLES = {
