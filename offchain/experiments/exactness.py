@@ -1,0 +1,268 @@
+"""The digest of a round on differently set machines: `python -m offchain.experiments.exactness`.
+
+Many small rounds with random models, data, updates and rules are computed in fresh processes that
+differ in threads, kernels, batch sizes, the instructions that the libraries may use, and, with
+--python, in PyTorch itself. Every digest must be the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from rich.progress import track
+
+from offchain.experiments.results import machine
+from offchain.experiments.tables import markdown
+from offchain.learning import inference
+from offchain.learning.defaults import SAMPLER
+from offchain.learning.grid import UPDATE_LIMIT, IntVector
+from offchain.learning.inference import predict
+from offchain.learning.layers import Operator
+from offchain.learning.models import ModelSpec, to_tensors
+from offchain.learning.round import initial_state, next_state
+from offchain.learning.spec import JobSpec, TrainingSpec
+from offchain.learning.training import network, network_inputs
+from offchain.learning.updates import EvaluationSet, encode_update
+from offchain.yoda.answer import answer
+
+REPORT = Path("docs/experiments")
+SELLERS = 9
+SAMPLES = 64
+CLASSES = 10
+SHAPE = (2, 9, 9)
+RULES = (
+    "mean",
+    "median",
+    "trimmed_mean",
+    "geometric_median",
+    "multi_krum",
+    "corrected_krum",
+    "centered_clipping",
+    "nnm+trimmed_mean",
+    "clipping+nnm+geometric_median",
+    "bucketing+multi_krum",
+)
+MODELS = (
+    ModelSpec("convolution", SHAPE, CLASSES, channels=7, kernel=5, input_centre=128),
+    ModelSpec("perceptron", SHAPE, CLASSES, hidden=(33, 17)),
+    ModelSpec("logistic", SHAPE, CLASSES),
+    ModelSpec(
+        "sequence",
+        SHAPE,
+        CLASSES,
+        operators=(
+            Operator("convolution", outputs=6, side=3, stride=2, padding=1),
+            Operator("relu"),
+            Operator("average_pool", side=2, stride=2),
+            Operator("flatten"),
+            Operator("dense", outputs=12),
+            Operator("relu"),
+            Operator("dense", outputs=CLASSES),
+        ),
+    ),
+)
+TYPICAL_WEIGHT = 20_000
+"""Grid units, 0.3: as trained weights are. Every eighth job has updates up to the limit."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a process computes. `environment` is read when the libraries are loaded."""
+
+    name: str
+    threads: int = 1
+    onednn: bool = True
+    batch_bytes: int = inference.BATCH_BYTES
+    environment: tuple[tuple[str, str], ...] = ()
+    python: str = sys.executable
+
+
+SETTINGS = (
+    Setting("one thread"),
+    Setting("two threads", threads=2),
+    Setting("four threads", threads=4),
+    Setting("without oneDNN", onednn=False),
+    Setting("batches of one sample", batch_bytes=1),
+    Setting("one batch for all", batch_bytes=1 << 30),
+    Setting(
+        "kernels without AVX",
+        environment=(
+            ("ATEN_CPU_CAPABILITY", "default"),
+            ("ONEDNN_MAX_CPU_ISA", "SSE41"),
+            ("MKL_CBWR", "COMPATIBLE"),
+            ("OPENBLAS_CORETYPE", "Nehalem"),
+            ("NPY_DISABLE_CPU_FEATURES", "AVX2 FMA3 AVX512F"),
+        ),
+    ),
+)
+
+
+def job(number: int) -> JobSpec:
+    """The specification of one random job."""
+    return JobSpec(
+        dataset="random",
+        model=MODELS[number % len(MODELS)],
+        training=TrainingSpec(1, 8, SAMPLER.exploration, "adam"),
+        sampler=SAMPLER,
+        rule=RULES[number // len(MODELS) % len(RULES)],
+        byzantine_sellers=2500,
+        sample_size=12,
+        harmful_threshold=10_000,
+        server_momentum=3333 if number % 2 else 0,
+        init_seed=number.to_bytes(32, "big"),
+    )
+
+
+def digest(number: int) -> str:
+    """The digest of a job's random round, in hexadecimal."""
+    spec, generator = job(number), np.random.default_rng(number)
+    state = initial_state(spec, SELLERS, spec.init_seed)
+    moved = generator.integers(-99, 99, spec.model.dimension, dtype=np.int32)
+    state = replace(state, weights=state.weights + moved)
+    limit = UPDATE_LIMIT if number % 8 == 0 else TYPICAL_WEIGHT
+    posted = {
+        index: encode_update(_drawn(generator, limit, spec.model.dimension))
+        for index in state.sampled
+    }
+    output = next_state(state, posted, _evaluation(generator), spec.init_seed, spec)
+    return answer(1, 1, output, spec).result.digest.hex()
+
+
+def flips(number: int) -> tuple[int, int]:
+    """Predictions of a random model that a float32 forward pass would change, and of how many.
+
+    It also leaves out the floor to the activation grid: this is what the exact pass is for.
+    """
+    spec, generator = job(number).model, np.random.default_rng(number)
+    weights = _drawn(generator, TYPICAL_WEIGHT, spec.dimension)
+    inputs = _evaluation(generator).inputs
+    model = network(spec)
+    tensors = {
+        name: torch.from_numpy(tensor.astype(np.float32) / (1 << 16))
+        for name, tensor in to_tensors(spec, weights).items()
+    }
+    model.load_state_dict(tensors)
+    with torch.inference_mode():
+        rough = model(network_inputs(spec, inputs)).numpy().argmax(axis=1)
+    return int((rough != predict(spec, weights, inputs)).sum()), len(inputs)
+
+
+def _drawn(generator: np.random.Generator, limit: int, size: int) -> IntVector:
+    return generator.integers(-limit, limit, size, dtype=np.int32, endpoint=True)
+
+
+def _evaluation(generator: np.random.Generator) -> EvaluationSet:
+    return EvaluationSet(
+        generator.integers(0, 256, (SAMPLES, *SHAPE), dtype=np.uint8),
+        generator.integers(0, CLASSES, SAMPLES, dtype=np.uint8),
+    )
+
+
+def digests(setting: Setting, count: int) -> tuple[str, list[str]]:
+    """The version of torch and the digests of the first jobs, from a fresh process."""
+    command = [
+        *(setting.python, "-m", "offchain.experiments.exactness", "worker", f"--count={count}"),
+        *(f"--threads={setting.threads}", f"--batch-bytes={setting.batch_bytes}"),
+        *(() if setting.onednn else ("--no-onednn",)),
+    ]
+    environment = {**os.environ, **dict(setting.environment)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise click.ClickException(f"{setting.name}: {done.stderr.strip().splitlines()[-1]}")
+    version, *found = done.stdout.split()
+    return version, found
+
+
+def differing(first: Sequence[str], other: Sequence[str]) -> int:
+    """How many digests differ; lists of different lengths are an error."""
+    return sum(a != b for a, b in zip(first, other, strict=True))
+
+
+@click.group(help=__doc__, invoke_without_command=True)
+@click.option("--count", type=click.IntRange(1), default=1500, show_default=True, help="Jobs.")
+@click.option("--python", multiple=True, help="Another interpreter, with another PyTorch.")
+@click.option("--out", type=click.Path(path_type=Path), default=REPORT, show_default=True)
+@click.pass_context
+def main(context: click.Context, count: int, python: tuple[str, ...], out: Path) -> None:
+    """Compare, write exactness.json and exactness.md; exits with 1 where a digest differs."""
+    if context.invoked_subcommand:
+        return
+    settings = [
+        *SETTINGS,
+        *(Setting(f"another PyTorch {i}", python=p) for i, p in enumerate(python, 1)),
+    ]
+    expected: list[str] = []
+    rows = []
+    for setting in track(settings, description="settings"):
+        version, found = digests(setting, count)
+        expected = expected or found
+        different = differing(expected, found)
+        rows.append(
+            {"setting": setting.name, "torch": version, "rounds": count, "different": different}
+        )
+    changed, of = map(sum, zip(*map(flips, range(count)), strict=True))
+    facts = {
+        "command": "python -m offchain.experiments.exactness",
+        "machine": machine(),
+        "rows": rows,
+        "float32_flips": changed,
+        "float32_predictions": of,
+    }
+    _save(facts, out)
+    different = sum(int(str(row["different"])) for row in rows)
+    click.echo(f"{count * len(rows)} rounds compared, {different} differ: {out / 'exactness.md'}")
+    if different:
+        raise SystemExit(1)
+
+
+@main.command(hidden=True)
+@click.option("--count", type=int, required=True)
+@click.option("--threads", type=int, required=True)
+@click.option("--batch-bytes", type=int, required=True)
+@click.option("--onednn/--no-onednn", default=True)
+def worker(count: int, threads: int, batch_bytes: int, onednn: bool) -> None:
+    """Print the version of torch and a digest a line."""
+    torch.set_num_threads(threads)
+    torch.backends.mkldnn.set_flags(onednn)  # type: ignore[no-untyped-call]
+    inference.BATCH_BYTES = batch_bytes
+    click.echo(torch.__version__)
+    for number in range(count):
+        click.echo(digest(number))
+
+
+def _save(facts: dict[str, object], folder: Path) -> None:
+    rows = facts["rows"]
+    assert isinstance(rows, list)
+    total = sum(row["rounds"] for row in rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "exactness.json").write_text(json.dumps(facts, indent=1) + "\n")
+    page = [
+        "# One digest on every machine",
+        "",
+        f"`{facts['command']}`: {total:,} round computations, each setting a fresh process;"
+        f" {sum(row['different'] for row in rows)} digests differ from the first row's.",
+        "",
+        *markdown(
+            ("setting", "torch", "rounds", "different"),
+            [[str(value) for value in row.values()] for row in rows],
+        ),
+        "",
+        "No float decides anything: the forward pass holds integers in float64, and a model whose",
+        "sums could reach 2⁵³ is refused. A float32 pass of the same random models predicts"
+        f" {facts['float32_flips']} of {facts['float32_predictions']:,} samples otherwise.",
+        "",
+    ]
+    (folder / "exactness.md").write_text("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()
