@@ -15,7 +15,7 @@ from offchain.experiments.world import World
 from offchain.learning.grid import IntVector
 from offchain.learning.inference import predict
 from offchain.learning.round import State, initial_state, model_bytes, next_state
-from offchain.learning.rules import build
+from offchain.learning.rules import alternatives, build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
 from offchain.learning.training import train
 from offchain.learning.updates import EvaluationSet, encode_update
@@ -106,7 +106,7 @@ def _updates(
         honest=np.stack(honest) if honest else np.zeros((0, spec.model.dimension), np.int32),
         own=np.stack([trained[index] for index in liars]),
         previous=np.stack([stale[index] for index in liars]),
-        rule=build(spec.rule, f),
+        rule=build(alternatives(spec.rule)[-1], f),  # they cannot see which one will be taken
         generator=np.random.default_rng(cell.integer(f"attack {state.round}")),
     )
     crafted = ATTACKS[cell.attack](view)

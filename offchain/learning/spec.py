@@ -21,7 +21,7 @@ from offchain.learning.canonical import (
     take_keys,
 )
 from offchain.learning.models import ModelSpec
-from offchain.learning.rules import RuleError, build
+from offchain.learning.rules import RuleError, alternatives
 from offchain.learning.sampler import SamplerSpec
 
 SPEC_VERSION = 2
@@ -99,7 +99,7 @@ class JobSpec:
     training: TrainingSpec
     sampler: SamplerSpec
     rule: str
-    """A name that ``rules.build`` knows, such as "nnm+trimmed_mean"."""
+    """Names that ``rules.build`` knows, such as "nnm+trimmed_mean", alternatives joined by "|"."""
     byzantine_sellers: int
     """Share of a round's posted updates that may be Byzantine, in basis points, below one half.
     The rule's f is this share, rounded down, less the updates that were refused before it."""
@@ -163,7 +163,7 @@ class JobSpec:
 
 def _check_rule(name: Any) -> None:
     try:
-        build(name, f=0)
+        alternatives(name)
     except RuleError as error:
         raise SpecError(f"rule: {error}") from error
 

@@ -269,3 +269,32 @@ def test_a_round_that_keeps_nothing_moves_nothing(job):
     state = next_state(moved, {}, job.evaluation, SEED, spec).state
     assert (state.weights == job.state.weights).all()
     assert (state.previous == state.weights).all()
+
+
+@pytest.mark.parametrize("order", ["mean|multi_krum", "multi_krum|mean"])
+def test_of_alternatives_the_one_that_does_best_on_the_evaluation_set_is_taken(job, order):
+    """Of four sellers one posts the opposite, three times as far: only the mean follows it."""
+    flipped = -3 * decode_update(job.updates[0], job.spec.model.dimension) // 8
+    updates = {**job.updates, 3: encode_update(flipped.astype(np.int32))}
+    limits = {"harmful_threshold": 10_000, "byzantine_sellers": 2500}
+    alone = {name: play(job, updates, rule=name, **limits) for name in order.split("|")}
+    best = max(alone.values(), key=lambda output: output.metric_numerator)
+    chosen = play(job, updates, rule=order, **limits)
+    assert alone["mean"].metric_numerator != alone["multi_krum"].metric_numerator
+    assert (chosen.state.weights == best.state.weights).all()
+    assert reasons(chosen) == reasons(best)
+
+
+def test_of_equal_alternatives_the_first_is_taken(job):
+    first, second = ("trimmed_mean", "median")
+    limits = {"harmful_threshold": 10_000, "byzantine_sellers": 0}
+    for order in ((first, second), (second, first)):
+        single = {name: play(job, rule=name, **limits) for name in order}
+        same = len({output.metric_numerator for output in single.values()}) == 1
+        expected = (
+            single[order[0]]
+            if same
+            else max(single.values(), key=lambda output: output.metric_numerator)
+        )
+        chosen = play(job, rule="|".join(order), **limits)
+        assert (chosen.state.weights == expected.state.weights).all()

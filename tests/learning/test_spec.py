@@ -45,6 +45,8 @@ def test_equal_decimals_give_equal_bytes():
         (["dataset"], 5, "dataset"),
         (["rule"], "majority", "rule"),
         (["rule"], ["mean"], "rule"),
+        (["rule"], "mean|majority", "no rule 'majority'"),
+        (["rule"], "mean|mean", "each once"),
         (["sample_size"], 0, "sample_size"),
         (["sample_size"], "8", "sample_size"),
         (["sample_size"], True, "sample_size"),

@@ -9,7 +9,7 @@ from offchain.learning.rules.base import Decision, Rule
 from offchain.learning.rules.iterated import CenteredClipping, GeometricMedian
 from offchain.learning.rules.krum import Bulyan, CorrectedKrum, Krum, MultiKrum
 from offchain.learning.rules.mixing import Bucketing, Clipping, NearestNeighbourMixing
-from offchain.learning.rules.names import RULES, STEPS, build
+from offchain.learning.rules.names import RULES, STEPS, alternatives, build
 from offchain.learning.rules.stack import RuleError
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "Rule",
     "RuleError",
     "TrimmedMean",
+    "alternatives",
     "build",
 ]

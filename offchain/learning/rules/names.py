@@ -33,6 +33,9 @@ STEPS: dict[str, type[Step]] = {
 }
 """What may stand before a rule, each at most once."""
 
+MOST_ALTERNATIVES = 4
+"""Each costs a round one more evaluation."""
+
 
 def build(name: str, f: int) -> Rule:
     """The rule of a name such as "median" or "clipping+nnm+trimmed_mean", steps first.
@@ -52,3 +55,20 @@ def build(name: str, f: int) -> Rule:
     if not steps:
         return RULES[rule](f=f)
     return Mixed(f=f, steps=tuple(STEPS[step] for step in steps), rule=RULES[rule])
+
+
+def alternatives(text: str) -> tuple[str, ...]:
+    """The names in a job's rule, as in "mean|nnm+trimmed_mean", at most MOST_ALTERNATIVES.
+
+    A round takes the alternative whose model does best on the evaluation set, the first of equals.
+    Raises RuleError when a name is none or stands there twice.
+
+    >>> alternatives("mean|nnm+median")
+    ('mean', 'nnm+median')
+    """
+    names = tuple(str(text).split("|"))
+    for name in names:
+        build(name, f=0)
+    if len(set(names)) < len(names) or len(names) > MOST_ALTERNATIVES:
+        raise RuleError(f"rule {text!r}: name up to {MOST_ALTERNATIVES} alternatives, each once")
+    return names
