@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test statistics gas thorough mutations audit check format clean
+.PHONY: help setup demo test reproduce statistics gas thorough mutations audit check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -30,6 +30,15 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 
 test: setup ## run the tests, without those marked slow: make test ARGS="-k auction"
 	@$(BIN)/ape test tests -m "not slow" $(ARGS)
+
+reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experiments: ARGS="--full"
+	@$(BIN)/python -m offchain.experiments run $(ARGS)
+	@$(BIN)/python -m offchain.experiments report $(filter --full,$(ARGS))
+	@$(BIN)/python -m offchain.experiments.sampler
+	@$(BIN)/python -m offchain.experiments.contributions
+	@$(BIN)/python -m offchain.experiments.exactness
+	@$(BIN)/python -m offchain.experiments.chain
+	@$(BIN)/python -m tests.contracts.yoda_statistics
 
 statistics: setup ## simulate the vote with the contract's arithmetic: docs/experiments/yoda.md
 	@$(BIN)/python -m tests.contracts.yoda_statistics $(ARGS)

@@ -17,7 +17,7 @@ from offchain.data.errors import DataError
 from offchain.experiments.cells import METHODS, Cell
 from offchain.experiments.engines import ENGINES, EngineMissing
 from offchain.experiments.grids import GRIDS
-from offchain.experiments.report import save
+from offchain.experiments.report import ResultsMissing, save
 from offchain.experiments.results import Results
 from offchain.experiments.run import run_cell
 from offchain.experiments.tables import cell_of, summary
@@ -70,9 +70,13 @@ def run(grids: Sequence[str], full: bool, results: Path, engine: str, workers: i
 @_folder
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=REPORT)
 def report(full: bool, results: Path, out: Path) -> None:
-    """Rebuild the tables and plots from the results."""
-    for path in save(Results(results), full, out):
-        click.echo(path)
+    """Rebuild the tables and plots of every grid that has been run."""
+    for name in GRIDS:
+        try:
+            for path in save(name, Results(results), full, out):
+                click.echo(path)
+        except ResultsMissing as missing:
+            click.echo(f"left out: {missing}", err=True)
 
 
 def _cell_options(command: F) -> F:

@@ -30,25 +30,21 @@ from offchain.experiments.tables import (
 
 
 class ResultsMissing(ValueError):
-    """Cells that have not been run."""
+    """Cells of a grid that have not been run; the message names the command that runs them."""
 
 
-def save(results: Results, full: bool, folder: Path) -> list[Path]:
-    """Write <grid>.md, .svg and .json of every grid; returns what was written.
+def save(name: str, results: Results, full: bool, folder: Path) -> list[Path]:
+    """Write <name>.md, .svg and .json of a grid; returns what was written.
 
-    Raises ResultsMissing, naming the command that runs them.
+    Raises ResultsMissing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [path for name in GRIDS for path in _save(name, results, full, folder)]
-
-
-def _save(name: str, results: Results, full: bool, folder: Path) -> list[Path]:
-    found = [(cell, results.read(cell)) for cell in GRIDS[name](full)]
-    there = [result for _, result in found if result is not None]
+    found = [results.read(cell) for cell in GRIDS[name](full)]
+    there = [result for result in found if result is not None]
     if len(there) < len(found):
         option = " --full" if full else ""
         raise ResultsMissing(
-            f"{len(found) - len(there)} cells of {name} have not been run:"
+            f"{name}: {len(found) - len(there)} of {len(found)} cells have not been run:"
             f" python -m offchain.experiments run {name}{option}"
         )
     paths = [folder / f"{name}{suffix}" for suffix in (".md", ".svg", ".json")]

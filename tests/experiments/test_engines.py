@@ -1,0 +1,25 @@
+"""Where cells run: processes, or Ray where it is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from offchain.experiments.cells import Cell
+from offchain.experiments.engines import EngineMissing, ray
+
+CELLS = [Cell(dataset="digits", sellers=6, rounds=1, seed=seed) for seed in (1, 2)]
+
+
+@pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
+def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match="requirements/ray.txt"):
+        next(ray(CELLS, tmp_path, 1))
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="pip install -r requirements/ray.txt")
+def test_ray_runs_every_cell(tmp_path: Path) -> None:
+    found = [result["cell"]["seed"] for result in ray(CELLS, tmp_path, 2) if result is not None]
+    assert sorted(found) == [1, 2]
