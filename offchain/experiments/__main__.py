@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -139,6 +140,8 @@ def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int) -> No
 
 
 def _started() -> int:
+    # Ended like Ctrl-C: workers must not outlive the command.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -15,7 +15,7 @@ CELLS = [Cell(dataset="digits", sellers=6, rounds=1, seed=seed) for seed in (1, 
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EngineMissing, match="requirements/ray.txt"):
+    with pytest.raises(EngineMissing, match=r"requirements/ray\.txt"):
         next(ray(CELLS, tmp_path, 1))
 
 

@@ -71,21 +71,36 @@ def test_an_interrupted_cell_goes_on_where_it_was(small, tmp_path):
     assert results.rounds_done(SMALL) == 0  # nothing is under way any more
 
 
-def test_a_stopped_grid_keeps_its_rounds_and_says_so(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_cell_keeps_its_rounds_and_leaves_nobody_behind(how, tmp_path):
     cell = replace(SMALL, rounds=500)
     command = [sys.executable, "-m", "offchain.experiments", "cell", *cell.arguments.split()]
     process = subprocess.Popen(
         [*command, "--results", str(tmp_path)], stderr=subprocess.PIPE, start_new_session=True
     )
-    started = time.monotonic()
-    while not Results(tmp_path).rounds_done(cell):
-        assert time.monotonic() - started < DEADLINE_SECONDS, "no checkpoint"
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    wait_for(lambda: Results(tmp_path).rounds_done(cell), "no checkpoint")
+    os.kill(process.pid, how)
     said = process.communicate(timeout=DEADLINE_SECONDS)[1].decode()
     assert process.returncode == 130
     assert "the same command goes on" in said
     assert Results(tmp_path).rounds_done(cell) >= 1
+    wait_for(lambda: not is_alive(process.pid), "a worker has outlived the command")
+
+
+def wait_for(condition, message):
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < DEADLINE_SECONDS, message
+        time.sleep(0.1)
+
+
+def is_alive(group):
+    """Whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_two_processes_give_what_one_gives(small, tmp_path):
