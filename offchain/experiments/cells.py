@@ -113,11 +113,12 @@ def _paper(spec: JobSpec) -> JobSpec:
 
     Its network's size is not public: 5×5, stride 1, 16 channels (32 on colour images) here.
     """
-    shape = spec.model.input_shape
-    channels = 32 if shape[0] == 3 else 16
+    ours = spec.model
+    channels = 32 if ours.input_shape[0] == 3 else 16
+    sizes = {"channels": channels, "kernel": 5, "input_centre": ours.input_centre}
     return replace(
         spec,
-        model=ModelSpec("convolution", shape, spec.model.classes, channels=channels, kernel=5),
+        model=ModelSpec("convolution", ours.input_shape, ours.classes, **sizes),
         training=replace(
             spec.training, learning_rate=PAPER_RATE, decay_rounds=0, augmentation="none"
         ),
