@@ -115,10 +115,10 @@ def _paper(spec: JobSpec) -> JobSpec:
     """
     ours = spec.model
     channels = 32 if ours.input_shape[0] == 3 else 16
-    sizes = {"channels": channels, "kernel": 5, "input_centre": ours.input_centre}
+    plain = ModelSpec("convolution", ours.input_shape, ours.classes, channels=channels, kernel=5)
     return replace(
         spec,
-        model=ModelSpec("convolution", ours.input_shape, ours.classes, **sizes),
+        model=replace(plain, input_centre=ours.input_centre),
         training=replace(
             spec.training, learning_rate=PAPER_RATE, decay_rounds=0, augmentation="none"
         ),
