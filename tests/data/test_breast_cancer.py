@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
+import torch
 from eth_utils.crypto import keccak
 
 from offchain.data import breast_cancer
@@ -23,6 +25,15 @@ from offchain.learning.updates import EvaluationSet, encode_update
 LOGISTIC = ModelSpec("logistic", (30,), 2)
 PERCEPTRON = ModelSpec("perceptron", (30,), 2, hidden=(16,))
 TRAINING = TrainingSpec(epochs=40, batch_size=16, learning_rate=Decimal("0.03"), optimiser="adam")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """These models are too small for more, and a busy machine makes waiting threads slow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
