@@ -10,12 +10,12 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test reproduce statistics gas thorough mutations audit check format clean
+.PHONY: help setup demo test reproduce statistics gas thorough mutations audit bench-learning check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
-		printf '%-10s  %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '%-14s  %s\n' "$$name" "$$what"; done
 	@echo 'Variables of the set-up:'
 	@echo '  PYTHON     the Python to use (3.10 to 3.12); found by itself otherwise'
 	@echo '  D2M_TORCH  cpu (default) or cuda: the PyTorch build that your package index gives, several GB'
@@ -55,6 +55,10 @@ mutations: setup ## plant a bug at a time and have the state machine find it: do
 audit: ## slither and halmos on the contracts, with tools of their own: docs/audit
 	@scripts/_setup/setup.sh audit
 	@$(BIN)/python -m scripts._audit.main
+
+bench-learning: ## a round of learning beside Flower and pfl-research, with environments of their own: docs/experiments/bench.md
+	@scripts/_setup/setup.sh bench
+	@$(BIN)/python -m scripts._bench.main $(ARGS)
 
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """Brings this checkout to where the market runs: packages, compiler, compiled contracts.
 
 Every step stamps its result when complete: a second run skips it, an interrupted one is redone.
-With the argument `audit` it also brings what `make audit` needs.
+With the argument `audit` it also brings what `make audit` needs, with `bench` the frameworks
+that `make bench-learning` measures beside.
 Runs on the standard library of the Python that `find_python.sh` has found.
 """
 
@@ -16,7 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from scripts._setup import audit_tools, compiler, contracts, node_packages, python_packages
+from scripts._setup import (
+    audit_tools,
+    bench_tools,
+    compiler,
+    contracts,
+    node_packages,
+    python_packages,
+)
 from scripts._setup.console import LOGS, ROOT, SetupError, say
 
 _NEEDED_GB = 3  # packages 2.2, caches of pip and npm the rest
@@ -37,6 +45,8 @@ def main() -> int:
             contracts.compile_all()
             if sys.argv[1:] == ["audit"]:
                 audit_tools.install()
+            if sys.argv[1:] == ["bench"]:
+                bench_tools.install()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1

@@ -81,16 +81,25 @@ def _install_torch(choice: str) -> None:
     if sys.platform != "linux" or choice == "cuda":
         run(f"PyTorch {version} ({choice})", [*_pip(), "install", f"torch=={version}"], "pip-torch")
     else:
-        _install_torch_cpu(version)
+        install_torch_cpu(PYTHON)
     if choice == "cpu":
         _check_torch_is_cpu()
 
 
-def _install_torch_cpu(version: str) -> None:
+def install_torch_cpu(python: Path) -> None:
+    """Install the pinned PyTorch's CPU build for Linux into an environment. Raises SetupError."""
     # Named with `+cpu`, which PyPI never carries, so that no index can answer with several GB of
     # CUDA. First where the user's pip configuration points (a mirror, a folder), then at PyTorch.
+    version = _torch_version()
     title = f"PyTorch {version}, CPU build, from"
-    install = [*_pip(), "install", "--no-deps", f"torch=={version}+cpu"]
+    install: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        f"torch=={version}+cpu",
+    ]
     try:
         run(f"{title} your package index", install, "pip-torch", on_failure="not there")
         return

@@ -1,0 +1,95 @@
+"""The job on this project: `python -m scripts._bench.ours JOB REPORT CORES {learning,market}`.
+
+`learning` trains and averages, like the peers. `market` is what a seller and a CONE node do in a
+round: updates as posted bytes, each one's exact utility, the job's rule, credits, the sampler's
+step and draw, and the hashes that are voted on. One process, a thread for each core.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import torch
+
+from offchain.learning.allocator import keep_freed_memory
+from offchain.learning.defaults import fashion_mnist_spec
+from offchain.learning.grid import IntVector, add_update
+from offchain.learning.inference import predict
+from offchain.learning.models import ModelSpec
+from offchain.learning.round import State, initial_state, model_bytes, next_state, sampler_bytes
+from offchain.learning.rules import RULES
+from offchain.learning.spec import JobSpec, TrainingSpec
+from offchain.learning.training import train
+from offchain.learning.updates import EvaluationSet, encode_update
+from offchain.store.fetch import content_hash
+from scripts._bench import job as bench
+
+MODEL = ModelSpec(
+    "convolution", (1, bench.SIDE, bench.SIDE), bench.CLASSES, bench.CHANNELS, bench.KERNEL
+)
+
+
+def specification(draws: int) -> JobSpec:
+    """The default job on Fashion-MNIST with the benchmark's model and training."""
+    training = TrainingSpec(bench.EPOCHS, bench.BATCH, Decimal(str(bench.RATE)), "adam")
+    spec = fashion_mnist_spec(bytes(32))
+    return replace(
+        spec,
+        model=MODEL,
+        training=training,
+        sample_size=draws,
+        rule="multi_krum",
+        server_momentum=0,
+    )
+
+
+def main(job_path: str, report_path: str, cores: str, kind: str) -> None:
+    """Play the job and write the report."""
+    torch.set_num_threads(int(cores))
+    keep_freed_memory()
+    job = bench.read(job_path)
+    spec = specification(draws=job.schedule.shape[1])
+    evaluation = EvaluationSet(job.evaluation_inputs, job.evaluation_labels)
+    state = replace(initial_state(spec, len(job.inputs), bytes(32)), weights=job.weights)
+    report = bench.Report(job, ())
+    report.begin()
+    for sellers in job.schedule.tolist():
+        updates = {seller: _train(job, spec, state, seller) for seller in sellers}
+        if kind == "market":
+            state, right = _market(state, updates, evaluation, spec)
+        else:
+            state = _average(state, updates)
+            predictions = predict(spec.model, state.weights, evaluation.inputs)
+            right = int(np.count_nonzero(predictions == evaluation.labels))
+        report.end_round(right)
+    report.write(report_path)
+
+
+def _train(job: bench.Job, spec: JobSpec, state: State, seller: int) -> IntVector:
+    seed = state.round * len(job.inputs) + seller
+    data = job.inputs[seller], job.labels[seller]
+    return train(spec.model, state.weights, *data, spec.training, seed, state.round)
+
+
+def _average(state: State, updates: dict[int, IntVector]) -> State:
+    mean = RULES["mean"](f=0).decide(np.stack(list(updates.values()))).aggregate
+    return replace(state, round=state.round + 1, weights=add_update(state.weights, mean))
+
+
+def _market(
+    state: State, updates: dict[int, IntVector], evaluation: EvaluationSet, spec: JobSpec
+) -> tuple[State, int]:
+    """The round with the schedule's sellers as its draw, so that all frameworks train the same."""
+    drawn = replace(state, draws=tuple(int(i in updates) for i in range(len(state.draws))))
+    posted = {index: encode_update(update) for index, update in updates.items()}
+    output = next_state(drawn, posted, evaluation, state.round.to_bytes(32, "big"), spec)
+    content_hash(model_bytes(output.state, spec))
+    content_hash(sampler_bytes(output.state))
+    return output.state, output.metric_numerator
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
