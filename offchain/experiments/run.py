@@ -11,6 +11,7 @@ from offchain.experiments.play import RoundRecord, begin, play_round
 from offchain.experiments.results import Result, Results, machine, specification
 from offchain.experiments.votes import Outcome, outcomes
 from offchain.experiments.world import world
+from offchain.learning.allocator import keep_freed_memory
 
 
 def run_cell(cell: Cell, folder: Path) -> Result:
@@ -22,6 +23,7 @@ def run_cell(cell: Cell, folder: Path) -> Result:
     found = results.read(cell)
     if found is None:
         torch.set_num_threads(1)
+        keep_freed_memory()
         found = _result(cell, _play(cell, results), outcomes(cell))
         results.write(cell, found)
     return found
