@@ -133,7 +133,7 @@ def _ablations(results: Sequence[Result]) -> list[str]:
     rows = []
     for result in results:
         cell = cell_of(result)
-        parts = f"{'with' if cell.method == 'default' else 'without'} Corrected OSMD"
+        parts = f"{'without' if 'fedavg' in cell.method else 'with'} Corrected OSMD"
         rows.append(
             (
                 f"{cell.dataset}, {parts}, {'with' if cell.yoda else 'without'} YODA",
