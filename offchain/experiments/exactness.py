@@ -188,7 +188,7 @@ def differing(first: Sequence[str], other: Sequence[str]) -> int:
 
 
 @click.group(help=__doc__, invoke_without_command=True)
-@click.option("--count", type=click.IntRange(1), default=1500, show_default=True, help="Jobs.")
+@click.option("--count", type=click.IntRange(1), default=1430, show_default=True, help="Jobs.")
 @click.option("--python", multiple=True, help="Another interpreter, with another PyTorch.")
 @click.option("--out", type=click.Path(path_type=Path), default=REPORT, show_default=True)
 @click.pass_context
