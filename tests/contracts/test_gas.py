@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.gas import TOLERANCE, committed, grown, measure
+from tests.contracts.gas import measure
+from tests.contracts.gas_record import TOLERANCE, committed, grown
 from tests.contracts.play import Market, People
 
 
