@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,3 +37,14 @@ def staffed(market: Market, people: People) -> Market:
     register_sellers(market, people.sellers)
     join_nodes(market, people.nodes)
     return market
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For models too small for more: a busy machine makes waiting threads slow."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

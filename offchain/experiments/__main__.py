@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from offchain.data.errors import DataError
-from offchain.experiments.cells import METHODS, Cell
+from offchain.experiments.cells import METHODS, SELLER_ATTACKS, VOTES, Cell
 from offchain.experiments.engines import ENGINES, EngineMissing
 from offchain.experiments.grids import GRIDS
 from offchain.experiments.report import ResultsMissing, save
@@ -41,7 +40,6 @@ _full = click.option("--full", is_flag=True, help="The full grid: many hours on 
 @click.group(help=__doc__)
 def main() -> None:
     """Experiments without a chain, on the round computation that CONE nodes run."""
-    logging.basicConfig(format="%(message)s")
 
 
 @main.command()
@@ -89,9 +87,19 @@ def _cell_options(command: F) -> F:
             click.option("--sellers", default=defaults.sellers),
             click.option("--rounds", default=defaults.rounds),
             click.option("--method", type=click.Choice(list(METHODS)), default=defaults.method),
-            click.option("--attack", default=defaults.attack, help="Of the Byzantine sellers."),
+            click.option(
+                "--attack",
+                type=click.Choice(SELLER_ATTACKS),
+                default=defaults.attack,
+                help="Of the Byzantine sellers.",
+            ),
             click.option("--byzantine-sellers", default=0, help="In basis points."),
-            click.option("--voting", default=defaults.voting, help="Of the Byzantine nodes."),
+            click.option(
+                "--voting",
+                type=click.Choice(VOTES),
+                default=defaults.voting,
+                help="Of the Byzantine nodes.",
+            ),
             click.option("--byzantine-nodes", default=0, help="In basis points."),
             click.option("--yoda/--no-yoda", default=True, help="Vote, or believe one node."),
             click.option("--seed", default=defaults.seed),
@@ -128,14 +136,14 @@ def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int) -> No
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     left = {c: c.rounds for c in cells}
+    total = sum(left.values())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        rounds = progress.add_task("rounds", total=sum(left.values()))
+        rounds = progress.add_task("rounds", total=total)
         for result in ENGINES[engine](cells, folder, min(workers, len(cells))):
             if result is not None:
                 left.pop(cell_of(result))
                 console.print(summary(result), highlight=False)
             under_way = sum(Results(folder).rounds_done(c) for c in left)
-            total = progress.tasks[rounds].total or 0
             progress.update(rounds, completed=total - sum(left.values()) + under_way)
 
 

@@ -9,13 +9,18 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from offchain.adversaries.sellers import ATTACKS, RELABELLINGS
 from offchain.chain.records import BPS
+from offchain.data.partition import Plan
 from offchain.learning.defaults import SPECS, one_convolution
 from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 
 HONEST = "honest"
 NO_ATTACK = "none"
+SELLER_ATTACKS = (NO_ATTACK, *ATTACKS, *RELABELLINGS)
+VOTES = (HONEST, "random", "stale", "colluding", "silent")
+"""What Byzantine CONE nodes vote for; see votes.py."""
 PAPER_RATE = Decimal("0.01")
 """Adam's step in the paper."""
 PAPER_SAMPLE = 10
@@ -48,9 +53,12 @@ class Cell:
         for what, value, choices in (
             ("data set", self.dataset, SPECS),
             ("method", self.method, METHODS),
+            ("attack", self.attack, SELLER_ATTACKS),
+            ("vote", self.voting, VOTES),
         ):
             if value not in choices:
                 raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(choices)}")
+        Plan.parse(self.partition)
         for share in (self.byzantine_sellers, self.byzantine_nodes):
             if not 0 <= share <= BPS:
                 raise ValueError(f"a share of {share} basis points: give 0 to {BPS}")

@@ -84,8 +84,7 @@ class Round:
 
     def correct(self, weights: IntVector) -> int:
         """Samples that a model gets right."""
-        found = predict(self.spec, weights, self.evaluation.inputs)
-        return int(np.count_nonzero(found == self.evaluation.labels))
+        return self.evaluation.correct(predict(self.spec, weights, self.evaluation.inputs))
 
     def mean_game(self, mask: int) -> int:
         """v(S) of the mean of S."""

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from offchain.adversaries.sellers import ATTACKS, RELABELLINGS
-from offchain.experiments.cells import METHODS, Cell
+from offchain.experiments.cells import METHODS, NO_ATTACK, SELLER_ATTACKS, Cell
 
 DATA_SETS = ("mnist", "fashion-mnist", "cifar-10")
-SELLER_ATTACKS = (*ATTACKS, *RELABELLINGS)
 TELLING_ATTACKS = ("sign_flip", "line_searched_ipm")
 """One that all know, and one that is fitted to the rule: for the methods beside the default."""
 LIGHT_METHODS = tuple(name for name in METHODS if name.startswith("light"))
-VOTES = ("random", "stale", "colluding")
+LYING_VOTES = ("random", "stale", "colluding")
 FULL_SEEDS = (1, 2, 3)
+_ALL_ATTACKS = tuple(name for name in SELLER_ATTACKS if name != NO_ATTACK)
 _SELLER_SHARES = (1000, 2000, 3000)
 _NODE_SHARES = (2000, 3000, 4000, 5000)
 
@@ -37,7 +36,7 @@ def nodes(full: bool) -> list[Cell]:
     clean = [Cell(dataset=data) for data in data_sets]
     return clean + [
         Cell(dataset=data, voting=voting, byzantine_nodes=share)
-        for data, voting, share in product(data_sets, VOTES, _NODE_SHARES)
+        for data, voting, share in product(data_sets, LYING_VOTES, _NODE_SHARES)
     ]
 
 
@@ -68,9 +67,9 @@ def sellers(full: bool) -> list[Cell]:
     cells = []
     for data, plan, method in product(data_sets, plans, LIGHT_METHODS):
         clean = Cell(dataset=data, partition=plan, method=method)
-        known = SELLER_ATTACKS if full or method == "light" else TELLING_ATTACKS
+        attacks = _ALL_ATTACKS if full or method == "light" else TELLING_ATTACKS
         cells.append(clean)
-        cells += [_attacked(clean, attack, share) for attack in known for share in shares]
+        cells += [_attacked(clean, attack, share) for attack in attacks for share in shares]
     return cells
 
 

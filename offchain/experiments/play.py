@@ -126,4 +126,4 @@ def _train(cell: Cell, spec: JobSpec, world: World, state: State, index: int) ->
 
 
 def _correct(spec: JobSpec, state: State, samples: EvaluationSet) -> int:
-    return int(np.sum(predict(spec.model, state.weights, samples.inputs) == samples.labels))
+    return samples.correct(predict(spec.model, state.weights, samples.inputs))

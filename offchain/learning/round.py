@@ -19,7 +19,7 @@ from offchain.learning.contributions import credit, earnings, without_each
 from offchain.learning.grid import IntVector, add_update
 from offchain.learning.inference import Predictions, predict
 from offchain.learning.models import check_weights, initial_weights
-from offchain.learning.rules import Decision, alternatives, build
+from offchain.learning.rules import alternatives, build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
 from offchain.learning.updates import (
     EvaluationSet,
@@ -126,12 +126,11 @@ def next_state(
     check_evaluation(evaluation, spec.model)
     trials = [_try(state, index, updates.get(index), evaluation, spec) for index in state.sampled]
     base = predict(spec.model, state.weights, evaluation.inputs)
-    before = _correct(base, evaluation)
+    before = evaluation.correct(base)
     trials = _refuse_harmful(trials, len(evaluation), spec)
-    weights, trials = _aggregate(state, trials, evaluation, spec)
-    new = predict(spec.model, weights, evaluation.inputs)
+    weights, new, trials = _aggregate(state, base, trials, evaluation, spec)
     probabilities = _step(state, trials, len(evaluation), spec)
-    earned = _earn(trials, weights, _correct(new, evaluation), before, evaluation, spec)
+    earned = _earn(trials, weights, evaluation.correct(new), before, evaluation, spec)
     following = State(
         round=state.round + 1,
         weights=weights,
@@ -143,7 +142,7 @@ def next_state(
     shown = [base, *(trial.predictions for trial in trials if trial.predictions is not None), new]
     return RoundOutput(
         state=following,
-        metric_numerator=_correct(new, evaluation),
+        metric_numerator=evaluation.correct(new),
         metric_denominator=len(evaluation),
         predictions=b"".join(item.tobytes() for item in shown),
         verdicts=tuple(_verdict(trial, before) for trial in trials),
@@ -175,7 +174,7 @@ def _try(
     except MalformedUpdate as error:
         return _Trial(index, MALFORMED, str(error))
     predictions = predict(spec.model, add_update(state.weights, delta), evaluation.inputs)
-    correct = _correct(predictions, evaluation)
+    correct = evaluation.correct(predictions)
     return _Trial(index, KEPT, delta=delta, predictions=predictions, correct=correct)
 
 
@@ -196,39 +195,37 @@ def _refuse_harmful(trials: list[_Trial], samples: int, spec: JobSpec) -> list[_
 
 
 def _aggregate(
-    state: State, trials: list[_Trial], evaluation: EvaluationSet, spec: JobSpec
-) -> tuple[IntVector, list[_Trial]]:
-    """The new weights, and the trials with what the rule left out marked as outliers."""
+    state: State,
+    base: Predictions,
+    trials: list[_Trial],
+    evaluation: EvaluationSet,
+    spec: JobSpec,
+) -> tuple[IntVector, Predictions, list[_Trial]]:
+    """New weights, their predictions, and the trials with what the rule left out as outliers.
+
+    Of a rule's alternatives the one whose model gets the most evaluation samples right, the first
+    of equals. Robust rules lose accuracy where nobody lies, because sellers with rare data look
+    like liars; the buyer's own samples tell the two apart. Where no update is left the
+    weights stay, and so does what they predict, ``base``.
+    """
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
-        return state.weights, trials
+        return state.weights, base, trials
     updates = np.stack([t.delta for t in candidates if t.delta is not None])
     f = _byzantine_left(trials, len(candidates), spec)
     decisions = [build(name, f).decide(updates) for name in alternatives(spec.rule)]
-    decision = _best(state, decisions, evaluation, spec)
-    kept = {candidates[row].index for row in decision.kept}
+    models = [_move(state, decision.aggregate, spec) for decision in decisions]
+    predictions = [predict(spec.model, model, evaluation.inputs) for model in models]
+    counts = [evaluation.correct(each) for each in predictions]
+    best = counts.index(max(counts))
+    kept = {candidates[row].index for row in decisions[best].kept}
     marked = [
         replace(t, reason=OUTLIER, detail="further from the others than the rule tolerates")
         if t.reason == KEPT and t.index not in kept
         else t
         for t in trials
     ]
-    return _move(state, decision.aggregate, spec), marked
-
-
-def _best(
-    state: State, decisions: list[Decision], evaluation: EvaluationSet, spec: JobSpec
-) -> Decision:
-    """The decision whose model gets the most evaluation samples right, the first of equals.
-
-    Robust rules lose accuracy where nobody lies, because sellers with rare data look like liars.
-    The buyer's own samples tell the two apart.
-    """
-    if len(decisions) == 1:
-        return decisions[0]
-    models = (_move(state, decision.aggregate, spec) for decision in decisions)
-    counts = [_correct(predict(spec.model, m, evaluation.inputs), evaluation) for m in models]
-    return decisions[counts.index(max(counts))]
+    return models[best], predictions[best], marked
 
 
 def _move(state: State, aggregate: IntVector, spec: JobSpec) -> IntVector:
@@ -283,7 +280,7 @@ def _earn(
         return {}
     updates = np.stack([t.delta for t in kept.values() if t.delta is not None])
     losses = [
-        after - _correct(predict(spec.model, model, evaluation.inputs), evaluation)
+        after - evaluation.correct(predict(spec.model, model, evaluation.inputs))
         for model in without_each(weights, updates)
     ]
     utilities = [trial.correct - before for trial in kept.values()]
@@ -296,10 +293,6 @@ def _median_correct(trials: list[_Trial]) -> Fraction:
     if not counts:
         return Fraction(0)
     return Fraction(counts[(len(counts) - 1) // 2] + counts[len(counts) // 2], 2)
-
-
-def _correct(predictions: Predictions, evaluation: EvaluationSet) -> int:
-    return int(np.count_nonzero(predictions == evaluation.labels))
 
 
 def _verdict(trial: _Trial, before: int) -> Verdict:

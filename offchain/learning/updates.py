@@ -51,6 +51,10 @@ class EvaluationSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def correct(self, predictions: Predictions) -> int:
+        """How many of its samples the predictions (n,) get right."""
+        return int(np.count_nonzero(predictions == self.labels))
+
 
 def encode_update(delta: IntVector) -> bytes:
     """Canonical bytes of an update: one int32 tensor ``delta`` (d,)."""

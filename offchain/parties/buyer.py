@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from web3.contract.contract import ContractFunction
 
 from offchain.chain.client import Chain
@@ -245,9 +244,7 @@ class Buyer(Party):
         data = self.desk.model(job_id, last_round)
         spec, evaluation = self.desk.spec(job_id), self.desk.evaluation(job_id)
         weights = decode_model(data, spec.model)
-        correct = int(
-            np.count_nonzero(predict(spec.model, weights, evaluation.inputs) == evaluation.labels)
-        )
+        correct = evaluation.correct(predict(spec.model, weights, evaluation.inputs))
         delivery = Delivery(
             job=job_id,
             rounds=last_round,

@@ -63,7 +63,7 @@ def main(job_path: str, report_path: str, cores: str, kind: str) -> None:
         else:
             state = _average(state, updates)
             predictions = predict(spec.model, state.weights, evaluation.inputs)
-            right = int(np.count_nonzero(predictions == evaluation.labels))
+            right = evaluation.correct(predictions)
         report.end_round(right)
     report.write(report_path)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
-import torch
 from eth_utils.crypto import keccak
 
 from offchain.data import breast_cancer
@@ -27,13 +25,7 @@ PERCEPTRON = ModelSpec("perceptron", (30,), 2, hidden=(16,))
 TRAINING = TrainingSpec(epochs=40, batch_size=16, learning_rate=Decimal("0.03"), optimiser="adam")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These models are too small for more, and a busy machine makes waiting threads slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,9 @@ def test_a_cell_s_command_names_the_cell():
     [
         ({"dataset": "svhn"}, "unknown data set 'svhn': choose one of"),
         ({"method": "magic"}, "unknown method 'magic'"),
+        ({"attack": "alice", "byzantine_sellers": 3000}, "unknown attack 'alice'"),
+        ({"voting": "stail", "byzantine_nodes": 3000}, "unknown vote 'stail'"),
+        ({"partition": "dirichlet"}, "unknown partition"),
         ({"attack": "alie"}, "share of Byzantine sellers"),
         ({"byzantine_sellers": 100}, "name an attack"),
         ({"voting": "stale"}, "share of Byzantine nodes"),

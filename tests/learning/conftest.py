@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import pytest
-import torch
 
 from offchain.learning.models import ModelSpec
 from offchain.learning.round import State, initial_state
@@ -20,12 +18,8 @@ SELLERS = 4
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These models are too small for more, and a busy machine makes waiting threads slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def every_test_on_one_thread(one_thread: None) -> None:
+    """Every model here is small."""
 
 
 def small_spec(**changes: object) -> JobSpec:
