@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.experiments.exactness import MODELS, RULES, differing, digest, flips, job
+from offchain.experiments.exactness import MODELS, RULES, differing, digest, job
 
 
 def test_every_rule_meets_every_network():
@@ -21,8 +21,3 @@ def test_a_difference_is_counted():
     assert differing(["a", "b", "c"], ["a", "x", "y"]) == 2
     with pytest.raises(ValueError, match="shorter"):
         differing(["a", "b"], ["a"])
-
-
-def test_flips_are_counted_of_all_predictions():
-    changed, of = flips(3)
-    assert 0 <= changed < of
