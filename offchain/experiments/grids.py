@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 from offchain.experiments.cells import METHODS, NO_ATTACK, SELLER_ATTACKS, Cell
@@ -16,6 +17,8 @@ TELLING_ATTACKS = ("sign_flip", "line_searched_ipm")
 LIGHT_METHODS = tuple(name for name in METHODS if name.startswith("light"))
 LYING_VOTES = ("random", "stale", "colluding")
 FULL_SEEDS = (1, 2, 3)
+SCALE_ROUNDS = 10
+"""Enough for the mean time of a round."""
 _ALL_ATTACKS = tuple(name for name in SELLER_ATTACKS if name != NO_ATTACK)
 _SELLER_SHARES = (1000, 2000, 3000)
 _NODE_SHARES = (2000, 3000, 4000, 5000)
@@ -30,13 +33,12 @@ def accuracy(full: bool) -> list[Cell]:
     ]
 
 
-def nodes(full: bool) -> list[Cell]:
+def nodes(_full: bool) -> list[Cell]:
     """2. Byzantine CONE nodes: random, stale, colluding on one wrong digest."""
-    data_sets = DATA_SETS if full else DATA_SETS[:2]
-    clean = [Cell(dataset=data) for data in data_sets]
+    clean = [Cell(dataset=data) for data in DATA_SETS]
     return clean + [
-        Cell(dataset=data, voting=voting, byzantine_nodes=share)
-        for data, voting, share in product(data_sets, LYING_VOTES, _NODE_SHARES)
+        replace(cell, voting=voting, byzantine_nodes=share)
+        for cell, voting, share in product(clean, LYING_VOTES, _NODE_SHARES)
     ]
 
 
@@ -55,8 +57,9 @@ def ablations(full: bool) -> list[Cell]:
 def _lying(cell: Cell, share: int) -> Cell:
     if not share:
         return cell
-    values = {**cell.to_json(), "attack": "gaussian", "byzantine_sellers": share}
-    return Cell(**{**values, "voting": "random", "byzantine_nodes": share})
+    return replace(
+        cell, attack="gaussian", byzantine_sellers=share, voting="random", byzantine_nodes=share
+    )
 
 
 def sellers(full: bool) -> list[Cell]:
@@ -69,12 +72,17 @@ def sellers(full: bool) -> list[Cell]:
         clean = Cell(dataset=data, partition=plan, method=method)
         attacks = _ALL_ATTACKS if full or method == "light" else TELLING_ATTACKS
         cells.append(clean)
-        cells += [_attacked(clean, attack, share) for attack in attacks for share in shares]
+        cells += [
+            replace(clean, attack=attack, byzantine_sellers=share)
+            for attack, share in product(attacks, shares)
+        ]
     return cells
 
 
-def _attacked(cell: Cell, attack: str, share: int) -> Cell:
-    return Cell(**{**cell.to_json(), "attack": attack, "byzantine_sellers": share})
+def scale(full: bool) -> list[Cell]:
+    """5. Run time by the number of sellers, as many drawn in each round; gas is in docs/gas."""
+    rounds = 50 if full else SCALE_ROUNDS
+    return [Cell(method="light", sellers=count, rounds=rounds) for count in (50, 100, 150, 200)]
 
 
 GRIDS: dict[str, Callable[[bool], Sequence[Cell]]] = {
@@ -82,5 +90,6 @@ GRIDS: dict[str, Callable[[bool], Sequence[Cell]]] = {
     "nodes": nodes,
     "ablations": ablations,
     "sellers": sellers,
+    "scale": scale,
 }
 """By the names that commands and files use; the argument asks for the full grid."""

@@ -71,6 +71,7 @@ TITLES = {
     "nodes": "Byzantine CONE nodes",
     "ablations": "Without Corrected OSMD, without YODA",
     "sellers": "Byzantine sellers",
+    "scale": "Run time by the number of sellers",
 }
 
 
@@ -174,11 +175,25 @@ def _setting(result: Result) -> str:
     return f"{cell.dataset}, {cell.partition}, {cell.method}"
 
 
+def _scale(results: Sequence[Result]) -> list[str]:
+    first = seconds(results[0])
+    header = ("sellers", "rounds", "updates a round", "s a round", "against the first", "last")
+    rows = []
+    for result in results:
+        rounds = result["rounds"]
+        posted = sum(record["posted"] for record in rounds) / len(rounds)
+        ratio = f"{seconds(result) / first:.2f}"
+        sizes = (str(result["cell"]["sellers"]), str(len(rounds)), f"{posted:.1f}")
+        rows.append((*sizes, f"{seconds(result):.2f}", ratio, f"{final(result):.2f}"))
+    return markdown(header, rows)
+
+
 TABLES: dict[str, Callable[[Sequence[Result]], list[str]]] = {
     "accuracy": _accuracy,
     "nodes": _nodes,
     "ablations": _ablations,
     "sellers": _sellers,
+    "scale": _scale,
 }
 
 

@@ -25,6 +25,7 @@ CELLS = {
         CLEAN,
         Cell(dataset="digits", sellers=6, rounds=2, attack="alie", byzantine_sellers=5000),
     ],
+    "scale": [CLEAN, Cell(dataset="digits", sellers=8, rounds=2)],
 }
 
 
