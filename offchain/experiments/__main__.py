@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -34,7 +35,23 @@ _folder = click.option(
     show_default=True,
     help="Folder of results and checkpoints.",
 )
+_device = click.option(
+    "--device",
+    type=click.Choice(("cpu", "cuda")),
+    default="cpu",
+    show_default=True,
+    callback=lambda _context, _parameter, value: _available(value),
+    help="Where sellers train; on a GPU all of a round at once.",
+)
 _full = click.option("--full", is_flag=True, help="The full grid: many hours on two cores.")
+
+
+def _available(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise click.BadParameter(
+            "PyTorch sees no GPU: set up with D2M_TORCH=cuda on a machine that has one"
+        )
+    return device
 
 
 @click.group(help=__doc__)
@@ -46,6 +63,7 @@ def main() -> None:
 @click.argument("grids", nargs=-1, type=click.Choice(list(GRIDS)))
 @_full
 @_folder
+@_device
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="local", show_default=True)
 @click.option(
     "--workers",
@@ -54,14 +72,17 @@ def main() -> None:
     show_default="one for each core",
     help="Cells at a time; each takes one core.",
 )
-def run(grids: Sequence[str], full: bool, results: Path, engine: str, workers: int) -> None:
+def run(
+    grids: Sequence[str], full: bool, results: Path, device: str, engine: str, workers: int
+) -> None:
     """Run grids, all of them when none is named. What is finished is not run again.
 
     Ctrl-C stops; the same command goes on from the last round of every cell.
     """
     cells = unique(cell for name in grids or GRIDS for cell in GRIDS[name](full))
     for batch in _phases(cells):
-        _run_batch([c for c in batch if not Results(results).read(c)], results, engine, workers)
+        missing = [c for c in batch if not Results(results).read(c)]
+        _run_batch(missing, results, engine, workers, device)
 
 
 @main.command()
@@ -112,10 +133,11 @@ def _cell_options(command: F) -> F:
 @main.command(context_settings={"show_default": True})
 @_cell_options
 @_folder
-def cell(results: Path, **values: Any) -> None:
+@_device
+def cell(results: Path, device: str, **values: Any) -> None:
     """Run one cell, resuming it where it was interrupted, and print its row."""
     chosen = Cell(**values)
-    _run_batch([chosen], results, "local", 1)
+    _run_batch([chosen], results, "local", 1, device)
     click.echo(summary(run_cell(chosen, results)))
 
 
@@ -130,7 +152,7 @@ def _phases(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
     return list(shared), [c for c in cells if c not in shared]
 
 
-def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int) -> None:
+def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int, device: str) -> None:
     if not cells:
         return
     console = Console(stderr=True)
@@ -139,7 +161,7 @@ def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int) -> No
     total = sum(left.values())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         rounds = progress.add_task("rounds", total=total)
-        for result in ENGINES[engine](cells, folder, min(workers, len(cells))):
+        for result in ENGINES[engine](cells, folder, min(workers, len(cells)), device):
             if result is not None:
                 left.pop(cell_of(result))
                 console.print(summary(result), highlight=False)

@@ -15,9 +15,9 @@ from offchain.experiments.cells import Cell
 from offchain.experiments.results import Result, Results
 from offchain.experiments.run import run_cell
 
-Engine = Callable[[Sequence[Cell], Path, int], Iterator["Result | None"]]
-"""Runs cells, so many at a time, and yields their results as they come, and None every second in
-between, so that the caller can show what is under way."""
+Engine = Callable[[Sequence[Cell], Path, int, str], Iterator["Result | None"]]
+"""Runs cells, so many at a time, sellers training on the named device. Yields results as they come,
+and None every second in between, so that the caller can show what is under way."""
 BEAT_SECONDS = 1.0
 
 
@@ -25,7 +25,9 @@ class EngineMissing(RuntimeError):
     """An engine that is not installed; the message says how to get it."""
 
 
-def local(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result | None]:
+def local(
+    cells: Sequence[Cell], folder: Path, workers: int, device: str
+) -> Iterator[Result | None]:
     """Processes of this machine, each with one thread.
 
     When the caller stops, they are terminated: every round is in a checkpoint.
@@ -33,7 +35,7 @@ def local(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result 
     with _single_threaded():
         pool = multiprocessing.get_context("spawn").Pool(workers, _leave_interrupts_to_the_parent)
     with pool:
-        found = pool.imap_unordered(partial(_run, folder), cells)
+        found = pool.imap_unordered(partial(_run, folder, device), cells)
         missing = len(cells)
         while missing:
             try:
@@ -44,7 +46,7 @@ def local(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result 
                 missing -= 1
 
 
-def ray(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result | None]:
+def ray(cells: Sequence[Cell], folder: Path, workers: int, device: str) -> Iterator[Result | None]:
     """Tasks of one core each: on the cluster that `RAY_ADDRESS` names, else on this machine.
 
     The nodes of a cluster keep checkpoints in `folder` on their own disks; results come back here.
@@ -60,7 +62,7 @@ def ray(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result | 
     cluster.init(address=address, log_to_driver=False, include_dashboard=False, **size)
     try:
         task = cluster.remote(num_cpus=1, max_retries=0)(_run)
-        waiting = [task.remote(folder, cell) for cell in cells]
+        waiting = [task.remote(folder, device, cell) for cell in cells]
         while waiting:
             done, waiting = cluster.wait(waiting, timeout=BEAT_SECONDS)
             if not done:
@@ -75,8 +77,8 @@ def ray(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Result | 
 ENGINES: dict[str, Engine] = {"local": local, "ray": ray}
 
 
-def _run(folder: Path, cell: Cell) -> Result:
-    return run_cell(cell, folder)
+def _run(folder: Path, device: str, cell: Cell) -> Result:
+    return run_cell(cell, folder, device)
 
 
 @contextmanager

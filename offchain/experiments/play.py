@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from offchain.adversaries.cone import drawn_state, stale_state
 from offchain.adversaries.sellers import ATTACKS, RELABELLINGS, View
@@ -17,7 +18,7 @@ from offchain.learning.inference import predict
 from offchain.learning.round import State, initial_state, model_bytes, next_state
 from offchain.learning.rules import alternatives, build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
-from offchain.learning.training import train
+from offchain.learning.training_many import CPU, Work, train_many
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.store.fetch import content_hash
 
@@ -59,12 +60,18 @@ def begin(cell: Cell, spec: JobSpec) -> Progress:
 
 
 def play_round(
-    cell: Cell, spec: JobSpec, world: World, before: Progress, outcome: Outcome
+    cell: Cell,
+    spec: JobSpec,
+    world: World,
+    before: Progress,
+    outcome: Outcome,
+    device: torch.device = CPU,
 ) -> tuple[Progress, RoundRecord]:
-    """One round whose vote ends with `outcome`, TRUE or WRONG."""
+    """One round whose vote ends with `outcome`, TRUE or WRONG; sellers train on `device`."""
     start = time.monotonic()
     state = before.state
-    updates, stale = _updates(cell, spec, world, before)
+    trained = _trained(cell, spec, world, state, device)
+    updates, stale = _posted(cell, spec, world, before, trained)
     posted = {index: encode_update(update) for index, update in updates.items()}
     seed = cell.bytes32(f"round {state.round}")
     output = next_state(state, posted, world.evaluation, seed, spec)
@@ -90,12 +97,11 @@ def play_round(
     return Progress(after, stale), record
 
 
-def _updates(
-    cell: Cell, spec: JobSpec, world: World, before: Progress
+def _posted(
+    cell: Cell, spec: JobSpec, world: World, before: Progress, trained: dict[int, IntVector]
 ) -> tuple[dict[int, IntVector], dict[int, IntVector]]:
     """What each sampled seller posts, and the Byzantine sellers' first updates so far."""
     state = before.state
-    trained = {index: _train(cell, spec, world, state, index) for index in state.sampled}
     liars = [index for index in state.sampled if index in world.byzantine]
     if not liars or cell.attack not in ATTACKS:
         return trained, before.stale
@@ -113,16 +119,22 @@ def _updates(
     return {**trained, **dict(zip(liars, crafted, strict=True))}, stale
 
 
-def _train(cell: Cell, spec: JobSpec, world: World, state: State, index: int) -> IntVector:
+def _trained(
+    cell: Cell, spec: JobSpec, world: World, state: State, device: torch.device
+) -> dict[int, IntVector]:
+    """What each sampled seller has learnt."""
+    sampled = state.sampled
+    work = [_work(cell, spec, world, state, index) for index in sampled]
+    updates = train_many(spec.model, state.weights, work, spec.training, state.round, device)
+    return dict(zip(sampled, updates, strict=True))
+
+
+def _work(cell: Cell, spec: JobSpec, world: World, state: State, index: int) -> Work:
     samples = world.samples[index]
+    labels = samples.labels
     if cell.attack in RELABELLINGS and index in world.byzantine:
-        labels = RELABELLINGS[cell.attack](samples.labels, spec.model.classes)
-        samples = replace(samples, labels=labels)
-    seed = cell.integer(f"training {state.round} {index}")
-    hyper = spec.training
-    return train(
-        spec.model, state.weights, samples.inputs, samples.labels, hyper, seed, state.round
-    )
+        labels = RELABELLINGS[cell.attack](labels, spec.model.classes)
+    return Work(samples.inputs, labels, cell.integer(f"training {state.round} {index}"))
 
 
 def _correct(spec: JobSpec, state: State, samples: EvaluationSet) -> int:

@@ -84,7 +84,7 @@ def _page(name: str, results: Sequence[Result]) -> list[str]:
         "Made, not written: `make reproduce`. Accuracies are on the published test set, which no"
         f" round sees, after the last round and as the mean of the last {LAST_ROUNDS}.",
         f"Machine: {machine['processor']}, one core a cell; Python {machine['python']},"
-        f" torch {machine['torch']}.",
+        f" torch {machine['torch']}; sellers trained on {machine.get('device', 'cpu')}.",
         *(f"\n{note}" for note in notes),
         "",
         *TABLES[name](results),

@@ -12,47 +12,49 @@ from offchain.experiments.results import Result, Results, machine, specification
 from offchain.experiments.votes import Outcome, outcomes
 from offchain.experiments.world import world
 from offchain.learning.allocator import keep_freed_memory
+from offchain.learning.training_many import CPU
 
 
-def run_cell(cell: Cell, folder: Path) -> Result:
+def run_cell(cell: Cell, folder: Path, device: str = CPU.type) -> Result:
     """The result of a cell, from the folder if it is there, else played and kept there.
 
-    One thread: the figures then do not depend on the number of cores.
+    One thread: the figures then do not depend on the number of cores. Sellers train on `device`;
+    what CONE nodes compute is exact anyway.
     """
     results = Results(folder)
     found = results.read(cell)
     if found is None:
         torch.set_num_threads(1)
         keep_freed_memory()
-        found = _result(cell, _play(cell, results), outcomes(cell))
+        found = _result(cell, _play(cell, results, device), outcomes(cell), device)
         results.write(cell, found)
     return found
 
 
-def _play(cell: Cell, results: Results) -> list[RoundRecord]:
+def _play(cell: Cell, results: Results, device: str) -> list[RoundRecord]:
     votes = outcomes(cell)
     if all(vote is Outcome.TRUE for vote in votes) and cell != cell.learning:
         # Nobody's lie was accepted: what was learnt is what is learnt among honest nodes.
-        shared = run_cell(cell.learning, results.folder)
+        shared = run_cell(cell.learning, results.folder, device)
         return [RoundRecord(**each) for each in shared["rounds"]]
     spec, setting = cell.spec(), world(cell)
     progress, records = results.resume(cell) or (begin(cell, spec), [])
     for vote in votes[len(records) :]:
         if vote is Outcome.UNDECIDED:
             break
-        progress, record = play_round(cell, spec, setting, progress, vote)
+        progress, record = play_round(cell, spec, setting, progress, vote, torch.device(device))
         records.append(record)
         results.save(cell, progress, records)
     return records
 
 
-def _result(cell: Cell, records: list[RoundRecord], votes: list[Outcome]) -> Result:
+def _result(cell: Cell, records: list[RoundRecord], votes: list[Outcome], device: str) -> Result:
     setting = world(cell)
     return {
         "cell": cell.to_json(),
         "command": f"python -m offchain.experiments cell {cell.arguments}",
         "specification": specification(cell.spec()),
-        "machine": machine(),
+        "machine": {**machine(), "device": device},
         "note": setting.note,
         "evaluation_samples": len(setting.evaluation),
         "test_samples": len(setting.test),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -62,20 +63,30 @@ def train(
     thread count is the caller's. Raises ValueError on data that does not fit, or when training
     diverges to values that are not finite.
     """
+    check_training(spec, weights, inputs, labels)
+    model = loaded(spec, weights)
+    optimiser = optimiser_of(model.parameters(), hyper, round_number)
+    for images, targets in batches(spec, inputs, labels, hyper, seed):
+        optimiser.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(model(_channels_last(images)), targets)
+        torch.autograd.backward(loss)
+        optimiser.step()
+    return update_of([p.detach() for p in model.parameters()], weights)
+
+
+def check_training(
+    spec: ModelSpec, weights: IntVector, inputs: ByteArray, labels: Predictions
+) -> None:
+    """Raises ValueError where weights or data do not fit the model, or there are no data."""
     check_weights(spec, weights)
     check_inputs(spec, inputs)
     if labels.shape != (len(inputs),) or not len(labels) or int(labels.max()) >= spec.classes:
         raise ValueError(f"expected a label below {spec.classes} for each of {len(inputs)} inputs")
+
+
+def loaded(spec: ModelSpec, weights: IntVector) -> nn.Module:
+    """The network with weights from the grid: at most 19 significant bits, exact in float32."""
     model = network(spec)
-    _load(model, spec, weights)
-    values = network_inputs(spec, inputs)
-    _fit(model, values, torch.from_numpy(labels.astype(np.int64)), hyper, seed, round_number)
-    trained = torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
-    return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
-
-
-def _load(model: nn.Module, spec: ModelSpec, weights: IntVector) -> None:
-    """Grid values have at most 19 significant bits, so float32 holds them exactly."""
     tensors = to_tensors(spec, weights)
     model.load_state_dict(
         {
@@ -83,25 +94,24 @@ def _load(model: nn.Module, spec: ModelSpec, weights: IntVector) -> None:
             for name, tensor in tensors.items()
         }
     )
+    return model
 
 
-def _fit(
-    model: nn.Module,
-    values: Tensor,
-    labels: Tensor,
-    hyper: TrainingSpec,
-    seed: int,
-    round_number: int,
-) -> None:
-    optimiser = _optimiser(model, hyper, round_number)
+def batches(
+    spec: ModelSpec, inputs: ByteArray, labels: Predictions, hyper: TrainingSpec, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of a seller's training in order, as its augmentation shows them."""
+    values, targets = network_inputs(spec, inputs), torch.from_numpy(labels.astype(np.int64))
     random = torch.Generator().manual_seed(seed)
     for _ in range(hyper.epochs):
         for batch in torch.split(torch.randperm(len(labels), generator=random), hyper.batch_size):
-            optimiser.zero_grad(set_to_none=True)
-            images = _augmented(values[batch], hyper.augmentation, random)
-            loss = nn.functional.cross_entropy(model(_channels_last(images)), labels[batch])
-            torch.autograd.backward(loss)
-            optimiser.step()
+            yield _augmented(values[batch], hyper.augmentation, random), targets[batch]
+
+
+def update_of(parameters: Iterable[Tensor], weights: IntVector) -> IntVector:
+    """What training has changed, on the grid, clipped; ``parameters`` in the network's order."""
+    trained = torch.cat([each.flatten() for each in parameters]).numpy()
+    return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
 
 
 def _augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Tensor:
@@ -122,8 +132,11 @@ def _channels_last(values: Tensor) -> Tensor:
     return values.contiguous(memory_format=torch.channels_last) if values.dim() == 4 else values
 
 
-def _optimiser(model: nn.Module, hyper: TrainingSpec, round_number: int) -> torch.optim.Optimizer:
+def optimiser_of(
+    parameters: Iterable[nn.Parameter], hyper: TrainingSpec, round_number: int
+) -> torch.optim.Optimizer:
+    """The specified optimiser with the step of a round (from 1)."""
     rate = hyper.step(round_number)
     if hyper.optimiser == "adam":
-        return torch.optim.Adam(model.parameters(), lr=rate)
-    return torch.optim.SGD(model.parameters(), lr=rate)
+        return torch.optim.Adam(parameters, lr=rate)
+    return torch.optim.SGD(parameters, lr=rate)

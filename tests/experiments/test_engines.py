@@ -16,10 +16,12 @@ CELLS = [Cell(dataset="digits", sellers=6, rounds=1, seed=seed) for seed in (1, 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineMissing, match=r"requirements/ray\.txt"):
-        next(ray(CELLS, tmp_path, 1))
+        next(ray(CELLS, tmp_path, 1, "cpu"))
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="pip install -r requirements/ray.txt")
 def test_ray_runs_every_cell(tmp_path: Path) -> None:
-    found = [result["cell"]["seed"] for result in ray(CELLS, tmp_path, 2) if result is not None]
+    found = [
+        result["cell"]["seed"] for result in ray(CELLS, tmp_path, 2, "cpu") if result is not None
+    ]
     assert sorted(found) == [1, 2]

@@ -105,7 +105,7 @@ def is_alive(group):
 
 def test_two_processes_give_what_one_gives(small, tmp_path):
     cells = [SMALL, replace(SMALL, seed=2)]
-    found = [result for result in local(cells, tmp_path, 2) if result is not None]
+    found = [result for result in local(cells, tmp_path, 2, "cpu") if result is not None]
     assert {result["cell"]["seed"] for result in found} == {1, 2}
     [same] = [result for result in found if result["cell"]["seed"] == 1]
     assert figures(same) == figures(small)

@@ -1,0 +1,131 @@
+"""Sellers trained together or one after the other: `python -m offchain.experiments.training`.
+
+Times both on networks of the experiments, by turns in one process, and writes
+docs/experiments/training.md: STACKED_DIMENSION of training_many.py is chosen by it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from rich.progress import track
+
+from offchain.experiments.results import machine
+from offchain.experiments.tables import markdown
+from offchain.learning.defaults import SPECS, one_convolution
+from offchain.learning.models import ModelSpec, initial_weights
+from offchain.learning.spec import TrainingSpec
+from offchain.learning.training import train
+from offchain.learning.training_many import Work, train_stacked
+
+REPORT = Path("docs/experiments")
+SELLERS = 12
+REPEATS = 3
+_IMAGE = (1, 28, 28)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A network, and how much data each seller has."""
+
+    name: str
+    model: ModelSpec
+    samples: int
+    batch: int
+
+
+SETTINGS = (
+    Setting("logistic, 30 features", ModelSpec("logistic", (30,), 2), 100, 16),
+    Setting("perceptron, 30 features", ModelSpec("perceptron", (30,), 2, hidden=(16,)), 100, 16),
+    Setting("digits, 32 channels", SPECS["digits"](bytes(32)).model, 120, 16),
+    Setting("perceptron, 784 features", ModelSpec("perceptron", _IMAGE, 10, hidden=(64,)), 240, 64),
+    Setting("images, 16 channels", one_convolution(_IMAGE, 16, 0), 240, 64),
+    Setting("images, 64 channels", one_convolution(_IMAGE, 64, 0), 240, 64),
+)
+
+
+def measured(setting: Setting) -> dict[str, object]:
+    """Seconds of both ways, medians of so many repeats after one that warms up."""
+    spec = setting.model
+    random = np.random.default_rng(1)
+    sizes = random.integers(setting.samples // 2, setting.samples * 3 // 2, SELLERS)
+    work = [
+        Work(
+            random.integers(0, 256, (size, *spec.input_shape), dtype=np.uint8),
+            random.integers(0, spec.classes, size, dtype=np.uint8),
+            seed,
+        )
+        for seed, size in enumerate(sizes)
+    ]
+    weights = initial_weights(spec, bytes(32))
+    hyper = TrainingSpec(3, setting.batch, Decimal("0.004"), "adam")
+
+    def apart() -> None:
+        for each in work:
+            train(spec, weights, each.inputs, each.labels, hyper, each.seed)
+
+    def together() -> None:
+        train_stacked(spec, weights, work, hyper)
+
+    times = [(_seconds(apart), _seconds(together)) for _ in range(REPEATS + 1)][1:]
+    first, second = (statistics.median(each) for each in zip(*times, strict=True))
+    return {
+        "network": setting.name,
+        "parameters": spec.dimension,
+        "apart": first,
+        "together": second,
+    }
+
+
+def _seconds(action: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+@click.command(help=__doc__)
+@click.option("--out", type=click.Path(path_type=Path), default=REPORT, show_default=True)
+def main(out: Path) -> None:
+    """Entry point."""
+    torch.set_num_threads(1)
+    rows = [measured(setting) for setting in track(SETTINGS, description="networks")]
+    facts = {
+        "command": "python -m offchain.experiments.training",
+        "machine": machine(),
+        "sellers": SELLERS,
+        "rows": rows,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (out / "training.md").write_text("\n".join(_page(rows)))
+    click.echo(out / "training.md")
+
+
+def _page(rows: list[dict[str, object]]) -> list[str]:
+    cells = []
+    for row in rows:
+        apart, together = float(str(row["apart"])), float(str(row["together"]))
+        times = (f"{apart:.2f}", f"{together:.2f}", f"{apart / together:.1f}")
+        cells.append((str(row["network"]), f"{row['parameters']:,}", *times))
+    return [
+        "# Sellers trained together or one after the other",
+        "",
+        f"`python -m offchain.experiments.training`: {SELLERS} sellers, 3 epochs of Adam,"
+        f" one core, the median of {REPEATS} runs by turns.",
+        "",
+        *markdown(("network", "parameters", "s apart", "s together", "times faster"), cells),
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    main()
