@@ -33,9 +33,9 @@ def accuracy(full: bool) -> list[Cell]:
     ]
 
 
-def nodes(_full: bool) -> list[Cell]:
+def nodes(full: bool) -> list[Cell]:
     """2. Byzantine CONE nodes: random, stale, colluding on one wrong digest."""
-    clean = [Cell(dataset=data) for data in DATA_SETS]
+    clean = [Cell(dataset=data) for data in (DATA_SETS if full else DATA_SETS[:2])]
     return clean + [
         replace(cell, voting=voting, byzantine_nodes=share)
         for cell, voting, share in product(clean, LYING_VOTES, _NODE_SHARES)
