@@ -1,7 +1,8 @@
-"""Offer data and serve as a seller: `ape run seller serve|offer|list|pause|resume|leave|…`."""
+"""Offer data and serve as a seller: `ape run seller serve|offer|list|privacy|pause|…`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,8 +10,21 @@ from ape.api import AccountAPI
 
 from offchain.chain.records import text_of
 from offchain.parties import offers
-from offchain.parties.commands import log_as_json, one_line_errors, run_offer, run_seller
-from offchain.parties.options import offer_option, place_options, seller_options, serving_options
+from offchain.parties.commands import (
+    log_as_json,
+    one_line_errors,
+    run_offer,
+    run_privacy,
+    run_seller,
+)
+from offchain.parties.options import (
+    offer_option,
+    place_options,
+    privacy_options,
+    seller_options,
+    serving_options,
+    statement_options,
+)
 from scripts._wallet import open_session, sign_unattended, wallet_command
 
 
@@ -23,6 +37,7 @@ def cli() -> None:
 @wallet_command
 @place_options
 @seller_options
+@privacy_options
 @serving_options
 def serve(account: AccountAPI, **options: Any) -> None:
     """Offer a data file, train when sampled, collect the share. The data stays in this process."""
@@ -38,6 +53,15 @@ def offer(account: AccountAPI, **options: Any) -> None:
     """Offer a data file for one bond, or change an offer; prints its id."""
     with one_line_errors():
         click.echo(f"offer {run_offer(open_session(account, options), **options)}")
+
+
+@click.command()
+@statement_options
+def privacy(data: Path | None, spec: Path | None, **options: Any) -> None:
+    """Show how much of a seller's privacy budget is spent, and what a job's round would cost."""
+    with one_line_errors():
+        for line in run_privacy(data, spec, options):
+            click.echo(line)
 
 
 @wallet_command
@@ -91,7 +115,7 @@ def withdraw_bond(account: AccountAPI, offer_id: int, **options: Any) -> None:
     click.echo(f"withdrew the bond of offer {offer_id}: {amount} wei")
 
 
-for command in (serve, offer, pause, resume, leave):
+for command in (serve, offer, privacy, pause, resume, leave):
     cli.add_command(command)
 cli.add_command(list_, "list")
 cli.add_command(withdraw_bond, "withdraw-bond")

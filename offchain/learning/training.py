@@ -105,7 +105,7 @@ def batches(
     random = torch.Generator().manual_seed(seed)
     for _ in range(hyper.epochs):
         for batch in torch.split(torch.randperm(len(labels), generator=random), hyper.batch_size):
-            yield _augmented(values[batch], hyper.augmentation, random), targets[batch]
+            yield augmented(values[batch], hyper.augmentation, random), targets[batch]
 
 
 def update_of(parameters: Iterable[Tensor], weights: IntVector) -> IntVector:
@@ -114,7 +114,7 @@ def update_of(parameters: Iterable[Tensor], weights: IntVector) -> IntVector:
     return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
 
 
-def _augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Tensor:
+def augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Tensor:
     """A batch (n, channels, height, width) as its augmentation shows it."""
     if "flip" in augmentation:
         mirrored = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5

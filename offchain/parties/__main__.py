@@ -23,6 +23,7 @@ from offchain.parties.commands import (
     run_buyer,
     run_cone,
     run_open,
+    run_privacy,
     run_seller,
 )
 from offchain.parties.options import (
@@ -30,9 +31,11 @@ from offchain.parties.options import (
     combined,
     existing_file,
     place_options,
+    privacy_options,
     request_options,
     seller_options,
     serving_options,
+    statement_options,
 )
 
 key_options = combined(
@@ -54,6 +57,7 @@ def main() -> None:
 @main.command()
 @key_options
 @seller_options
+@privacy_options
 @serving_options
 @gate_option
 @click.option("--behaviour", type=click.Choice(sorted(TRAINING)), default="honest")
@@ -62,6 +66,15 @@ def seller(gate: bool, behaviour: str, **options: Any) -> None:
     options["training"] = TRAINING[behaviour]
     with one_line_errors():
         run_seller(_session(options), gate=_wait if gate else no_gate, **options)
+
+
+@main.command()
+@statement_options
+def privacy(data: Path | None, spec: Path | None, **options: Any) -> None:
+    """Show how much of a seller's privacy budget is spent, and what a job's round would cost."""
+    with one_line_errors():
+        for line in run_privacy(data, spec, options):
+            click.echo(line)
 
 
 @main.command()

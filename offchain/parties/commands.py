@@ -34,13 +34,15 @@ from offchain.parties.errors import PartyError, explained
 from offchain.parties.keys import bid_secret, encryption_key, salt_secret
 from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered
-from offchain.parties.options import rules_of, terms_of
+from offchain.parties.options import privacy_of, rules_of, terms_of
 from offchain.parties.party import stop_on_signals
 from offchain.parties.seller import Samples, Seller, Training, train_honestly
+from offchain.privacy.errors import PrivacyError
+from offchain.privacy.statement import forecast, statement
 from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.local import LocalStore
 
-USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError, PartyError)
+USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError, PartyError, PrivacyError)
 """What a user can mend: shown as one line, without a traceback."""
 
 
@@ -103,21 +105,48 @@ def run_seller(
     jobs: int | None,
     training: Training = train_honestly,
     gate: Callable[[], None] = no_gate,
+    **privacy: Any,
 ) -> None:
-    """Offer the data and serve as its seller."""
+    """Offer the data and serve as its seller; `privacy` are the options of `privacy_options`."""
     torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
     samples = Samples(*read_samples(data))
+    private = privacy_of(privacy)
+    if private is not None:
+        if training is not train_honestly:
+            raise PrivacyError(
+                "--privacy is for honest sellers: leave --behaviour or --privacy out"
+            )
+        private.check(samples)
     gate()
     seller = Seller(
         session.chain,
         session.store,
         samples,
         offer_id=_offer(session, samples, tags, offer_id),
-        training=training,
+        training=private or training,
         patience_blocks=patience_blocks,
     )
     stop_on_signals(seller)
     seller.serve(until=_after(jobs, seller))
+
+
+def run_privacy(data: Path | None, spec: Path | None, options: dict[str, Any]) -> Iterator[str]:
+    """Lines on what a ledger has spent and, with data and job, on what a round would cost."""
+    needed = ("ledger", "epsilon", "delta")
+    missing = [f"--{name}" for name in needed if options[name] is None]
+    if missing:
+        raise PrivacyError(f"say {', '.join(missing)}: the folder and the budget of the seller")
+    folder, epsilon, delta = (options[name] for name in needed)
+    yield statement(folder, epsilon, delta)
+    if data is None and spec is None:
+        return
+    private = privacy_of(options)
+    if data is None or spec is None or private is None:
+        raise PrivacyError(
+            "the cost of a round takes --data, --spec, --privacy, --clip and --noise"
+        )
+    _inputs, labels = read_samples(data)
+    yield forecast(folder, private.terms, len(labels), read_spec(spec).training)
 
 
 def run_offer(

@@ -13,6 +13,10 @@ from eth_utils.currency import to_wei
 
 from offchain.chain.records import BPS, ETHER, PPM, AuctionKind, Rules, Terms
 from offchain.learning.spec import JobSpec
+from offchain.privacy.errors import PrivacyError
+from offchain.privacy.seller import PrivateTraining
+from offchain.privacy.terms import KINDS as PRIVACY_KINDS
+from offchain.privacy.terms import PrivacyTerms
 
 Command = Callable[..., Any]
 
@@ -81,6 +85,29 @@ seller_options = combined(
         "--tag", "tags", multiple=True, required=True, help="What the data is about; repeatable."
     ),
     click.option("--offer", "offer_id", type=int, help="Change this offer instead of a new one."),
+)
+
+privacy_options = combined(
+    click.option(
+        "--privacy",
+        type=click.Choice(PRIVACY_KINDS),
+        help="Train with differential privacy: of each record, or of the whole data set at once.",
+    ),
+    click.option("--clip", type=float, help="L2 norm that gradients, or the update, are cut to."),
+    click.option("--noise", type=float, help="Deviation of the added noise, in clips."),
+    click.option("--epsilon", type=float, help="Budget of privacy ε; rounds past it are sat out."),
+    click.option("--delta", type=float, help="Its δ, well below one over the number of records."),
+    click.option(
+        "--ledger",
+        type=folder_path,
+        help="Own folder that keeps what privacy was spent; back it up.",
+    ),
+)
+
+statement_options = combined(
+    privacy_options,
+    click.option("--data", type=existing_file, help="With --spec: tell what a round would cost."),
+    click.option("--spec", type=existing_file, help="Job specification, JSON."),
 )
 
 offer_option = click.option("--offer", "offer_id", type=int, required=True, help="Id of the offer.")
@@ -211,3 +238,25 @@ def terms_of(options: Mapping[str, Any]) -> Terms:
         increment_bps=round(options["increment"] * BPS) if is_open else 0,
         reserve=options["reserve"],
     )
+
+
+def privacy_of(options: dict[str, Any]) -> PrivateTraining | None:
+    """Take `privacy_options` out of `options`; None without --privacy. Raises PrivacyError."""
+    kind = options.pop("privacy")
+    chosen = {name: options.pop(name) for name in ("clip", "noise", "epsilon", "delta", "ledger")}
+    given = [f"--{name}" for name, value in chosen.items() if value is not None]
+    if kind is None:
+        if given:
+            raise PrivacyError(
+                f"{', '.join(given)} without --privacy protects nothing: add --privacy"
+                f" {PRIVACY_KINDS[0]} or --privacy {PRIVACY_KINDS[1]}"
+            )
+        return None
+    missing = [f"--{name}" for name, value in chosen.items() if value is None]
+    if missing:
+        raise PrivacyError(
+            f"--privacy needs {', '.join(missing)} too, such as --clip 1.0 --noise 1.1 --epsilon 8"
+            " --delta 1e-5 --ledger privacy"
+        )
+    folder = chosen.pop("ledger")
+    return PrivateTraining(PrivacyTerms(kind, **chosen), folder)

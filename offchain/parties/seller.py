@@ -14,13 +14,15 @@ from offchain.data.files import Labels
 from offchain.learning.contributions import contribution_proof
 from offchain.learning.grid import ByteArray, IntVector
 from offchain.learning.models import ModelSpec
+from offchain.learning.spec import JobSpec
 from offchain.learning.training import train
 from offchain.learning.updates import encode_update
 from offchain.parties.party import Party
+from offchain.privacy.errors import BudgetSpent
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
 
-Training = Callable[["Samples", ModelSpec, Callable[["Samples"], IntVector]], IntVector]
+Training = Callable[["Samples", ModelSpec, "RoundTraining"], IntVector]
 """How an update comes about: an honest seller applies the given local training to its samples."""
 
 
@@ -30,6 +32,24 @@ class Samples:
 
     inputs: ByteArray
     labels: Labels
+
+
+@dataclass(frozen=True, eq=False)
+class RoundTraining:
+    """The local training that one round asks for; called with samples it gives their update."""
+
+    job: str
+    """Chain, contract and number: no other market has a job of this name."""
+    round_number: int
+    spec: JobSpec
+    weights: IntVector
+    seed: int
+
+    def __call__(self, samples: Samples) -> IntVector:
+        """The update int32 (d,). Raises ValueError on data that does not fit."""
+        data = (samples.inputs, samples.labels)
+        spec = self.spec
+        return train(spec.model, self.weights, *data, spec.training, self.seed, self.round_number)
 
 
 def train_honestly(
@@ -70,7 +90,12 @@ class Seller(Party):
         waiting = job.state == JobState.COLLECTING and (job.sample & ~job.posted) >> index & 1
         if not waiting or (job_id, job.round) in self._posted:
             return
-        update = encode_update(self.update(job_id, job.round))
+        try:
+            update = encode_update(self.update(job_id, job.round))
+        except BudgetSpent as refused:
+            self.log.warning("sits out", job=job_id, round=job.round, why=str(refused))
+            self._posted.add((job_id, job.round))
+            return
         cid = self.desk.store.put(update)
         post = self.ledger.jobs.functions.postUpdate
         try:
@@ -82,16 +107,19 @@ class Seller(Party):
         self._posted.add((job_id, job.round))
 
     def update(self, job_id: int, round_number: int) -> IntVector:
-        """The update of one round, int32 (d,): the same whenever it is computed again."""
-        spec = self.desk.spec(job_id)
-        weights = self.desk.state_before(job_id, round_number).weights
-        seed = training_seed(self.chain.address, job_id, round_number)
+        """The update of one round, int32 (d,): the same whenever it is computed again.
 
-        def training(samples: Samples) -> IntVector:
-            data = (samples.inputs, samples.labels)
-            return train(spec.model, weights, *data, spec.training, seed, round_number)
-
-        return self._training(self._samples, spec.model, training)
+        Raises BudgetSpent where the seller's privacy allows no further release.
+        """
+        deployment = self.chain.deployment
+        training = RoundTraining(
+            job=f"{deployment.chain_id}/{deployment.contracts['Jobs']}/{job_id}",
+            round_number=round_number,
+            spec=self.desk.spec(job_id),
+            weights=self.desk.state_before(job_id, round_number).weights,
+            seed=training_seed(self.chain.address, job_id, round_number),
+        )
+        return self._training(self._samples, training.spec.model, training)
 
     def finish(self, job_id: int, view: JobView) -> None:
         """Claim the offer's share with its proof, and withdraw."""

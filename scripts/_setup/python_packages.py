@@ -60,7 +60,8 @@ def _pip() -> list[str | Path]:
 
 
 def _install_locked() -> None:
-    options = ["--require-hashes", "--use-pep517", "--no-build-isolation"]
+    # The lock is complete but for PyTorch, which Opacus would fetch with several GB of CUDA.
+    options = ["--require-hashes", "--no-deps", "--use-pep517", "--no-build-isolation"]
     for name, title in (("build", "build tool"), ("lock", "Python packages, 1 to 3 minutes")):
         run(
             title,

@@ -1,0 +1,1 @@
+"""Differential privacy of a seller's local training: mechanisms, accountant, ledger."""
