@@ -21,8 +21,8 @@ def statement(folder: Path, epsilon: float, delta: float) -> str:
     releases = ledger.releases()
     jobs = len({each.job for each in releases})
     return (
-        f"spent ε = {ledger.spent(delta):.3f} of {epsilon:g} at δ = {delta:g}:"
-        f" {len(releases)} updates released, in {jobs} jobs"
+        f"spent ε = {ledger.spent(delta):.3f} of {epsilon:g} at δ = {delta:g}"
+        f" by {len(releases)} released update(s) in {jobs} job(s)"
     )
 
 
@@ -36,7 +36,7 @@ def forecast(folder: Path, terms: PrivacyTerms, samples: int, training: Training
     limit = " or more, the most of a job" if rounds == MOST_ROUNDS else ""
     return (
         f"a round alone: ε = {lone:.3f} ({cost.steps} steps, rate {cost.rate:.4f});"
-        f" the budget allows {rounds} more rounds{limit}"
+        f" the budget allows {rounds} more round(s){limit}"
     )
 
 

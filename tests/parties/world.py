@@ -37,7 +37,7 @@ from offchain.parties.keys import bid_secret, encryption_key, salt_secret
 from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered
 from offchain.parties.party import Party
-from offchain.parties.seller import Samples, Seller
+from offchain.parties.seller import Samples, Seller, Training
 from offchain.store.local import LocalStore
 from tests.contracts.evm import helper
 
@@ -102,6 +102,8 @@ class World:
     auction_id: int = 0
     parties: dict[str, Party] = field(default_factory=dict)
     tokens: dict[str, Contract] = field(default_factory=dict)
+    trainings: dict[int, Training] = field(default_factory=dict)
+    """By seller number, where it is not that of SELLERS."""
 
     def chain(self, account: int) -> Chain:
         """The connection of one account."""
@@ -142,7 +144,7 @@ class World:
             self.store,
             self.samples[number],
             offer_id=self.offer(number),
-            training=TRAINING[SELLERS[number]],
+            training=self.trainings.get(number, TRAINING[SELLERS[number]]),
             patience_blocks=2,
         )
 
