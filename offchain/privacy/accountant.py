@@ -17,12 +17,13 @@ from offchain.learning.grid import FloatVector
 from offchain.privacy.terms import Spending
 
 ORDERS = (
-    *(1 + x / 100 for x in range(1, 10)),
-    *(1 + x / 10 for x in range(1, 100)),
-    *range(11, 64),
+    *(1.01, 1.05, 1.1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 3, 3.5, 4, 4.5),
+    *range(5, 16),
+    *range(16, 64, 4),
     *(1 << x for x in range(6, 11)),
 )
-"""Rényi orders among which the best is taken. Low ones serve large ε, high ones small ε."""
+"""Rényi orders among which the best is taken. Low ones serve large ε, high ones small ε; those that
+are no integers take most of the time."""
 
 
 def spent_epsilon(spendings: Iterable[Spending], delta: float) -> float:

@@ -56,7 +56,7 @@ def test_what_is_spent_is_shown(tmp_path: Path) -> None:
     assert "spent ε = 0.000 of 8 at δ = 1e-05 by 0 released update(s)" in shown(*budget).output
     spend(tmp_path / "own")
     assert (
-        "spent ε = 4.729 of 8 at δ = 1e-05 by 1 released update(s) in 1 job(s)"
+        "spent ε = 4.753 of 8 at δ = 1e-05 by 1 released update(s) in 1 job(s)"
         in shown(*budget).output
     )
 

@@ -1,0 +1,159 @@
+"""Membership inference as JSON, a Markdown table and a plot."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+DELIVERED, POSTED = "delivered model", "a seller's last update"
+NORMAL_95 = 1.96
+"""Half of a 95 % interval in standard errors."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the sellers train."""
+
+    kind: str
+    """``none``, or a kind of privacy."""
+    epsilon: float | None
+    """What a seller may spend in the job."""
+
+    def __str__(self) -> str:
+        return self.kind if self.epsilon is None else f"{self.kind}, ε = {self.epsilon:g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack on one job."""
+
+    kind: str
+    epsilon: float | None
+    noise: float
+    """Multiplier; 0 without privacy."""
+    spent: float | None
+    """ε of each seller when the job ended."""
+    accuracy: float
+    target: str
+    attack: str
+    advantage: float
+    auc: float
+    low: float
+
+    @property
+    def setting(self) -> Setting:
+        """How the job's sellers trained."""
+        return Setting(self.kind, self.epsilon)
+
+
+def save(rows: Sequence[Row], command: str, folder: Path) -> None:
+    """Write membership.json (every job), .md (means) and .svg into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"command": command, "rows": [asdict(row) for row in rows]}
+    (folder / "membership.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / "membership.md").write_text("\n".join(_page(rows, command)) + "\n")
+    _plot(rows, folder / "membership.svg")
+
+
+def groups(rows: Sequence[Row]) -> dict[tuple[Setting, str, str], list[Row]]:
+    """Jobs by setting, target and attack, in the order of appearance."""
+    found: dict[tuple[Setting, str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.setting, row.target, row.attack), []).append(row)
+    return found
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half of its 95 % interval."""
+    error = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(np.mean(values)), float(NORMAL_95 * error)
+
+
+def most_allowed(epsilon: float, delta: float) -> float:
+    """The largest advantage that (ε, δ) leaves any attack: (e^ε − 1 + 2δ)/(e^ε + 1)."""
+    return math.tanh(epsilon / 2) + 2 * delta / (math.exp(epsilon) + 1)
+
+
+def _page(rows: Sequence[Row], command: str) -> Iterable[str]:
+    jobs = len(next(iter(groups(rows).values())))
+    yield from ("# Membership inference", "")
+    yield "Made, not written; jobs and attacks are defined in"
+    yield "[membership.py](../../offchain/experiments/membership.py) and"
+    yield "[membership_attacks.py](../../offchain/experiments/membership_attacks.py)."
+    yield from ("", f"`{command}`: {jobs} jobs for each row; mean ± half of a 95 % interval.", "")
+    yield "Advantage: true less false positive rate of an attacker that fixed its threshold on the"
+    yield "other jobs; 0 is guessing, 1 is knowing. TPR: members found while at most 1 % of the"
+    yield "others are accused. ε: what each seller has spent when the job ends, of one record added"
+    yield "or removed (per-example) or of all of a seller's data (per-update), δ = 1e-4. Jobs share"
+    yield "a pool of records, and an attack's shadows are the other jobs: the intervals are of this"
+    yield "pool, not of all data."
+    yield from ("", "![Advantage by accuracy](membership.svg)", "")
+    yield _line(
+        ["privacy", "noise", "accuracy %", "attack on", "attack", "advantage %", "AUC", "TPR %"]
+    )
+    yield _line(["---", "---:", "---:", "---", "---", "---:", "---:", "---:"])
+    for (setting, target, attack), own in groups(rows).items():
+        noise = f"{own[0].noise:.2f}" if own[0].noise else "–"
+        accuracy, told, area, low = (
+            interval([getattr(row, name) for row in own])
+            for name in ("accuracy", "advantage", "auc", "low")
+        )
+        yield _line(
+            [
+                str(setting),
+                noise,
+                _percent(accuracy),
+                target,
+                attack,
+                _percent(told),
+                f"{area[0]:.3f} ± {area[1]:.3f}",
+                _percent(low),
+            ]
+        )
+
+
+def _percent(value: tuple[float, float]) -> str:
+    return f"{100 * value[0]:.1f} ± {100 * value[1]:.1f}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plot(rows: Sequence[Row], path: Path) -> None:
+    """Advantage by accuracy, a panel for each attack; a mark for each setting.
+
+    The salt in place of a random one: the same rows give the same file.
+    """
+    found = groups(rows)
+    attacks = list({(target, attack): None for _, target, attack in found})
+    with rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        panels = figure.subplots(1, len(attacks), squeeze=False, sharey=True).flat
+        for axes, (target, attack) in zip(panels, attacks, strict=True):
+            axes.set_title(f"{attack}: {target}", fontsize=9)
+            axes.axhline(0, color="grey", linewidth=0.5)
+            own = [(key[0], each) for key, each in found.items() if key[1:] == (target, attack)]
+            for number, (setting, each) in enumerate(own):
+                across = interval([100 * row.accuracy for row in each])
+                up = interval([100 * row.advantage for row in each])
+                axes.errorbar(
+                    across[0],
+                    up[0],
+                    up[1],
+                    across[1],
+                    "os^vD"[number % 5],
+                    label=str(setting),
+                )
+        figure.supxlabel("accuracy of the delivered model, %")
+        figure.supylabel("advantage of the attacker, %")
+        handles = figure.axes[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper center", ncols=3, frameon=False)
+        figure.savefig(path, metadata={"Date": None})
