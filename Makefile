@@ -36,6 +36,7 @@ reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experim
 	@$(BIN)/python -m offchain.experiments report $(filter --full,$(ARGS))
 	@$(BIN)/python -m offchain.experiments.sampler
 	@$(BIN)/python -m offchain.experiments.contributions
+	@$(BIN)/python -m offchain.experiments.membership
 	@$(BIN)/python -m offchain.experiments.exactness
 	@$(BIN)/python -m offchain.experiments.training
 	@$(BIN)/python -m offchain.experiments.chain
