@@ -21,14 +21,13 @@ from offchain.experiments.results import machine
 from offchain.experiments.tables import markdown
 from offchain.learning.grid import IntVector
 from offchain.learning.round import State, initial_state, next_state
-from offchain.learning.training import train
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.market.options import DemoOptions
 from offchain.market.play import play
 from offchain.market.report import Progress
 from offchain.market.run import Run
 from offchain.market.stage import Member
-from offchain.parties.seller import Samples, training_seed
+from offchain.parties.seller import RoundTraining, Samples, training_seed
 from offchain.yoda.answer import answer
 
 FOLDER = Path("build/experiments/chain")
@@ -56,11 +55,7 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
 def _update(run: Run, seller: Member, state: State) -> IntVector:
     spec = run.stage.spec
     seed = training_seed(seller.address, run.job_id, state.round)
-
-    def training(own: Samples) -> IntVector:
-        data = (own.inputs, own.labels)
-        return train(spec.model, state.weights, *data, spec.training, seed, state.round)
-
+    training = RoundTraining(str(run.job_id), state.round, spec, state.weights, seed)
     samples = Samples(*read_samples(run.stage.data_file(seller)))
     return TRAINING[seller.behaviour](samples, spec.model, training)
 

@@ -20,11 +20,10 @@ from offchain.learning.defaults import digits_spec
 from offchain.learning.grid import IntVector
 from offchain.learning.round import State, initial_state, next_state
 from offchain.learning.spec import JobSpec
-from offchain.learning.training import train
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.market.options import DemoOptions
 from offchain.market.stage import DIRICHLET_ALPHA
-from offchain.parties.seller import Samples
+from offchain.parties.seller import RoundTraining, Samples
 
 OPTIONS = DemoOptions()
 
@@ -73,10 +72,7 @@ def play(seed: int) -> Outcome:
 
 
 def _update(state: State, samples: Samples, kind: str, spec: JobSpec, seed: int) -> IntVector:
-    def training(own: Samples) -> IntVector:
-        data = (own.inputs, own.labels)
-        return train(spec.model, state.weights, *data, spec.training, seed, state.round)
-
+    training = RoundTraining("digits", state.round, spec, state.weights, seed)
     return TRAINING[kind](samples, spec.model, training)
 
 
