@@ -31,7 +31,7 @@ from offchain.experiments.membership_attacks import (
     by_loss,
     tell_all,
 )
-from offchain.experiments.membership_table import DELIVERED, POSTED, Row, Setting, save
+from offchain.experiments.membership_table import DELIVERED, DELTA, POSTED, Row, Setting, save
 from offchain.learning.defaults import digits_spec
 from offchain.learning.grid import FloatVector, IntVector, add_update
 from offchain.learning.models import ModelSpec
@@ -48,8 +48,6 @@ SELLERS = 4
 POOL = 800
 """Records of which each job's sellers get half: a hundred each, as in the demo."""
 CLIP = 1.0
-DELTA = 1e-4
-"""A hundredth of one over a seller's records."""
 MODEL = ModelSpec("perceptron", (1, 8, 8), 10, hidden=(64,))
 TRAINING = TrainingSpec(epochs=4, batch_size=50, learning_rate=Decimal("0.02"), optimiser="adam")
 """Half of a seller's records in a batch: noise is added to few and large sums."""

@@ -13,6 +13,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 DELIVERED, POSTED = "delivered model", "a seller's last update"
+DELTA = 1e-4
+"""A hundredth of one over a seller's records."""
 NORMAL_95 = 1.96
 """Half of a 95 % interval in standard errors."""
 
@@ -76,8 +78,10 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(NORMAL_95 * error)
 
 
-def most_allowed(epsilon: float, delta: float) -> float:
-    """The largest advantage that (ε, δ) leaves any attack: (e^ε − 1 + 2δ)/(e^ε + 1)."""
+def most_allowed(epsilon: float | None, delta: float) -> float:
+    """The largest advantage that (ε, δ) leaves any attack: (e^ε − 1 + 2δ)/(e^ε + 1); 1 without."""
+    if epsilon is None:
+        return 1.0
     return math.tanh(epsilon / 2) + 2 * delta / (math.exp(epsilon) + 1)
 
 
@@ -91,14 +95,14 @@ def _page(rows: Sequence[Row], command: str) -> Iterable[str]:
     yield "Advantage: true less false positive rate of an attacker that fixed its threshold on the"
     yield "other jobs; 0 is guessing, 1 is knowing. TPR: members found while at most 1 % of the"
     yield "others are accused. ε: what each seller has spent when the job ends, of one record added"
-    yield "or removed (per-example) or of all of a seller's data (per-update), δ = 1e-4. Jobs share"
-    yield "a pool of records, and an attack's shadows are the other jobs: the intervals are of this"
-    yield "pool, not of all data."
+    yield f"or removed (per-example) or of all of a seller's data (per-update), δ = {DELTA:g}. At"
+    yield "most: the largest advantage on one record that this leaves any attacker at all. Jobs"
+    yield "share a pool of records, two by two they are its halves, and an attack's shadows are the"
+    yield "other jobs: the intervals are of this pool, not of all data."
     yield from ("", "![Advantage by accuracy](membership.svg)", "")
-    yield _line(
-        ["privacy", "noise", "accuracy %", "attack on", "attack", "advantage %", "AUC", "TPR %"]
-    )
-    yield _line(["---", "---:", "---:", "---", "---", "---:", "---:", "---:"])
+    told_of = ["advantage %", "at most %", "AUC", "TPR %"]
+    yield _line(["privacy", "noise", "accuracy %", "attack on", "attack", *told_of])
+    yield _line(["---", "---:", "---:", "---", "---", *["---:"] * len(told_of)])
     for (setting, target, attack), own in groups(rows).items():
         noise = f"{own[0].noise:.2f}" if own[0].noise else "–"
         accuracy, told, area, low = (
@@ -113,6 +117,7 @@ def _page(rows: Sequence[Row], command: str) -> Iterable[str]:
                 target,
                 attack,
                 _percent(told),
+                f"{100 * most_allowed(own[0].spent, DELTA):.1f}",
                 f"{area[0]:.3f} ± {area[1]:.3f}",
                 _percent(low),
             ]

@@ -105,6 +105,7 @@ def test_confidences_are_log_odds_of_the_label() -> None:
 
 
 def test_the_largest_advantage_that_privacy_leaves() -> None:
+    assert most_allowed(None, 0.1) == 1
     assert most_allowed(1e-9, 0.0) == pytest.approx(0, abs=1e-9)
     assert most_allowed(1.0, 0.01) == pytest.approx((math.e - 1 + 0.02) / (math.e + 1))
 
