@@ -8,7 +8,7 @@ sums are taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -99,11 +99,11 @@ def _steps(work: Work, hyper: TrainingSpec) -> int:
     return hyper.epochs * -(-len(work.labels) // hyper.batch_size)
 
 
-def _loss_of(model: nn.Module) -> Callable[[dict[str, Tensor], Tensor, Tensor, Tensor], Tensor]:
+def _loss_of(model: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor], Tensor]:
     def loss(
-        parameters: dict[str, Tensor], images: Tensor, labels: Tensor, shares: Tensor
+        parameters: Mapping[str, Tensor], images: Tensor, labels: Tensor, shares: Tensor
     ) -> Tensor:
-        outputs: Tensor = functional_call(model, parameters, (images,))
+        outputs: Tensor = functional_call(model, dict(parameters), (images,))
         return (nn.functional.cross_entropy(outputs, labels, reduction="none") * shares).sum()
 
     return loss
