@@ -24,7 +24,15 @@ from offchain.chain.errors import (
 from offchain.chain.provider import NamedErrorProvider, shown
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
-from offchain.chain.transactions import Payload, Receipt, Sender, Transaction
+from offchain.chain.transactions import (
+    STUCK_SECONDS,
+    TIMEOUT_SECONDS,
+    Payload,
+    Receipt,
+    Sender,
+    SendingOptions,
+    Transaction,
+)
 
 BATCH_SIZE = 100  # calls per request; public nodes refuse larger ones
 
@@ -45,9 +53,13 @@ class Chain:
         signer: Signer | None = None,
         *,
         on_receipt: Callable[[Receipt], None] | None = None,
+        on_replaced: Callable[[str], None] | None = None,
+        max_fee: int | None = None,
         poll_seconds: float = 0.25,
-        timeout_seconds: float = 120.0,
+        stuck_seconds: float = STUCK_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        """The keyword options are those of `SendingOptions`."""
         provider = NamedErrorProvider(rpc_url, ErrorLibrary(artifacts.values()))
         # A contract must not make its reader fetch the web addresses that it names.
         provider.global_ccip_read_enabled = False
@@ -62,11 +74,10 @@ class Chain:
                 f"{shown(rpc_url)} is chain {found}, the contracts are on {deployment.chain_id}:"
                 " name a node of that chain"
             )
-        self._sender = (
-            Sender(self.w3, signer, found, poll_seconds, timeout_seconds, on_receipt)
-            if signer
-            else None
+        sending = SendingOptions(
+            max_fee, poll_seconds, stuck_seconds, timeout_seconds, on_receipt, on_replaced
         )
+        self._sender = Sender(self.w3, signer, found, sending) if signer else None
 
     @property
     def address(self) -> ChecksumAddress:
@@ -165,6 +176,13 @@ class Chain:
             for each in transactions
         ]
         return self._the_sender().send_all(named)
+
+    def settle_earlier(self) -> None:
+        """Wait for, or replace, what an earlier life of the process left pending.
+
+        To be called before anything is decided: what is pending may be what one is about to do.
+        """
+        self._the_sender().settle_earlier()
 
     def deploy(self, name: str, *arguments: Any) -> tuple[ChecksumAddress, Receipt]:
         """Create a contract from its artifact: its address, and the receipt."""

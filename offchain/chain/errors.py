@@ -22,6 +22,14 @@ class TransactionTimeout(ChainError):
     """A transaction was accepted by the node but not mined in time."""
 
 
+class TransactionLost(ChainError):
+    """A transaction will not be mined any more: its nonce was used, or the chain forgot it."""
+
+
+class FeeTooHigh(ChainError):
+    """The chain asks for more than the operator allows; nothing was sent."""
+
+
 class NodeRefused(ChainError):
     """The node answered a request with an error that is not a revert."""
 

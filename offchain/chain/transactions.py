@@ -1,29 +1,48 @@
-"""Sending transactions: local nonces, EIP-1559 fees, receipts checked, reverts explained."""
+"""Sending transactions: local nonces, fees raised when stuck, receipts checked, reverts told."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+import structlog
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.exceptions import TimeExhausted, TransactionNotFound
-from web3.types import Nonce, TxParams, TxReceipt, Wei
+from web3.exceptions import TransactionNotFound
+from web3.types import BlockIdentifier, Nonce, TxParams, TxReceipt, Wei
 
-from offchain.chain.errors import ChainError, NodeRefused, Reverted, TransactionTimeout
+from offchain.chain.errors import (
+    ChainError,
+    FeeTooHigh,
+    NodeRefused,
+    Reverted,
+    TransactionLost,
+    TransactionTimeout,
+)
+from offchain.chain.fees import (
+    FEE_HISTORY_BLOCKS,
+    OUTBID_PERCENT,
+    RAISE_PERCENT,
+    Fees,
+    offered,
+)
 from offchain.chain.signer import Signer
 
 GAS_HEADROOM_PERCENT = 25  # above the estimate: state moves between estimate and inclusion
-PRIORITY_FEE_FLOOR = 10**9  # wei per gas; nodes take it even where recent blocks were empty
-BASE_FEE_FACTOR = 2  # room for the base fee to grow while a transaction waits (six full blocks)
-FEE_HISTORY_BLOCKS = 4
-NONCE_ATTEMPTS = 3  # when another process uses the same key
+SUBMIT_ATTEMPTS = 6  # when the nonce is in use; fees double each time, 32 times at last
+TRANSFER_GAS = 21_000  # gas of a transfer without data, fixed by the protocol
+STUCK_SECONDS = 60.0
+"""Five blocks of 12 s: a transaction at a fair price is mined in one or two."""
+TIMEOUT_SECONDS = 300.0
+"""Room for four replacements, by when the fees have risen by three quarters."""
 
 Payload = ContractFunction | ContractConstructor
+log = structlog.get_logger()
 
 
 class Transaction(NamedTuple):
@@ -52,36 +71,83 @@ class Receipt:
     raw: TxReceipt
 
 
-class _Sent(NamedTuple):
+@dataclass(frozen=True)
+class SendingOptions:
+    """How a party sends. Times in seconds, the fee in wei per gas."""
+
+    max_fee: int | None = None
+    """Most to pay per gas, tip included; None: whatever the chain asks for."""
+    poll_seconds: float = 0.25
+    stuck_seconds: float = STUCK_SECONDS
+    """Before a transaction that is not mined is replaced by one with higher fees."""
+    timeout_seconds: float = TIMEOUT_SECONDS
+    """Before `TransactionTimeout` is raised."""
+    on_receipt: Callable[[Receipt], None] | None = None
+    on_replaced: Callable[[str], None] | None = None
+    """Told the step of a transaction that was sent again, with higher fees or as it was."""
+
+
+@dataclass
+class _Sent:
+    """A transaction in all the versions that were sent of it."""
+
     step: str
-    hash: HexBytes
     parameters: TxParams
+    hashes: list[HexBytes] = field(default_factory=list)
+
+    @property
+    def nonce(self) -> int:
+        return self.parameters["nonce"]
+
+    @property
+    def fees(self) -> Fees:
+        parameters = cast(dict[str, int], self.parameters)
+        return Fees(parameters["maxPriorityFeePerGas"], parameters["maxFeePerGas"])
+
+    def offer(self, fees: Fees) -> None:
+        self.parameters["maxPriorityFeePerGas"] = Wei(fees.tip)
+        self.parameters["maxFeePerGas"] = Wei(fees.most)
 
 
 class Sender:
     """Sends one account's transactions through one node, from one thread."""
 
-    def __init__(
-        self,
-        w3: Web3,
-        signer: Signer,
-        chain_id: int,
-        poll_seconds: float,
-        timeout_seconds: float,
-        on_receipt: Callable[[Receipt], None] | None,
-    ) -> None:
+    def __init__(self, w3: Web3, signer: Signer, chain_id: int, options: SendingOptions) -> None:
         self._w3 = w3
         self._signer = signer
         self._chain_id = chain_id
-        self._poll_seconds = poll_seconds
-        self._timeout_seconds = timeout_seconds
-        self._on_receipt = on_receipt
+        self._options = options
         self._nonce: int | None = None  # of the next transaction; None: the node must say
 
     @property
     def address(self) -> ChecksumAddress:
         """The account that signs and pays."""
         return self._signer.address
+
+    def forget(self) -> None:
+        """Ask the node for the next nonce: a re-organisation may have changed it."""
+        self._nonce = None
+
+    def settle_earlier(self) -> None:
+        """Have everything mined or replaced that an earlier life of the process left pending.
+
+        What is stuck gives way to a transfer of nothing to the account itself. Raises
+        FeeTooHigh when that costs more than is allowed.
+        """
+        expected = self._count("pending")
+        started = time.monotonic()
+        while (mined := self._count("latest")) < expected:
+            waited = time.monotonic() - started
+            if waited >= self._options.timeout_seconds:
+                raise TransactionTimeout(
+                    f"transactions {mined} to {expected - 1} of {self.address} are pending and"
+                    f" could not be replaced in {self._options.timeout_seconds:g} s"
+                )
+            if waited >= self._options.stuck_seconds:
+                log.warning("an earlier transaction is stuck, it is cancelled", nonce=mined)
+                self._cancel(mined)
+            time.sleep(self._options.poll_seconds)
+        self._nonce = mined
 
     def send_all(self, transactions: Sequence[Transaction]) -> list[Receipt]:
         """Send in order, then wait for all; the first failure is raised when all are settled.
@@ -107,36 +173,62 @@ class Sender:
             raise failure
         return receipts
 
+    # --- sending
+
     def _submit(self, transaction: Transaction) -> _Sent:
+        if self._nonce is None:
+            self.settle_earlier()  # first, as the estimate is made on top of what is pending
         try:
             parameters = self._parameters(transaction)
         except Reverted as error:
             raise error.during(transaction.step) from None
-        for _ in range(NONCE_ATTEMPTS):
-            nonce = self._next_nonce()
-            parameters["nonce"] = Nonce(nonce)
-            raw = self._signer.sign_transaction(cast(dict[str, Any], parameters))
-            hash_ = HexBytes(keccak(raw))
-            if self._accepted(raw, hash_):
+        return self._place(_Sent(transaction.step, parameters))
+
+    def _cancel(self, nonce: int) -> None:
+        """Put a transfer of nothing to the account itself in the place of what has this nonce."""
+        known = self._known_parameters(0, TRANSFER_GAS)
+        parameters: TxParams = {**known, "to": self.address, "data": HexBytes("0x"), "type": 2}
+        try:
+            self._settle(self._place(_Sent(f"cancel nonce {nonce}", parameters), nonce))
+        except (NodeRefused, TransactionLost) as error:  # mined at last, mostly
+            log.info("not cancelled", nonce=nonce, why=str(error))
+
+    def _place(self, sent: _Sent, fixed: int | None = None) -> _Sent:
+        """Have the node take a transaction, with higher fees where its nonce is in use."""
+        for _ in range(SUBMIT_ATTEMPTS):
+            nonce = fixed if fixed is not None else self._nonce
+            if nonce is None:
+                nonce = self._count("pending")
+            sent.parameters["nonce"] = Nonce(nonce)
+            if self._accepted(sent):
                 self._nonce = nonce + 1
-                return _Sent(transaction.step, hash_, parameters)
+                return sent
+            higher = sent.fees.raised(sent.fees, OUTBID_PERCENT, self._options.max_fee)
+            if higher is None:
+                raise FeeTooHigh(
+                    f"{sent.step}: a pending transaction of {self.address} cannot be replaced"
+                    " within --max-fee: raise it, or wait until that one is mined"
+                )
+            sent.offer(higher)
         raise NodeRefused(
-            f"{transaction.step}: no nonce was accepted in {NONCE_ATTEMPTS} attempts:"
+            f"{sent.step}: no nonce was accepted in {SUBMIT_ATTEMPTS} attempts:"
             f" is {self.address} used by another program?"
         )
 
-    def _accepted(self, raw: bytes, hash_: HexBytes) -> bool:
-        """Whether the node took the transaction; False when only its nonce was wrong."""
-        nonce, self._nonce = self._nonce, None  # unknown if anything fails
+    def _accepted(self, sent: _Sent) -> bool:
+        """Whether the node took the transaction; False when its nonce is in use."""
+        self._nonce = None  # unknown if anything fails
+        raw = self._signer.sign_transaction(cast(dict[str, Any], sent.parameters))
+        hash_ = HexBytes(keccak(raw))
         try:
             self._w3.eth.send_raw_transaction(raw)
         except NodeRefused as error:
-            if self._is_known(hash_):  # a repeated request: the first one got through
-                return True
-            if "nonce" in str(error) or "replacement" in str(error):
-                return False
-            raise
-        self._nonce = nonce
+            # Known: a repeated request, the first one got through.
+            if not self._is_known(hash_):
+                if any(word in str(error) for word in ("nonce", "replacement", "underpriced")):
+                    return False
+                raise
+        sent.hashes.append(hash_)
         return True
 
     def _is_known(self, hash_: HexBytes) -> bool:
@@ -146,42 +238,43 @@ class Sender:
             return False
         return True
 
-    def _next_nonce(self) -> int:
-        if self._nonce is None:
-            self._nonce = self._w3.eth.get_transaction_count(self.address, "pending")
-        return self._nonce
+    def _count(self, block: BlockIdentifier) -> int:
+        return self._w3.eth.get_transaction_count(self.address, block)
+
+    def _offered(self) -> Fees:
+        history = self._w3.eth.fee_history(FEE_HISTORY_BLOCKS, "latest", [50.0])
+        return offered(history, self._options.max_fee)
+
+    def _known_parameters(self, value: int, gas: int) -> TxParams:
+        fees = self._offered()
+        return {
+            "from": self.address,
+            "chainId": self._chain_id,
+            "value": Wei(value),
+            "maxPriorityFeePerGas": Wei(fees.tip),
+            "maxFeePerGas": Wei(fees.most),
+            "gas": gas,
+        }
 
     def _parameters(self, transaction: Transaction) -> TxParams:
         """Everything but the nonce."""
-        history = self._w3.eth.fee_history(FEE_HISTORY_BLOCKS, "latest", [50.0])
-        medians = [tips[0] for tips in history["reward"]]
-        tip = max([PRIORITY_FEE_FLOOR, *medians])
-        known: TxParams = {
-            "from": self.address,
-            "chainId": self._chain_id,
-            "value": Wei(transaction.value),
-            "maxPriorityFeePerGas": Wei(tip),
-            "maxFeePerGas": Wei(BASE_FEE_FACTOR * history["baseFeePerGas"][-1] + tip),
-            "gas": transaction.gas or 0,  # given, so that web3 does not estimate
-        }
+        # Gas is given, so that web3 does not estimate.
+        known = self._known_parameters(transaction.value, transaction.gas or 0)
         parameters = transaction.function.build_transaction(known)
         if transaction.gas is None:
             estimate = self._w3.eth.estimate_gas(_as_call(parameters), "pending")
             parameters["gas"] = estimate * (100 + GAS_HEADROOM_PERCENT) // 100
         return parameters
 
+    # --- waiting
+
     def _settle(self, sent: _Sent) -> Receipt:
-        """Wait for the receipt and check it."""
+        """Wait for the receipt, with higher fees where that takes long, and check it."""
         try:
-            raw = self._w3.eth.wait_for_transaction_receipt(
-                sent.hash, self._timeout_seconds, self._poll_seconds
-            )
-        except TimeExhausted:
+            raw = self._mined(sent)
+        except ChainError:
             self._nonce = None
-            raise TransactionTimeout(
-                f"{sent.step} ({sent.hash.to_0x_hex()}) was not mined in"
-                f" {self._timeout_seconds:g} s: look it up before sending it again"
-            ) from None
+            raise
         receipt = Receipt(
             step=sent.step,
             sender=self.address,
@@ -191,11 +284,69 @@ class Sender:
             fee=raw["gasUsed"] * raw["effectiveGasPrice"],
             raw=raw,
         )
-        if self._on_receipt:
-            self._on_receipt(receipt)
+        if self._options.on_receipt:
+            self._options.on_receipt(receipt)
         if not receipt.succeeded:
             raise self._reason(sent, receipt).during(sent.step)
         return receipt
+
+    def _mined(self, sent: _Sent) -> TxReceipt:
+        started = sent_last = time.monotonic()
+        while (raw := self._receipt(sent)) is None:
+            now = time.monotonic()
+            if now - sent_last >= self._options.stuck_seconds:
+                self._unstick(sent)
+                sent_last = now
+            elif now - started >= self._options.timeout_seconds:
+                raise TransactionTimeout(
+                    f"{sent.step} ({sent.hashes[-1].to_0x_hex()}) was not mined in"
+                    f" {self._options.timeout_seconds:g} s: look it up before sending it again"
+                )
+            time.sleep(self._options.poll_seconds)
+        return raw
+
+    def _receipt(self, sent: _Sent) -> TxReceipt | None:
+        """That of whichever version was mined."""
+        for hash_ in sent.hashes:
+            try:
+                return self._w3.eth.get_transaction_receipt(hash_)
+            except TransactionNotFound:
+                continue
+        return None
+
+    def _unstick(self, sent: _Sent) -> None:
+        """Send a transaction again that nobody mines, with higher fees if the node still has it.
+
+        Raises TransactionLost where that cannot help.
+        """
+        mined = self._count("latest")
+        if mined != sent.nonce:
+            if self._receipt(sent) is None:
+                raise TransactionLost(
+                    f"{sent.step} (nonce {sent.nonce}) will not be mined, the account is at nonce"
+                    f" {mined}: another transaction came before it, or the chain was reorganised"
+                )
+            return
+        is_dropped = not any(self._is_known(hash_) for hash_ in sent.hashes)
+        place = {"step": sent.step, "nonce": sent.nonce, "dropped": is_dropped}
+        following = self._nonce  # others may have been sent behind it
+        try:
+            fees = self._offered()
+            if not is_dropped:
+                higher = sent.fees.raised(fees, RAISE_PERCENT, self._options.max_fee)
+                if higher is None:
+                    raise FeeTooHigh("the transaction waits at the highest fee that is allowed")
+                fees = higher
+            sent.offer(fees)
+            if not self._accepted(sent):
+                raise NodeRefused("the node wants higher fees to replace the transaction")
+        except (FeeTooHigh, NodeRefused) as error:
+            log.warning("transaction is stuck", why=str(error), **place)
+            return
+        self._nonce = following
+        log.warning("transaction sent again", max_fee=fees.most, tip=fees.tip, **place)
+        if self._options.on_replaced:
+            self._options.on_replaced(sent.step)
 
     def _reason(self, sent: _Sent, receipt: Receipt) -> Reverted:
         """Why a mined transaction failed, found by playing it again.
@@ -212,7 +363,7 @@ class Sender:
                 return error
             except NodeRefused:
                 continue
-        return Reverted("Unexplained", {"transaction": sent.hash.to_0x_hex()})
+        return Reverted("Unexplained", {"transaction": receipt.raw["transactionHash"].to_0x_hex()})
 
 
 def _as_call(parameters: TxParams) -> TxParams:

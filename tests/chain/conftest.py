@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from eth_account import Account
+from web3.types import RPCEndpoint
 
 from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import Artifact, load_artifacts
@@ -63,3 +66,40 @@ def make_chain(
 @pytest.fixture
 def chain(make_chain: MakeChain) -> Chain:
     return make_chain()
+
+
+def rpc(chain: Chain, method: str, *parameters: Any) -> Any:
+    return chain.w3.provider.make_request(RPCEndpoint(method), list(parameters))["result"]
+
+
+class Pool:
+    """The transactions that wait while nothing is mined."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(1_000):
+            if int(rpc(self._chain, "txpool_status")["pending"], 16) >= count:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{count} transactions never met in the pool")
+
+    def mine_once_it_has(self, count: int) -> threading.Thread:
+        def mine() -> None:
+            self.wait_for(count)
+            rpc(self._chain, "anvil_mine", 1)
+
+        thread = threading.Thread(target=mine)
+        thread.start()
+        return thread
+
+
+@pytest.fixture
+def pool(make_chain: MakeChain) -> Iterator[Pool]:
+    """Until the test ends, the node mines only when told."""
+    controller = make_chain()
+    rpc(controller, "evm_setAutomine", False)
+    yield Pool(controller)
+    rpc(controller, "anvil_dropAllTransactions")
+    rpc(controller, "evm_setAutomine", True)

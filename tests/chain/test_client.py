@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from eth_account import Account
 from web3.contract.contract import ContractFunctions
-from web3.types import RPCEndpoint
 
 from offchain.chain.anvil import Anvil
 from offchain.chain.artifacts import Artifact
@@ -24,8 +22,8 @@ from offchain.chain.errors import (
     WrongChain,
 )
 from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import Receipt, Transaction
-from tests.chain.conftest import MakeChain
+from offchain.chain.transactions import Receipt, SendingOptions, Transaction
+from tests.chain.conftest import MakeChain, Pool, rpc
 
 SPIN_GAS = 1_000_000  # gas: too little for SPINS turns
 SPINS = 100_000
@@ -34,43 +32,6 @@ SPINS = 100_000
 @pytest.fixture
 def probe(chain: Chain) -> ContractFunctions:
     return chain.contract("Probe").functions
-
-
-def rpc(chain: Chain, method: str, *parameters: Any) -> Any:
-    return chain.w3.provider.make_request(RPCEndpoint(method), list(parameters))["result"]
-
-
-class Pool:
-    """The transactions that wait while nothing is mined."""
-
-    def __init__(self, chain: Chain) -> None:
-        self._chain = chain
-
-    def wait_for(self, count: int) -> None:
-        for _ in range(1_000):
-            if int(rpc(self._chain, "txpool_status")["pending"], 16) >= count:
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"{count} transactions never met in the pool")
-
-    def mine_once_it_has(self, count: int) -> threading.Thread:
-        def mine() -> None:
-            self.wait_for(count)
-            rpc(self._chain, "anvil_mine", 1)
-
-        thread = threading.Thread(target=mine)
-        thread.start()
-        return thread
-
-
-@pytest.fixture
-def pool(make_chain: MakeChain) -> Iterator[Pool]:
-    """Until the test ends, the node mines only when told."""
-    controller = make_chain()
-    rpc(controller, "evm_setAutomine", False)
-    yield Pool(controller)
-    rpc(controller, "anvil_dropAllTransactions")
-    rpc(controller, "evm_setAutomine", True)
 
 
 # --- reads
@@ -274,15 +235,15 @@ def test_the_nonce_recovers_when_another_program_uses_the_key(make_chain: MakeCh
 
 
 def test_the_nonce_recovers_when_the_node_lost_a_transaction(
-    make_chain: MakeChain, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    make_chain: MakeChain, pool: Pool
 ) -> None:
     chain = make_chain(timeout_seconds=0.05)
     add = chain.contract("Probe").functions.add(1, 1)
     with pytest.raises(TransactionTimeout, match=r"Probe\.add \(0x"):
         chain.send(add)
     rpc(chain, "anvil_dropAllTransactions")
-    monkeypatch.setattr(chain._the_sender(), "_timeout_seconds", 30)
     miner = pool.mine_once_it_has(1)
+    chain._the_sender()._options = SendingOptions(poll_seconds=0.02)
     assert chain.send(add).succeeded
     miner.join()
 
