@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test reproduce statistics gas thorough mutations audit bench-learning check format clean
+.PHONY: help setup demo test chaos reproduce statistics gas thorough mutations audit bench-learning check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -30,6 +30,9 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 
 test: setup ## run the tests, without those marked slow: make test ARGS="-k auction"
 	@$(BIN)/ape test tests -m "not slow" $(ARGS)
+
+chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
+	@$(BIN)/python -m offchain.chaos $(ARGS)
 
 reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experiments: ARGS="--full"
 	@$(BIN)/python -m offchain.experiments run $(ARGS)

@@ -23,7 +23,8 @@ STATES_KEPT = 100
 """Blocks whose state can still be asked for; older states would be written to the user's disk."""
 ACCOUNT_ETHER = 10_000
 START_SECONDS = 30  # slow machines included; it takes about 0.1 s
-STOP_SECONDS = 5
+STOP_SECONDS = 60
+"""Writing the state of a long chain included; without that it takes about 0.1 s."""
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _LOOK_AGAIN_SECONDS = 0.02
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -67,21 +68,26 @@ def start_anvil(
     block_seconds: float | None = None,
     chain_id: int = 31337,
     hardfork: str = "prague",
+    port: int = 0,
+    state: Path | None = None,
 ) -> Iterator[Anvil]:
     """Run anvil on a free loopback port until the ``with`` block ends, however it ends.
 
     ``accounts`` funded with 10,000 ether each, their keys derived from ``seed``; a block every
-    ``block_seconds`` (fractions allowed), or one for each transaction when None.
+    ``block_seconds`` (fractions allowed), or one for each transaction when None. ``port`` 0: a
+    free one. A chain with a ``state`` file begins with what is in it, and is written there at its
+    end; what was not mined by then is gone.
     """
     with tempfile.TemporaryDirectory(prefix="anvil-") as folder:
         log, config = Path(folder, "log"), Path(folder, "config.json")
         command = [
-            *(str(find_anvil()), "--host", "127.0.0.1", "--port", "0"),
+            *(str(find_anvil()), "--host", "127.0.0.1", "--port", str(port)),
             *("--accounts", str(accounts), "--balance", str(ACCOUNT_ETHER)),
             *("--mnemonic-seed-unsafe", str(seed), "--chain-id", str(chain_id)),
             *("--hardfork", hardfork, "--config-out", str(config)),
             *("--prune-history", str(STATES_KEPT)),
             *(() if block_seconds is None else ("--block-time", str(block_seconds))),
+            *(() if state is None else ("--state", str(state))),
         ]
         process = _spawn(command, log)
         try:
@@ -101,12 +107,12 @@ def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the parties first, the chain goes last
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end anvil even where this process is killed and cannot."""
+def die_with_parent() -> None:
+    """In a child: let the kernel end it even where its parent is killed and cannot."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -177,6 +177,10 @@ class Chain:
         ]
         return self._the_sender().send_all(named)
 
+    def forget_nonce(self) -> None:
+        """Ask the node for the account's next nonce again."""
+        self._the_sender().forget()
+
     def settle_earlier(self) -> None:
         """Wait for, or replace, what an earlier life of the process left pending.
 

@@ -34,6 +34,10 @@ class NodeRefused(ChainError):
     """The node answered a request with an error that is not a revert."""
 
 
+class NotEnoughEther(NodeRefused):
+    """The account cannot pay for a transaction."""
+
+
 class NotDeployed(ChainError):
     """The deployment names no such contract, or there is no code at its address."""
 

@@ -17,7 +17,7 @@ from tenacity import (
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from offchain.chain.errors import ChainUnreachable, NodeRefused
+from offchain.chain.errors import ChainUnreachable, NodeRefused, NotEnoughEther
 from offchain.chain.reverts import ErrorLibrary
 
 ATTEMPTS = 5  # of one request
@@ -91,4 +91,6 @@ class NamedErrorProvider(HTTPProvider):
             raise self._errors.decode(bytes.fromhex(data[2:]))
         if error.get("code") == _REVERT_CODE or "revert" in message:
             raise self._errors.decode(b"")
+        if "insufficient funds" in message.lower():
+            raise NotEnoughEther(f"the node refused: {message}: send ether to the account")
         raise NodeRefused(f"the node refused: {message}")

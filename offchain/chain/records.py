@@ -16,6 +16,8 @@ ETHER = "0x" + "00" * 20
 """Stands for the chain's own currency where a token is asked for."""
 MAX_SET = 120
 """Most nodes of one execution set (`ExecutionSets.MAX_SET`)."""
+NEVER = 1 << 40
+"""A block that never comes: the contracts keep block numbers in 40 bits."""
 WAD = 10**18
 """Units in a whole: wei in an ether, and the fixed point of the likelihood score."""
 
@@ -367,6 +369,16 @@ class JobView(NamedTuple):
     pots: Pots
     slashed: int
     due: bool
+
+    @property
+    def window_end(self) -> int:
+        """The last block of the window that is open now; a block that never comes where none is."""
+        if self.job.state == JobState.DECIDING and self.poll.phase == Phase.VOTING:
+            asked = self.poll.asked - self.poll.asked_before
+            is_complete = self.mini_round.committed >= asked
+            return self.poll.reveal_deadline if is_complete else self.poll.commit_deadline
+        has_window = self.job.state in (JobState.COLLECTING, JobState.OPENING, JobState.JUDGING)
+        return self.job.deadline if has_window else NEVER
 
     @classmethod
     def from_abi(cls, values: Any) -> JobView:

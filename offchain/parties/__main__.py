@@ -111,8 +111,8 @@ def buyer(gate: bool, **options: Any) -> None:
 def _session(options: dict[str, Any]) -> Session:
     """Take the options of `key_options` out and connect."""
     rpc, key = options.pop("rpc"), options.pop("key")
-    deployment: Path = options.pop("deployment")
-    return connect(rpc, deployment, options.pop("store"), KeySigner.load(key))
+    place = (options.pop("deployment"), options.pop("store"))
+    return connect(rpc, *place, KeySigner.load(key), options.pop("max_fee"))
 
 
 def _wait() -> None:

@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 import structlog
 import torch
 
+from offchain import metrics
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import ChainError, Reverted
 from offchain.chain.signer import Signer
+from offchain.chain.transactions import Receipt
 from offchain.data.errors import DataError
 from offchain.data.files import read_samples
 from offchain.learning.canonical import SpecError, encode_json
@@ -31,8 +33,10 @@ from offchain.learning.updates import EvaluationSet, check_evaluation
 from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
 from offchain.parties.cone import ConeNode, Voting, vote_honestly
 from offchain.parties.errors import PartyError, explained
+from offchain.parties.health import DISK_ERRORS
 from offchain.parties.keys import bid_secret, encryption_key, salt_secret
 from offchain.parties.ledger import Ledger
+from offchain.parties.monitor import Address, monitored
 from offchain.parties.offers import ensure_offered
 from offchain.parties.options import privacy_of, rules_of, terms_of
 from offchain.parties.party import stop_on_signals
@@ -64,11 +68,27 @@ def no_gate() -> None:
     """Go to the chain at once."""
 
 
-def connect(rpc: str, deployment: Path, store: Path, signer: Signer) -> Session:
-    """Open a party's connections."""
+def connect(
+    rpc: str, deployment: Path, store: Path, signer: Signer, max_fee: int | None = None
+) -> Session:
+    """Open a party's connections; `max_fee` in wei per gas."""
     record = Deployment.read(deployment)
-    chain = Chain(rpc, record, load_artifacts(MANIFEST), signer)
+    chain = Chain(
+        rpc,
+        record,
+        load_artifacts(MANIFEST),
+        signer,
+        on_receipt=_count,
+        on_replaced=lambda step: metrics.REPLACED.labels(step).inc(),
+        max_fee=max_fee,
+    )
     return Session(chain, LocalStore(store), signer)
+
+
+def _count(receipt: Receipt) -> None:
+    outcome = "succeeded" if receipt.succeeded else "reverted"
+    metrics.TRANSACTIONS.labels(receipt.step, outcome).inc()
+    metrics.FEES.inc(receipt.fee)
 
 
 @contextmanager
@@ -91,8 +111,30 @@ def log_as_json(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Lines(sys.stdout))),
     )
+
+
+class _Lines:
+    """An output that a full disk does not break: a log line is lost, its writer goes on."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._output.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._output.flush)
+
+    @staticmethod
+    def _try(step: Callable[[], object]) -> None:
+        try:
+            step()
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
 
 
 def run_seller(
@@ -103,6 +145,7 @@ def run_seller(
     offer_id: int | None,
     patience_blocks: int,
     jobs: int | None,
+    metrics_address: Address | None = None,
     training: Training = train_honestly,
     gate: Callable[[], None] = no_gate,
     **privacy: Any,
@@ -118,6 +161,7 @@ def run_seller(
             )
         private.check(samples)
     gate()
+    session.chain.settle_earlier()
     seller = Seller(
         session.chain,
         session.store,
@@ -127,7 +171,8 @@ def run_seller(
         patience_blocks=patience_blocks,
     )
     stop_on_signals(seller)
-    seller.serve(until=_after(jobs, seller))
+    with monitored(metrics_address, seller.health):
+        seller.serve(until=_after(jobs, seller))
 
 
 def run_privacy(data: Path | None, spec: Path | None, options: dict[str, Any]) -> Iterator[str]:
@@ -167,6 +212,7 @@ def run_cone(
     *,
     patience_blocks: int,
     jobs: int | None,
+    metrics_address: Address | None = None,
     voting: Voting = vote_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
@@ -183,8 +229,10 @@ def run_cone(
     )
     stop_on_signals(node)
     gate()
+    chain.settle_earlier()
     node.join(bytes(encryption_key(session.signer).public_key))
-    node.serve(until=_after(jobs, node))
+    with monitored(metrics_address, node.health):
+        node.serve(until=_after(jobs, node))
 
 
 def read_spec(path: Path) -> JobSpec:
@@ -252,6 +300,7 @@ def run_buyer(
     )
     stop_on_signals(buyer)
     gate()
+    chain.settle_earlier()
     buyer.serve(until=lambda: buyer.is_out or buyer.jobs_ended > 0)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from web3.contract.contract import ContractFunction
 
+from offchain import metrics
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
 from offchain.chain.records import (
@@ -30,6 +31,10 @@ from offchain.yoda.votes import Ballot, RoundResult, audit_word
 
 OFFENCES_AT_ONCE = 60
 """Of one transaction: at most 230,000 gas each (docs/gas), together below half a block."""
+SEED_CONFIRMATIONS = 2
+"""Blocks on top of the one that seeds a mini-round before a node commits: a commitment cannot be
+taken back, and with another seed its audit word is wrong, which costs a quarter of the stake.
+Re-organisations of Ethereum are one block deep, with few exceptions."""
 VOTES_AT_ONCE = 100
 """Claimed in one transaction: about 50,000 gas each (docs/gas)."""
 
@@ -78,6 +83,12 @@ class ConeNode(Party):
         self._votes: dict[tuple[int, int, int], Vote | None] = {}
         self._offences: dict[tuple[int, int], list[Offence]] = {}
 
+    def forget(self) -> None:
+        """Vote again where a re-organisation changed what is voted on."""
+        super().forget()
+        self._votes.clear()
+        self._offences.clear()
+
     def join(self, public_key: bytes) -> None:
         """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
         pool = self.ledger.pool
@@ -124,11 +135,23 @@ class ConeNode(Party):
         committed = view.mini_round.has_committed(position)
         if not committed and self._is_open(yoda.isCommitting(job_id)):
             self._commit(job_id, poll)
+        elif not committed:
+            self.missed("committed", job=job_id, round=poll.round, mini_round=poll.mini_round)
         pending = committed and not view.mini_round.has_revealed(position)
         if pending and self._is_open(yoda.isRevealing(job_id)):
             self._reveal(job_id, poll, position)
+        elif pending and self.chain.block_number() > poll.reveal_deadline:
+            self.missed("revealed", job=job_id, round=poll.round, mini_round=poll.mini_round)
 
     def _commit(self, job_id: int, poll: Poll) -> None:
+        """Commit once the seed is settled, to a vote whose inputs have all been read again."""
+        self._vote(job_id, poll)  # computed while the seed settles
+        settled = poll.seed_block + SEED_CONFIRMATIONS
+        if self.chain.block_number() < settled:
+            self.look_again(settled)
+            return
+        self.desk.forget()
+        del self._votes[job_id, poll.round, poll.mini_round]
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
         if vote is None:
             return
@@ -172,6 +195,7 @@ class ConeNode(Party):
         place = {"job": job_id, "round": poll.round, "mini_round": poll.mini_round}
         try:
             self.chain.send(function)
+            metrics.DONE.labels(done).inc()
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
@@ -187,6 +211,7 @@ class ConeNode(Party):
             return
         try:
             self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))
+            metrics.DONE.labels("opened").inc()
             self.log.info("opened", job=job_id, round=job.round, digest=digest.hex())
         except Reverted as refused:
             self.log.debug("opening not needed", job=job_id, why=str(refused))

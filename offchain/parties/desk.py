@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
+from offchain import metrics
+from offchain.chain.records import Request
 from offchain.learning.grid import IntVector
 from offchain.learning.round import (
     RoundOutput,
@@ -25,6 +28,7 @@ from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 from offchain.yoda.answer import Answer, answer
+from offchain.yoda.votes import RoundResult
 
 SPEC_LIMIT = 64 << 10
 """Bytes of a job specification: generous for a page of JSON."""
@@ -38,6 +42,21 @@ ROUNDS_REMEMBERED = 4
 """Computed rounds kept in memory: the present one, and some for other jobs."""
 
 
+class Inputs(NamedTuple):
+    """All that a round's output follows from: where these are the same, so is the output."""
+
+    job_id: int
+    round: int
+    request: Request
+    sellers: int
+    sample_seed: bytes
+    before: tuple[RoundResult, ...]
+    """The accepted results of the last two rounds."""
+    updates: tuple[tuple[int, PostedUpdate], ...]
+    """By index of the offer."""
+    seed: bytes
+
+
 class Desk:
     """Reads and computes; it keeps nothing that could not be read and computed again."""
 
@@ -46,7 +65,13 @@ class Desk:
         self.store = store
         self.spec = lru_cache(maxsize=None)(self._spec)
         self.evaluation = lru_cache(maxsize=2)(self._evaluation)
-        self.output = lru_cache(maxsize=ROUNDS_REMEMBERED)(self._output)
+        self._computed = lru_cache(maxsize=ROUNDS_REMEMBERED)(self._compute)
+
+    def forget(self) -> None:
+        """Read everything again. Computed rounds are kept: their inputs say what they are of."""
+        self.ledger.forget()
+        self.spec.cache_clear()
+        self.evaluation.cache_clear()
 
     def state_before(self, job_id: int, round_number: int) -> State:
         """The state that round `round_number` starts from."""
@@ -84,6 +109,10 @@ class Desk:
             self.store.put(blob)
         return found
 
+    def output(self, job_id: int, round_number: int) -> RoundOutput:
+        """The round's outcome, computed once for the same inputs."""
+        return self._computed(self._inputs(job_id, round_number))
+
     def _initial_state(self, job_id: int) -> State:
         seed = self.ledger.situation(job_id).job.sample_seed
         return initial_state(self.spec(job_id), len(self.ledger.sellers(job_id)), seed)
@@ -103,16 +132,26 @@ class Desk:
         data = self._fetch(request.evaluation_cid, request.evaluation_hash, EVALUATION_LIMIT)
         return decode_evaluation(data, self.spec(job_id).model)
 
-    def _output(self, job_id: int, round_number: int) -> RoundOutput:
-        spec = self.spec(job_id)
-        posted = self.ledger.updates(job_id, round_number)
-        return next_state(
-            self.state_before(job_id, round_number),
-            {index: self._update(update, spec) for index, update in posted.items()},
-            self.evaluation(job_id),
+    def _inputs(self, job_id: int, round_number: int) -> Inputs:
+        earlier = range(max(1, round_number - 2), round_number)
+        return Inputs(
+            job_id,
+            round_number,
+            self.ledger.request(job_id),
+            len(self.ledger.sellers(job_id)),
+            self.ledger.situation(job_id).job.sample_seed,
+            tuple(self.ledger.result(job_id, each) for each in earlier),
+            tuple(sorted(self.ledger.updates(job_id, round_number).items())),
             self.ledger.round_seed(job_id, round_number),
-            spec,
         )
+
+    def _compute(self, inputs: Inputs) -> RoundOutput:
+        spec = self.spec(inputs.job_id)
+        updates = {index: self._update(update, spec) for index, update in inputs.updates}
+        state = self.state_before(inputs.job_id, inputs.round)
+        evaluation = self.evaluation(inputs.job_id)
+        with metrics.ROUND_SECONDS.time():
+            return next_state(state, updates, evaluation, inputs.seed, spec)
 
     def _update(self, posted: PostedUpdate, spec: JobSpec) -> bytes:
         """The update's bytes, or none where its seller did not pin what it posted."""

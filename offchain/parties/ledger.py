@@ -50,7 +50,7 @@ class Opened(NamedTuple):
 
 
 class Ledger:
-    """Reads of one deployment. What cannot change any more is read once."""
+    """Reads of one deployment. What only a re-organisation could still change is read once."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -59,6 +59,11 @@ class Ledger:
         self._offers: dict[int, Offers] = {}
         self._nodes: dict[int, list[ChecksumAddress]] = {}
         self._seeds: dict[tuple[int, int, int], bytes] = {}
+
+    def forget(self) -> None:
+        """Read everything again: the chain was re-organised, or much depends on what is next."""
+        for known in (self._requests, self._opened, self._offers, self._nodes, self._seeds):
+            known.clear()
 
     @cached_property
     def jobs(self) -> Contract:

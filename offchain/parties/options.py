@@ -13,6 +13,7 @@ from eth_utils.currency import to_wei
 
 from offchain.chain.records import BPS, ETHER, PPM, AuctionKind, Rules, Terms
 from offchain.learning.spec import JobSpec
+from offchain.parties.monitor import parse_address
 from offchain.privacy.errors import PrivacyError
 from offchain.privacy.seller import PrivateTraining
 from offchain.privacy.terms import KINDS as PRIVACY_KINDS
@@ -61,6 +62,21 @@ class Token(click.ParamType):
         return str(to_checksum_address(value))
 
 
+class Address(click.ParamType):
+    """Where to listen, HOST:PORT."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Host and port."""
+        try:
+            return parse_address(value)
+        except ValueError:
+            self.fail(f"{value!r} is no address: write one like '127.0.0.1:9464'", param)
+
+
 def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Several options as one decorator, in the order of the help text."""
 
@@ -77,6 +93,11 @@ place_options = combined(
         "--deployment", type=existing_file, required=True, help="Record of the contracts."
     ),
     click.option("--store", type=folder_path, required=True, help="Folder of the content store."),
+    click.option(
+        "--max-fee",
+        type=Wei(),
+        help="Most to pay per gas, like '200 gwei'; without it, whatever the chain asks for.",
+    ),
 )
 
 seller_options = combined(
@@ -129,6 +150,12 @@ serving_options = combined(
         default=5,
         show_default=True,
         help="Blocks to leave an overdue job to others before pushing it on.",
+    ),
+    click.option(
+        "--metrics",
+        "metrics_address",
+        type=Address(),
+        help="Serve /metrics (Prometheus) and /healthz there; without it, nowhere.",
     ),
 )
 

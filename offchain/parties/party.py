@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
 
+from offchain import metrics
 from offchain.chain.client import Chain
-from offchain.chain.errors import Reverted
-from offchain.chain.records import Job, JobView
+from offchain.chain.errors import ChainUnreachable, Reverted
+from offchain.chain.heads import Head, HeadWatch
+from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
+from offchain.parties.health import JOB, REMEDIES, Health, kind_of
 from offchain.parties.ledger import Ledger
-from offchain.store.errors import StoreError
 from offchain.store.local import Store
 
 POLL_SECONDS = 0.25
 """Between two questions for news: below any chain's block time, and cheap for a local node."""
-
-
-UNUSABLE_JOB = (StoreError, ValueError, LookupError)
-"""Content that is absent, malformed or contradictory, in whatever form it shows."""
+OUTAGE_WAIT = {"multiplier": 0.5, "max": 15.0}
+"""Seconds before asking a node again that is away: 0.5, 1, 2 … 15, about a block of Ethereum."""
+RUNNING = [state for state in JobState if state != JobState.NONE and not state.ended]
+LASTING = "chain", "disk", "fees", "funds", "system", "transactions"
+"""Kinds of problems that a look finds, and that are over when a look does not find them."""
 
 
 class Party(ABC):
@@ -37,10 +50,15 @@ class Party(ABC):
         self.ledger = Ledger(chain)
         self.desk = Desk(self.ledger, store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
+        self.health = Health(self.log)
         self._patience_blocks = patience_blocks
         self._due_since: dict[int, int] = {}
         self._closed: set[int] = set()
-        self._jobs_ended = 0
+        self._finished: set[int] = set()
+        self._missed: set[tuple[object, ...]] = set()
+        self._said: dict[int, str] = {}
+        self._heads = HeadWatch(chain.w3)
+        self._seen = 0
         self._next_look = 0
         self._stop = threading.Event()
 
@@ -60,6 +78,14 @@ class Party(ABC):
     def finish(self, job_id: int, view: JobView) -> None:
         """Collect what a job that has ended owes the party."""
 
+    def forget(self) -> None:
+        """Forget everything that was read from the chain: it has been re-organised."""
+        self.desk.forget()
+        self.chain.forget_nonce()
+        self._due_since.clear()
+        self._closed.clear()
+        self._next_look = 0
+
     def stop(self) -> None:
         """Let `serve` return after the step at hand."""
         self._stop.set()
@@ -67,51 +93,127 @@ class Party(ABC):
     @property
     def jobs_ended(self) -> int:
         """Jobs of this party that ended while it served."""
-        return self._jobs_ended
+        return len(self._finished)
+
+    # --- serving
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
         """Serve until stopped, or until `until` holds after a look.
 
         Looks when a contract that the party watches has spoken; without news only as often as its
         patience with overdue jobs asks for, because a look costs ten times as much as the question.
+        Outlives a node that is away: it asks again, ever more rarely, until the node answers.
         """
-        seen = self.chain.deployment.block - 1
+        turns = Retrying(
+            retry=retry_if_exception(_passes),
+            wait=wait_exponential(**OUTAGE_WAIT),
+            stop=stop_when_event_set(self._stop),
+            sleep=sleep_using_event(self._stop),
+            before_sleep=self._outage,
+            retry_error_callback=lambda _state: True,  # stopped during an outage
+        )
         while not self._stop.is_set():
-            block = self.chain.block_number()
-            news = self.chain.has_logs(self.watches, seen + 1, block)
-            if news or block >= self._next_look:
-                self._next_look = block + max(1, self._patience_blocks)
-                self.look(block)
-                if until():
-                    return
-            seen = block
+            if turns(self._turn, until):
+                return
+            self.health.clear("chain")
             self._stop.wait(POLL_SECONDS)
 
-    def look(self, block: int) -> None:
-        """One look at every job that has not ended."""
-        for job_id in range(1, self.ledger.job_count() + 1):
-            if job_id in self._closed:
-                continue
-            try:
-                self._look_at(job_id, block)
-            except UNUSABLE_JOB:
-                # A buyer may have posted anything: its job must not stop the service of others.
-                self.log.exception("job cannot be served now", job=job_id)
+    def _turn(self, until: Callable[[], bool]) -> bool:
+        """Ask for news once, and look if there are any; whether `until` holds."""
+        head = self._follow()
+        _note_turn(head)
+        if head.number >= self._next_look or self._has_news(head.number):
+            self._next_look = head.number + max(1, self._patience_blocks)
+            self.chain.forget_nonce()  # a block that held a transaction may be gone
+            self.look(head.number)
+            self._follow()  # what was read, was read up to here
+            metrics.LAST_LOOK.set(time.time())
+            metrics.BALANCE.set(self.chain.balance(self.chain.address))
+            if until():
+                return True
+        self._seen = head.number
+        return False
 
-    def _look_at(self, job_id: int, block: int) -> None:
-        view = self.ledger.situation(job_id)
+    def _follow(self) -> Head:
+        """The head; everything is forgotten where the one before is no longer on the chain."""
+        head, reorganised = self._heads.next()
+        if reorganised:
+            metrics.REORGANISATIONS.inc()
+            self.log.warning("chain reorganised, everything is read again", block=head.number)
+            self.forget()
+        return head
+
+    def _has_news(self, block: int) -> bool:
+        return self.chain.has_logs(self.watches, self._seen + 1, block)
+
+    def _outage(self, state: RetryCallState) -> None:
+        assert state.outcome is not None
+        error = state.outcome.exception()
+        assert error is not None
+        self.health.report(kind_of(error), error)
+        self._next_look = 0
+
+    # --- looking
+
+    def look(self, block: int) -> None:
+        """One look at every job that has not ended, the one whose window closes first first."""
+        job_ids = range(1, self.ledger.job_count() + 1)
+        views = {each: self.ledger.situation(each) for each in job_ids if each not in self._closed}
+        met: set[str] = set()
+        states: list[JobState] = []
+        for position, job_id in enumerate(sorted(views, key=lambda each: views[each].window_end)):
+            view = views[job_id]
+            if position and self.chain.block_number() != block:
+                view = self.ledger.situation(job_id)  # a job before it took its time
+            try:
+                if self._look_at(job_id, view, block):
+                    states.append(view.job.state)
+                self._said.pop(job_id, None)
+            except ChainUnreachable:
+                raise
+            except Exception as error:  # one job, whatever its buyer posted, must not stop others
+                met.add(self._trouble(job_id, block, error))
+        self.health.clear(*(kind for kind in LASTING if kind not in met))
+        _note_states(states)
+
+    def _look_at(self, job_id: int, view: JobView, block: int) -> bool:
+        """Do what a job asks for; whether the party takes part in it and it is still running."""
         job = view.job
         concerned = self.concerns(job_id, job)
         if not job.state.ended:
             if concerned:
                 self.act(job_id, view)
                 self._push(job_id, view.due, block)
-            return
-        self._closed.add(job_id)
+            return concerned
         if concerned:
             self.finish(job_id, view)
-            self._jobs_ended += 1
+            self._finished.add(job_id)
+            metrics.JOBS_ENDED.inc()
             self.log.info("job ended", job=job_id, state=job.state.name)
+        self._closed.add(job_id)
+        return False
+
+    def _trouble(self, job_id: int, block: int, error: Exception) -> str:
+        """Note what kept the party from serving a job; the kind of it."""
+        kind, said = kind_of(error), f"{type(error).__name__}: {error}"
+        if kind in REMEDIES:
+            self.health.report(kind, error)
+            self.look_again(block + 1)
+        else:
+            metrics.ERRORS.labels(kind).inc()
+        if self._said.get(job_id) != said:
+            self._said[job_id] = said
+            trace = {"exc_info": error} if kind == JOB else {}
+            self.log.error("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
+        return kind
+
+    def missed(self, duty: str, **place: int) -> None:
+        """Log once that a duty's window has passed."""
+        key = (duty, *place.items())
+        if key not in self._missed:
+            self._missed.add(key)
+            metrics.MISSED.labels(duty).inc()
+            self.log.error("missed: the window has passed", duty=duty, **place)
 
     def withdraw(self, *tokens: str) -> None:
         """Withdraw the party's credits in these tokens to its own address.
@@ -154,3 +256,20 @@ def stop_on_signals(party: Party) -> None:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether an error is one that time mends; the others are for the user to mend."""
+    return kind_of(error) in ("chain", "disk", "fees", "transactions")
+
+
+def _note_turn(head: Head) -> None:
+    metrics.HEAD_BLOCK.set(head.number)
+    metrics.HEAD_TIME.set(head.timestamp)
+    metrics.LAST_TURN.set(time.time())
+
+
+def _note_states(states: Iterable[JobState]) -> None:
+    counts = Counter(states)
+    for state in RUNNING:
+        metrics.JOBS.labels(state.name.lower()).set(counts[state])

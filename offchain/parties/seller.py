@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eth_utils.crypto import keccak
 
+from offchain import metrics
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
 from offchain.chain.records import Job, JobState, JobView
@@ -24,6 +26,9 @@ from offchain.store.local import Store
 
 Training = Callable[["Samples", ModelSpec, "RoundTraining"], IntVector]
 """How an update comes about: an honest seller applies the given local training to its samples."""
+
+UPDATES_REMEMBERED = 4
+"""Trained and not posted yet, because the chain did not take them: one for each running job."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,13 @@ class Seller(Party):
         self._offer_id = offer_id
         self._training = training
         self._posted: set[tuple[int, int]] = set()
+        self._trained = lru_cache(maxsize=UPDATES_REMEMBERED)(self._encoded_update)
+
+    def forget(self) -> None:
+        """Post again what a re-organisation took away."""
+        super().forget()
+        self._posted.clear()
+        self._trained.cache_clear()
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the offer was matched. Before the first sample nothing is asked of it."""
@@ -87,11 +99,14 @@ class Seller(Party):
     def act(self, job_id: int, view: JobView) -> None:
         """Train and post when sampled."""
         job, index = view.job, self._index(job_id)
-        waiting = job.state == JobState.COLLECTING and (job.sample & ~job.posted) >> index & 1
-        if not waiting or (job_id, job.round) in self._posted:
+        if not (job.sample & ~job.posted) >> index & 1 or (job_id, job.round) in self._posted:
+            return
+        if job.state == JobState.DECIDING:
+            self.missed("posted", job=job_id, round=job.round)
+        if job.state != JobState.COLLECTING:
             return
         try:
-            update = encode_update(self.update(job_id, job.round))
+            update = self._trained(job_id, job.round)
         except BudgetSpent as refused:
             self.log.warning("sits out", job=job_id, round=job.round, why=str(refused))
             self._posted.add((job_id, job.round))
@@ -103,6 +118,7 @@ class Seller(Party):
         except Reverted as refused:
             self.log.warning("update refused", job=job_id, round=job.round, why=str(refused))
         else:
+            metrics.DONE.labels("posted").inc()
             self.log.info("posted update", job=job_id, round=job.round, cid=str(cid))
         self._posted.add((job_id, job.round))
 
@@ -120,6 +136,10 @@ class Seller(Party):
             seed=training_seed(self.chain.address, job_id, round_number),
         )
         return self._training(self._samples, training.spec.model, training)
+
+    def _encoded_update(self, job_id: int, round_number: int) -> bytes:
+        with metrics.TRAINING_SECONDS.time():
+            return encode_update(self.update(job_id, round_number))
 
     def finish(self, job_id: int, view: JobView) -> None:
         """Claim the offer's share with its proof, and withdraw."""

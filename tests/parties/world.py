@@ -263,8 +263,8 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """A deployed market on a chain of its own."""
+def world(folder: Path, random_seed: bytes | None = RANDOM_SEED) -> Iterator[World]:
+    """A deployed market on a chain of its own; without a seed it draws by block hashes."""
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
@@ -278,6 +278,6 @@ def world(folder: Path) -> Iterator[World]:
             signer,
             stake_unit=STAKE,
             bond_unit=BOND,
-            random_seed=RANDOM_SEED,
+            random_seed=random_seed,
         )
         yield World(anvil, folder, deployment, samples, evaluation)

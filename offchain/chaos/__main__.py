@@ -1,0 +1,73 @@
+"""Play jobs while processes are killed and cut off at random: `make chaos ARGS="--jobs 5"`.
+
+Every choice follows from --seed. Logs, keys and the store stay in build/chaos.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offchain.chain.anvil import AnvilFailed, AnvilMissing
+from offchain.chaos.options import ChaosOptions
+from offchain.chaos.play import Outcome, Stalled, staged
+from offchain.chaos.table import row, write_table
+from offchain.market.report import Progress
+from offchain.parties.commands import USER_ERRORS
+
+FOLDER = Path("build/chaos")
+DEFAULTS = ChaosOptions()
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended."""
+
+
+@click.command(help=__doc__)
+@click.option("--jobs", default=DEFAULTS.jobs, show_default=True, help="Jobs to play.")
+@click.option("--at-once", default=DEFAULTS.at_once, show_default=True, help="Jobs side by side.")
+@click.option("--sellers", default=DEFAULTS.sellers, show_default=True, help="Sellers' processes.")
+@click.option("--nodes", default=DEFAULTS.nodes, show_default=True, help="CONE nodes' processes.")
+@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Of every choice.")
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Document whose table of chaos runs gets this run's row.",
+)
+def main(record: Path | None, **sizes: Any) -> None:
+    """Entry point."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        outcome = _play(ChaosOptions(**sizes))
+    except (AnvilMissing, AnvilFailed, Stalled, ValueError, *USER_ERRORS) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: all processes are stopped, their logs are in {FOLDER}", err=True)
+        sys.exit(INTERRUPTED)
+    click.echo(json.dumps(row(outcome), indent=2))
+    for fault in outcome.faults:
+        click.echo(f"FAULT {fault}", err=True)
+    if outcome.faults:
+        raise click.ClickException(
+            f"{len(outcome.faults)} faults with seed {outcome.seed}: see {FOLDER}/run/logs"
+        )
+    if record:
+        write_table(record, outcome)
+        click.echo(f"recorded in {record}")
+
+
+def _play(options: ChaosOptions) -> Outcome:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with Progress() as progress:
+        progress.phase(f"{options.jobs} jobs in chaos, seed {options.seed}")
+        with staged(options, FOLDER / "run", progress.event) as play:
+            return play.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What keeps a serving party from its duties, told once when it begins and once when it ends."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from web3.exceptions import Web3Exception
+
+from offchain import metrics
+from offchain.chain.errors import (
+    ChainError,
+    ChainUnreachable,
+    FeeTooHigh,
+    NodeRefused,
+    NotEnoughEther,
+    Reverted,
+)
+from offchain.store.errors import StoreError
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""Of writing: full, over quota, over the largest size allowed, read-only, broken."""
+REMEDIES = {
+    "chain": "wait for the node, or name another with --rpc or --network",
+    "disk": "free space where the content store lies: the party tries again at every block",
+    "fees": "wait until gas is cheaper, or raise --max-fee",
+    "funds": "send ether to the account",
+    "transactions": "see whether the node is in sync and whether another program uses the account",
+    "system": "see the error",
+}
+"""By kind of problem: what its operator can do. Nothing is lost meanwhile but time."""
+JOB = "job"
+"""The kind of what is wrong with one job alone: an error, but no problem of the party."""
+
+
+def kind_of(error: BaseException) -> str:
+    """A key of `REMEDIES`, or `JOB`."""
+    if isinstance(error, OSError) and not isinstance(error, StoreError):
+        return "disk" if error.errno in DISK_ERRORS else "system"
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (ChainUnreachable, "chain"),
+        (FeeTooHigh, "fees"),
+        (NotEnoughEther, "funds"),
+        (NodeRefused, "transactions"),
+        (Reverted, JOB),
+        (ChainError, "transactions"),
+        (Web3Exception, "chain"),
+    )
+    return next((kind for known, kind in kinds if isinstance(error, known)), JOB)
+
+
+class Health:
+    """The problems that last."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._problems: dict[str, str] = {}
+        metrics.HEALTHY.set(1)
+
+    @property
+    def why(self) -> str:
+        """The problems in one line; empty when there is none."""
+        return "; ".join(f"{kind}: {text}" for kind, text in sorted(self._problems.items()))
+
+    def report(self, kind: str, error: BaseException) -> None:
+        """A problem is there, or still there. Logged when it begins."""
+        metrics.ERRORS.labels(kind).inc()
+        is_new = kind not in self._problems
+        self._problems[kind] = f"{error} ({REMEDIES[kind]})".replace("\n", " ")
+        metrics.PROBLEM.labels(kind).set(1)
+        metrics.HEALTHY.set(0)
+        if is_new:
+            self._log.error("unhealthy", problem=kind, why=str(error), remedy=REMEDIES[kind])
+
+    def clear(self, *kinds: str) -> None:
+        """Problems of these kinds are over. Logged for each that there was."""
+        for kind in kinds:
+            if self._problems.pop(kind, None) is not None:
+                metrics.PROBLEM.labels(kind).set(0)
+                self._log.info("problem over", problem=kind)
+        metrics.HEALTHY.set(not self._problems)

@@ -1,0 +1,120 @@
+"""The parts of the chaos run that need no market."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import requests
+
+from offchain.chain.artifacts import load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.chaos.chain_node import ChainNode
+from offchain.chaos.checks import Ending
+from offchain.chaos.options import WINDOW_BLOCKS, ChaosOptions
+from offchain.chaos.play import Outcome
+from offchain.chaos.proxy import Weather, proxied
+from offchain.chaos.schedule import LONGEST_SECONDS, Kind, disturbances
+from offchain.chaos.table import BEGIN, END, write_table
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def answers(url: str, body: bytes = b"x") -> bool:
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            return session.post(url, data=body, timeout=30).content == body
+        except requests.ConnectionError:
+            return False
+
+
+def test_a_proxy_in_each_weather(echo: str) -> None:
+    with proxied(echo, seed=1) as proxy:
+        assert answers(proxy.url)
+        assert answers(proxy.url, bytes(3_000_000))
+        proxy.weather = Weather(is_down=True)
+        assert not answers(proxy.url)
+        proxy.weather = Weather(lost=0.5, delayed=1.0, delay_seconds=0.01)
+        results = Counter(answers(proxy.url) for _ in range(50))
+        assert results[True] > 3  # a quarter on average
+        assert results[False] > 10
+        assert proxy.lost >= results[False]
+        proxy.weather = Weather()
+        assert answers(proxy.url)
+    assert not answers(proxy.url)
+
+
+def test_the_seed_decides_what_happens() -> None:
+    first, again, other = (list(islice(disturbances(seed), 300)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert {each.kind for each in first} == set(Kind)
+    for each in first:
+        shortest, longest = each.kind.seconds
+        assert shortest <= each.seconds <= longest <= LONGEST_SECONDS < WINDOW_BLOCKS
+
+
+def test_a_chain_outlives_its_node(tmp_path: Path) -> None:
+    with ChainNode(accounts=1, seed=1, state=tmp_path / "chain.json") as node:
+        assert node.anvil
+        url = node.url
+        chain = Chain(url, Deployment(node.anvil.chain_id, 0, {}), load_artifacts())
+        chain.w3.provider.make_request("anvil_mine", ["0x5"])  # type: ignore[arg-type]
+        known = chain.w3.eth.get_block(5)["hash"]
+        node.stop()
+        assert not answers(url)
+        node.start()
+        assert node.url == url
+        assert chain.w3.eth.get_block(5)["hash"] == known
+        node.pause()  # and the context's end ends a paused one, too
+
+
+def outcome(seed: int, blocks: int = 7) -> Outcome:
+    result = Outcome(seed, endings=[Ending(1, "settled", 2, blocks)], seconds=120)
+    result.disturbances["kill -9"] = 3
+    return result
+
+
+def test_the_table_keeps_a_row_for_each_seed(tmp_path: Path) -> None:
+    document = tmp_path / "doc.md"
+    document.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    for each in (outcome(12), outcome(3), outcome(12, blocks=9)):
+        write_table(document, each)
+    lines = document.read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "seed" not in line]
+    assert [row.split(" | ")[0] for row in rows] == ["| 3", "| 12"]
+    assert " | 9 | " in rows[1]
+    assert (lines[0], lines[-1]) == ("before", "after")
+    with pytest.raises(ValueError, match="put them"):
+        write_table(Path(__file__).with_name("__init__.py"), outcome(1))
+
+
+@pytest.mark.parametrize("sizes", [{"jobs": 0}, {"at_once": 4}, {"nodes": 4}, {"sellers": 1}])
+def test_sizes_that_make_no_market(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="give"):
+        ChaosOptions(**sizes)
