@@ -16,7 +16,7 @@ from offchain.chain.errors import (
     NotEnoughEther,
     Reverted,
 )
-from offchain.store.errors import StoreError
+from offchain.store.errors import NotFound, StoreError, TooLarge, WrongContent
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Of writing: full, over quota, over the largest size allowed, read-only, broken."""
@@ -25,17 +25,22 @@ REMEDIES = {
     "disk": "free space where the content store lies: the party tries again at every block",
     "fees": "wait until gas is cheaper, or raise --max-fee",
     "funds": "send ether to the account",
+    "store": "see whether the content store answers, and holds what it says it holds",
     "transactions": "see whether the node is in sync and whether another program uses the account",
     "system": "see the error",
 }
 """By kind of problem: what its operator can do. Nothing is lost meanwhile but time."""
+AUTHORS_FAULT = NotFound, TooLarge, WrongContent
+"""What content may be that a buyer or seller named; other errors of a store are the store's."""
 JOB = "job"
 """The kind of what is wrong with one job alone: an error, but no problem of the party."""
 
 
 def kind_of(error: BaseException) -> str:
     """A key of `REMEDIES`, or `JOB`."""
-    if isinstance(error, OSError) and not isinstance(error, StoreError):
+    if isinstance(error, StoreError):
+        return JOB if isinstance(error, AUTHORS_FAULT) else "store"
+    if isinstance(error, OSError):
         return "disk" if error.errno in DISK_ERRORS else "system"
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (ChainUnreachable, "chain"),

@@ -35,7 +35,7 @@ POLL_SECONDS = 0.25
 OUTAGE_WAIT = {"multiplier": 0.5, "max": 15.0}
 """Seconds before asking a node again that is away: 0.5, 1, 2 … 15, about a block of Ethereum."""
 RUNNING = [state for state in JobState if state != JobState.NONE and not state.ended]
-LASTING = "chain", "disk", "fees", "funds", "system", "transactions"
+LASTING = tuple(REMEDIES)
 """Kinds of problems that a look finds, and that are over when a look does not find them."""
 
 
@@ -260,7 +260,7 @@ def stop_on_signals(party: Party) -> None:
 
 def _passes(error: BaseException) -> bool:
     """Whether an error is one that time mends; the others are for the user to mend."""
-    return kind_of(error) in ("chain", "disk", "fees", "transactions")
+    return kind_of(error) in ("chain", "disk", "fees", "store", "transactions")
 
 
 def _note_turn(head: Head) -> None:

@@ -1,0 +1,136 @@
+"""Health, its web server, and logs that a full disk does not break."""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+import requests
+import structlog
+from prometheus_client import REGISTRY
+from web3.exceptions import BlockNotFound
+
+from offchain.chain.errors import (
+    ChainUnreachable,
+    FeeTooHigh,
+    NodeRefused,
+    NotEnoughEther,
+    Reverted,
+    TransactionLost,
+)
+from offchain.parties.commands import log_as_json
+from offchain.parties.errors import PartyError
+from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.monitor import monitored, parse_address
+from offchain.store.errors import Corrupt, NotFound
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health(structlog.get_logger())
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"http://127.0.0.1:{port}{path}", timeout=30)
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ChainUnreachable(), "chain"),
+        (BlockNotFound("gone"), "chain"),
+        (FeeTooHigh(), "fees"),
+        (NotEnoughEther(), "funds"),
+        (NodeRefused(), "transactions"),
+        (TransactionLost(), "transactions"),
+        (OSError(errno.ENOSPC, "full"), "disk"),
+        (OSError(errno.EROFS, "read-only"), "disk"),
+        (OSError(errno.EMFILE, "too many files"), "system"),
+        (Reverted("TooLate", {}), JOB),
+        (NotFound(), JOB),
+        (Corrupt(), "store"),
+        (ValueError(), JOB),
+    ],
+)
+def test_kinds(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind
+    assert kind == JOB or kind in REMEDIES
+
+
+def test_health_and_metrics_are_served(health: Health, port: int) -> None:
+    with monitored(("127.0.0.1", port), health):
+        assert get(port, "/healthz") == (200, "ok\n")
+        health.report("fees", FeeTooHigh("dear"))
+        health.report("disk", OSError(errno.ENOSPC, "full\nup"))
+        status, why = get(port, "/healthz")
+        assert status == 503
+        assert why.startswith("disk: ")
+        assert why.count("\n") == 1
+        assert "--max-fee" in why
+        metrics = get(port, "/metrics")[1]
+        assert 'd2m_problem{kind="disk"} 1.0' in metrics
+        assert "d2m_healthy 0.0" in metrics
+        health.clear("disk", "fees", "chain")
+        assert get(port, "/healthz") == (200, "ok\n")
+        assert REGISTRY.get_sample_value("d2m_healthy") == 1
+        assert get(port, "/")[0] == 404
+        with (
+            pytest.raises(PartyError, match="name a free port"),
+            monitored(("127.0.0.1", port), health),
+        ):
+            pass
+    with pytest.raises(requests.ConnectionError):
+        get(port, "/healthz")
+
+
+def test_without_an_address_nothing_listens(health: Health) -> None:
+    with monitored(None, health):
+        pass
+
+
+def test_addresses() -> None:
+    assert parse_address("127.0.0.1:9464") == ("127.0.0.1", 9464)
+    assert parse_address("[::1]:0") == ("::1", 0)
+    for wrong in ("9464", ":9464", "host:", "host:99999", "host:x"):
+        with pytest.raises(ValueError, match=r".*"):
+            parse_address(wrong)
+
+
+class FullDisk(io.StringIO):
+    """An output whose device has no room; a real one is filled in test_killed."""
+
+    error = errno.ENOSPC
+
+    def write(self, _text: str) -> int:
+        raise OSError(self.error, "no room")
+
+
+@pytest.fixture
+def plain_logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("plain_logs")
+def test_a_log_line_that_cannot_be_written_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = FullDisk()
+    monkeypatch.setattr(sys, "stdout", output)
+    log_as_json()
+    structlog.get_logger().error("this is lost")
+    output.error = errno.EPIPE
+    with pytest.raises(OSError, match="no room"):
+        structlog.get_logger().error("nobody reads")
