@@ -186,10 +186,9 @@ class Play:
 
     def _look(self) -> None:
         """Replace buyers that are done, and tell of jobs that have ended."""
-        known = len(self.outcome.endings)
-        self.outcome.endings = endings(self._ledger)
-        for ending in self.outcome.endings[known:]:
-            done = f"{len(self.outcome.endings)}/{self._options.jobs}"
+        known, self.outcome.endings = self.outcome.endings, endings(self._ledger)
+        done = f"{len(self.outcome.endings)}/{self._options.jobs}"
+        for ending in [each for each in self.outcome.endings if each not in known]:
             what = f"job {ending.job} is {ending.state}: {ending.rounds} rounds"
             self._tell(f"{done}  {what} in {ending.blocks} blocks")
         for place in range(self._options.at_once):
