@@ -200,9 +200,14 @@ class Sender:
             if nonce is None:
                 nonce = self._count("pending")
             sent.parameters["nonce"] = Nonce(nonce)
-            if self._accepted(sent):
+            refusal = self._refusal(sent)
+            if not refusal:
                 self._nonce = nonce + 1
                 return sent
+            if "nonce" in refusal:
+                if fixed is not None:
+                    raise NodeRefused(f"{sent.step}: {refusal}")
+                continue
             higher = sent.fees.raised(sent.fees, OUTBID_PERCENT, self._options.max_fee)
             if higher is None:
                 raise FeeTooHigh(
@@ -215,8 +220,8 @@ class Sender:
             f" is {self.address} used by another program?"
         )
 
-    def _accepted(self, sent: _Sent) -> bool:
-        """Whether the node took the transaction; False when its nonce is in use."""
+    def _refusal(self, sent: _Sent) -> str:
+        """Have the node take a transaction; why it does not, where another nonce or fee helps."""
         self._nonce = None  # unknown if anything fails
         raw = self._signer.sign_transaction(cast(dict[str, Any], sent.parameters))
         hash_ = HexBytes(keccak(raw))
@@ -226,10 +231,10 @@ class Sender:
             # Known: a repeated request, the first one got through.
             if not self._is_known(hash_):
                 if any(word in str(error) for word in ("nonce", "replacement", "underpriced")):
-                    return False
+                    return str(error)
                 raise
         sent.hashes.append(hash_)
-        return True
+        return ""
 
     def _is_known(self, hash_: HexBytes) -> bool:
         try:
@@ -338,8 +343,9 @@ class Sender:
                     raise FeeTooHigh("the transaction waits at the highest fee that is allowed")
                 fees = higher
             sent.offer(fees)
-            if not self._accepted(sent):
-                raise NodeRefused("the node wants higher fees to replace the transaction")
+            refusal = self._refusal(sent)
+            if refusal:
+                raise NodeRefused(refusal)
         except (FeeTooHigh, NodeRefused) as error:
             log.warning("transaction is stuck", why=str(error), **place)
             return
