@@ -9,12 +9,15 @@ from collections.abc import Callable
 from types import FrameType
 
 import structlog
+from nacl.public import PrivateKey
 
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
 from offchain.chain.records import Job, JobView
 from offchain.parties.desk import Desk
+from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
+from offchain.sealing.errors import SealError
 from offchain.store.errors import StoreError
 from offchain.store.local import Store
 
@@ -32,14 +35,25 @@ class Party(ABC):
     watches: tuple[str, ...]
     """Contracts whose events may give the party something to do."""
 
-    def __init__(self, chain: Chain, store: Store, *, patience_blocks: int) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        store: Store,
+        key: PrivateKey,
+        *,
+        patience_blocks: int,
+        request_secret: bytes | None = None,
+    ) -> None:
+        """`key` opens what is sealed to the party; with `request_secret` it opens requests."""
         self.chain = chain
+        self.key = key
         self.ledger = Ledger(chain)
-        self.desk = Desk(self.ledger, store)
+        self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self._patience_blocks = patience_blocks
         self._due_since: dict[int, int] = {}
         self._closed: set[int] = set()
+        self._said: dict[int, str] = {}
         self._jobs_ended = 0
         self._next_look = 0
         self._stop = threading.Event()
@@ -94,9 +108,17 @@ class Party(ABC):
                 continue
             try:
                 self._look_at(job_id, block)
+            except SealError as sealed:
+                self._say_once(job_id, str(sealed))
             except UNUSABLE_JOB:
                 # A buyer may have posted anything: its job must not stop the service of others.
                 self.log.exception("job cannot be served now", job=job_id)
+
+    def _say_once(self, job_id: int, why: str) -> None:
+        """A key that is missing is missing at every look: it need not be said at each."""
+        if self._said.get(job_id) != why:
+            self._said[job_id] = why
+            self.log.warning("job cannot be read now", job=job_id, why=why)
 
     def _look_at(self, job_id: int, block: int) -> None:
         view = self.ledger.situation(job_id)
@@ -107,11 +129,12 @@ class Party(ABC):
                 self.act(job_id, view)
                 self._push(job_id, view.due, block)
             return
-        self._closed.add(job_id)
         if concerned:
             self.finish(job_id, view)
             self._jobs_ended += 1
             self.log.info("job ended", job=job_id, state=job.state.name)
+        # Only now: what could not be collected or read yet is tried again at the next look.
+        self._closed.add(job_id)
 
     def withdraw(self, *tokens: str) -> None:
         """Withdraw the party's credits in these tokens to its own address.

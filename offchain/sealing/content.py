@@ -3,8 +3,8 @@
     magic "D2MS", version, purpose | request id | key id | (updates: seller's key) | AES-SIV
 
 Everything before the cipher text is in the clear and bound to it, and so is where the content
-belongs: chain, contract, job, round, and for an update its seller and offer. Equal inputs give equal
-bytes.
+belongs: chain, contract, job, round, and for an update its seller and offer. Equal inputs give
+equal bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Post(NamedTuple):
     round: int
     seller: str
     """Address."""
-    index: int
+    offer_index: int
     """Of the seller's offer among the job's."""
 
 
@@ -117,9 +117,9 @@ def seal_evaluation(
 
 
 def open_evaluation(market: Market, opener: str, access: Access, sealed: bytes) -> bytes:
-    """The evaluation set. Raises SealError, WrongKey also where only models may be read."""
+    """The evaluation set. Raises Unreadable, and NoKey where only models may be read."""
     check_lock(sealed, Purpose.EVALUATION, access.lock)
-    key = _job_key(access, Purpose.EVALUATION).evaluation_key
+    key = access.full_key().evaluation_key
     return _open(key, sealed, HEADER_BYTES, _of_request(market, opener), Purpose.EVALUATION)
 
 
@@ -133,16 +133,16 @@ def seal_update(market: Market, post: Post, own: PrivateKey, lock: Lock, plain: 
 
 
 def open_update(market: Market, post: Post, access: Access, sealed: bytes) -> bytes:
-    """The update posted there. Raises SealError.
+    """The update posted there. Raises Unreadable, and NoKey where only models may be read.
 
-    The seller's key comes with the update: that the update is the seller's is shown by who posted it
-    on chain. So it does not matter when a seller changes the key that it has registered.
+    The seller's key comes with the update: that the update is the seller's is shown by who posted
+    it on chain. So nodes need not agree on when a seller changed the key that it has registered.
     """
     check_lock(sealed, Purpose.UPDATE, access.lock)
     start = HEADER_BYTES + KEY_BYTES
     if len(sealed) < start:
         raise NotSealed(f"a sealed update of {len(sealed)} bytes has been cut short")
-    key = _job_key(access, Purpose.UPDATE).update_key(sealed[HEADER_BYTES:start])
+    key = access.full_key().update_key(sealed[HEADER_BYTES:start])
     return _open(key, sealed, start, _of_post(market, post), Purpose.UPDATE)
 
 
@@ -160,7 +160,7 @@ def seal_model(
 def open_model(
     market: Market, job_id: int, round_number: int, access: Access, sealed: bytes
 ) -> bytes:
-    """The model that a round gave. Raises SealError."""
+    """The model that a round gave. Raises Unreadable."""
     check_lock(sealed, Purpose.MODEL, access.lock)
     place = _of_round(market, job_id, round_number)
     return _open(access.model_key, sealed, HEADER_BYTES, place, Purpose.MODEL)
@@ -180,13 +180,7 @@ def _of_round(market: Market, job_id: int, round_number: int) -> bytes:
 
 def _of_post(market: Market, post: Post) -> bytes:
     place = _of_round(market, post.job_id, post.round)
-    return place + encode(["address", "uint256"], [post.seller, post.index])
-
-
-def _job_key(access: Access, purpose: Purpose) -> JobKey:
-    if access.job_key is None:
-        raise WrongKey(f"a seller's key reads models, not the {purpose.text}")
-    return access.job_key
+    return place + encode(["address", "uint256"], [post.seller, post.offer_index])
 
 
 def _seal(key: bytes, clear: bytes, place: bytes, plain: bytes) -> bytes:

@@ -7,19 +7,23 @@ class SealError(Exception):
     """Sealed content that cannot be read."""
 
 
-class NotSealed(SealError):
+class Unreadable(SealError):
+    """The content itself is at fault: nobody can read it where it stands."""
+
+
+class NotSealed(Unreadable):
     """Bytes that are no sealed content of this kind."""
 
 
-class OtherRequest(SealError):
+class OtherRequest(Unreadable):
     """Content, or a key ring, that was sealed for another request."""
 
 
-class WrongKey(SealError):
+class WrongKey(Unreadable):
     """A key that is not the one the content was sealed with."""
 
 
-class Tampered(SealError):
+class Tampered(Unreadable):
     """Content that was altered after sealing, or moved to where it was not sealed for."""
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 
-from offchain.sealing.errors import WrongKey
+from offchain.sealing.errors import NoKey, WrongKey
 
 KEY_BYTES = 32
 """Of every key, public or private, and of a request's id."""
@@ -27,7 +27,7 @@ class Lock(NamedTuple):
     request_id: bytes
     """Drawn by the opener, so that no two requests share a key."""
     key_id: bytes
-    """The public half of the job key: what binds everybody to one key, and updates are sealed to."""
+    """The public half of the job key: it binds everybody to one key, and updates go to it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +88,12 @@ class Access:
                 " it is another job's"
             )
         return cls(lock, key.model_key, key)
+
+    def full_key(self) -> JobKey:
+        """The job key. Raises NoKey where only models may be read."""
+        if self.job_key is None:
+            raise NoKey("this account is given the key of the models only, as sellers are")
+        return self.job_key
 
 
 def update_key(own: PrivateKey, lock: Lock) -> bytes:
