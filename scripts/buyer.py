@@ -1,4 +1,4 @@
-"""Write a request, open an auction, bid in one: `ape run buyer spec|open|bid|cancel|withdraw`."""
+"""Write a request, open an auction, bid in one: `ape run buyer spec|open|keys|bid|cancel|…`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import click
 from ape.api import AccountAPI
 
 from offchain.learning.defaults import SPECS
-from offchain.parties.buyer import cancel_auction, withdraw_credit
+from offchain.parties.buyer import withdraw_credit
 from offchain.parties.commands import (
     log_as_json,
     one_line_errors,
     proposed_spec,
     run_buyer,
+    run_keys,
     run_open,
 )
+from offchain.parties.opener import cancel_auction
 from offchain.parties.options import (
     auction_option,
     auction_options,
     existing_file,
+    keys_options,
     place_options,
     request_options,
     token_option,
@@ -55,9 +58,26 @@ def spec(dataset: str, exported: Path | None) -> None:
 @place_options
 @request_options
 def open_(account: AccountAPI, **options: Any) -> None:
-    """Open an auction for a model; prints its id."""
+    """Open an auction for a model; prints its id. Then `bid` in it, or leave `keys` running."""
     with one_line_errors():
-        click.echo(f"auction {run_open(open_session(account, options), **options)}")
+        auction_id = run_open(open_session(account, options), **options)
+    click.echo(f"auction {auction_id}")
+    click.echo(
+        f"Run `ape run buyer bid --auction {auction_id}` next, or, if this account does not bid,"
+        f" `ape run buyer keys --auction {auction_id}`: either hands the job's key to its members"
+        " when the auction is over. Without it nobody can compute, and the job fails.",
+        err=True,
+    )
+
+
+@wallet_command
+@place_options
+@keys_options
+def keys(account: AccountAPI, **options: Any) -> None:
+    """Hand the key of an own auction's job to its members; stays until that is done."""
+    sign_unattended(account)
+    with one_line_errors():
+        run_keys(open_session(account, options), **options)
 
 
 @wallet_command
@@ -91,5 +111,5 @@ def withdraw(account: AccountAPI, token: str, **options: Any) -> None:
 
 
 cli.add_command(open_, "open")
-for command in (bid, cancel, withdraw):
+for command in (keys, bid, cancel, withdraw):
     cli.add_command(command)

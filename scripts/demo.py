@@ -69,7 +69,7 @@ INTERRUPTED = 130
     "--seed",
     default=DEFAULTS.seed,
     show_default=True,
-    help="Same seed, same data split, draws and digests.",
+    help="Same seed, same data split and draws.",
 )
 def cli(**options: object) -> None:
     """Play one job from bid to withdrawal on a local chain, every party a process of its own.

@@ -77,7 +77,8 @@ def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
     """A vote for `state` as the result, its content pinned, its predictions made up."""
     samples = len(desk.evaluation(job_id))
     spec = desk.spec(job_id)
-    answer = build_answer(job_id, poll.round, state, (samples, samples), MADE_UP, spec)
+    seal = desk.model_seal(job_id, poll.round)
+    answer = build_answer(job_id, poll.round, state, (samples, samples), MADE_UP, spec, seal)
     for blob in answer.blobs:
         desk.store.put(blob)
     audit = audit_word(_seed(desk, job_id, poll), answer.result.predictions_hash)

@@ -82,7 +82,8 @@ def _delivery(job_id: int, model_hash: bytes, folder: Path) -> Iterator[str]:
     except FileNotFoundError as error:
         yield f"job {job_id}: its model was not delivered ({error.filename})"
         return
-    if content_hash(data) != model_hash or not delivery["hash_matches"]:
+    is_accepted = delivery["hash_matches"] and delivery["model_hash"] == "0x" + model_hash.hex()
+    if not is_accepted or delivery["file_hash"] != "0x" + content_hash(data).hex():
         yield f"job {job_id}: the delivered model is not the accepted one"
 
 

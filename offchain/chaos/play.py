@@ -35,7 +35,7 @@ from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
 from offchain.market.options import DemoOptions
 from offchain.market.stage import Member, Stage, accounts_needed, set_stage, signer_of
-from offchain.parties.buyer import make_request, open_auction
+from offchain.parties.commands import Session, open_for
 from offchain.parties.ledger import Ledger
 from offchain.store.local import LocalStore
 
@@ -202,11 +202,13 @@ class Play:
                 self._open(place)
 
     def _open(self, place: int) -> None:
-        """Open an auction for a buyer that is free. The deployer opens, so no nonces meet."""
+        """Open an auction for a buyer that is free, then start it: it hands out the job's key."""
         stage = self._stage
         samples = EvaluationSet(*read_samples(stage.evaluation_file))
-        request = make_request(LocalStore(stage.store), TAG, stage.spec, samples, RULES)
-        auction = open_auction(self._ledger.chain, request, TERMS)
+        signer, known = signer_of(stage.buyers[place]), self._ledger.chain.deployment
+        chain = Chain(self._node.url, known, load_artifacts(), signer)
+        session = Session(chain, LocalStore(stage.store), signer)
+        auction = open_for(session, TAG, stage.spec, samples, RULES, TERMS)
         self._opened += 1
         folder = stage.folder / "delivered" / str(auction)
         bid = ["--auction", str(auction), "--limit", f"{LIMIT} wei", "--folder", str(folder)]

@@ -24,6 +24,7 @@ from offchain.learning.round import State, initial_state, next_state
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.market.options import DemoOptions
 from offchain.market.play import play
+from offchain.market.record.source import Source
 from offchain.market.report import Progress
 from offchain.market.run import Run
 from offchain.market.stage import Member
@@ -37,6 +38,7 @@ REPORT = Path("docs/experiments")
 def replay(run: Run) -> Iterator[tuple[bytes, float]]:
     """Digest and accuracy of every accepted round of a finished run, computed without its chain."""
     stage, ledger, spec = run.stage, run.ledger, run.stage.spec
+    desk = Source(run).desk  # for the seal alone: digests name sealed models
     job = ledger.situation(run.job_id).job
     evaluation = EvaluationSet(*read_samples(stage.evaluation_file))
     state = initial_state(spec, len(stage.sellers), job.sample_seed)
@@ -47,7 +49,7 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
         }
         seed = ledger.round_seed(run.job_id, number)
         output = next_state(state, updates, evaluation, seed, spec)
-        found = answer(run.job_id, number, output, spec)
+        found = answer(run.job_id, number, output, spec, desk.model_seal(run.job_id, number))
         yield found.result.digest, output.metric_numerator / output.metric_denominator
         state = output.state
 

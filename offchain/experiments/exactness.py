@@ -135,7 +135,7 @@ def digest(number: int) -> str:
         for index in state.sampled
     }
     output = next_state(state, posted, _evaluation(generator), spec.init_seed, spec)
-    return answer(1, 1, output, spec).result.digest.hex()
+    return answer(1, 1, output, spec, bytes).result.digest.hex()
 
 
 def flips(number: int) -> tuple[int, int]:

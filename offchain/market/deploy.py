@@ -57,4 +57,5 @@ def deploy(
     # Reverts with WrongWiring if another transaction of the deployer came in between.
     create("Jobs", registry, randomness, pool, yoda, escrow, auctions)
     create("Lens", jobs)
+    create("KeyRings")
     return Deployment(chain_id=chain_id, block=block, contracts=contracts)

@@ -22,6 +22,7 @@ from offchain.parties.commands import (
     one_line_errors,
     run_buyer,
     run_cone,
+    run_keys,
     run_open,
     run_privacy,
     run_seller,
@@ -30,6 +31,7 @@ from offchain.parties.options import (
     auction_options,
     combined,
     existing_file,
+    keys_options,
     place_options,
     privacy_options,
     request_options,
@@ -96,6 +98,15 @@ def open_(**options: Any) -> None:
     """Open an auction for a model; prints its id."""
     with one_line_errors():
         click.echo(run_open(_session(options), **options))
+
+
+@main.command()
+@key_options
+@keys_options
+def keys(**options: Any) -> None:
+    """Hand the key of an own auction's job to its members; stays until that is done."""
+    with one_line_errors():
+        run_keys(_session(options), **options)
 
 
 @main.command()

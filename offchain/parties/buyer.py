@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
 from offchain.chain.client import Chain
@@ -14,31 +15,21 @@ from offchain.chain.records import (
     ETHER,
     Auction,
     AuctionKind,
-    AuctionState,
     Job,
     JobView,
-    Request,
-    Rules,
     SealedBid,
-    Terms,
-    tag_of,
 )
 from offchain.learning.inference import predict
-from offchain.learning.spec import JobSpec
-from offchain.learning.updates import EvaluationSet, decode_model, encode_evaluation
+from offchain.learning.updates import decode_model
 from offchain.parties.errors import PartyError
 from offchain.parties.ledger import Ledger
-from offchain.parties.party import Party
+from offchain.parties.opener import AuctionParty
 from offchain.parties.sealed import bid_salt, sealed_commitment, tier_for
 from offchain.parties.tokens import approve_exactly
 from offchain.store.cid import Cid
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
 
-METRIC = "accuracy"
-"""The one metric of this version: correctly classified samples of the evaluation set."""
-OTHERS_CLOSE_AFTER_BLOCKS = 5
-"""The winner closes its auction at once; the others pay for that only if it does not."""
 TOO_LATE = ("AlreadySealed", "BidTooLow", "NotOpen", "NotRevealing", "NoSealedBid")
 """Refusals that mean that the auction has moved on since the look."""
 NO_COMMITMENT = bytes(32)
@@ -53,25 +44,12 @@ class Delivery:
     rounds: int
     model_cid: str
     model_hash: str
+    """On chain: keccak256 of the sealed bytes behind the CID."""
     hash_matches: bool
+    file_hash: str
+    """keccak256 of the opened model, as it lies in the folder."""
     accuracy: float
     """Measured by the buyer with the delivered weights on the evaluation set."""
-
-
-def make_request(
-    store: Store, tag: str, spec: JobSpec, evaluation: EvaluationSet, rules: Rules
-) -> Request:
-    """Pin the job specification and the evaluation set, and name them in a request."""
-    spec_bytes, evaluation_bytes = spec.to_bytes(), encode_evaluation(evaluation)
-    return Request(
-        tag=tag_of(tag),
-        spec_hash=content_hash(spec_bytes),
-        spec_cid=store.put(spec_bytes).binary,
-        metric=tag_of(METRIC),
-        evaluation_hash=content_hash(evaluation_bytes),
-        evaluation_cid=store.put(evaluation_bytes).binary,
-        rules=rules,
-    )
 
 
 @dataclass(frozen=True)
@@ -86,15 +64,15 @@ class Bid:
     """Whether a sealed bid's deposit shall be twice what is needed: it tells others less."""
 
 
-class Buyer(Party):
-    """One buyer in one auction."""
-
-    watches = ("AuctionHouse", "Jobs")
+class Buyer(AuctionParty):
+    """One buyer in one auction, which may be its own."""
 
     def __init__(
         self,
         chain: Chain,
         store: Store,
+        key: PrivateKey,
+        request_secret: bytes,
         *,
         auction_id: int,
         bid: Bid,
@@ -102,42 +80,39 @@ class Buyer(Party):
         patience_blocks: int,
     ) -> None:
         """What is delivered goes to `folder`."""
-        super().__init__(chain, store, patience_blocks=patience_blocks)
-        self._auction_id = auction_id
+        super().__init__(
+            chain,
+            store,
+            key,
+            request_secret,
+            auction_id=auction_id,
+            patience_blocks=patience_blocks,
+        )
         self._bid = bid
         self._folder = folder
-        self._job_id = 0
         self.is_out = False
-        """Whether the auction ended without a job for this buyer; its money is withdrawn."""
+        """Whether the auction ended without a job for this buyer; its money is withdrawn, and the
+        job's key is handed out where it is the opener."""
         self.delivery: Delivery | None = None
 
-    def look(self, block: int) -> None:
-        """Take part in the auction while it is open, then in the job that came of it."""
-        auction = self.ledger.auction(self._auction_id)
-        if auction.state == AuctionState.NONE:
-            raise PartyError(f"there is no auction {self._auction_id}")
-        if auction.state != AuctionState.OPEN:
-            self._job_id = auction.job_id if auction.leader == self.chain.address else 0
-            if self._job_id:
-                super().look(block)
-            else:
-                self._leave(auction)
-            return
+    def take_part(self, auction: Auction, block: int) -> None:
+        """Bid while the auction is open."""
         if auction.kind == AuctionKind.OPEN:
             self._bid_openly(auction, block)
         else:
             self._bid_sealed(auction, block)
-        self._close_in_turn(auction, block)
 
-    def concerns(self, job_id: int, job: Job) -> bool:
-        """Whether the job came of the buyer's auction and the buyer won it."""
-        return job_id == self._job_id
-
-    def act(self, job_id: int, view: JobView) -> None:
-        """Nothing: a running job needs no more of its buyer than the push of all parties."""
+    def see_off(self, auction: Auction) -> None:
+        """Take back what the auction still holds of a buyer's that has not won it."""
+        if auction.job_id and auction.leader == self.chain.address:
+            return
+        self._leave(auction)
+        self.is_out = self.has_handed_out(auction)
 
     def finish(self, job_id: int, view: JobView) -> None:
         """Withdraw what is refunded, fetch the model and measure it."""
+        if view.job.buyer != self.chain.address:
+            return
         self.withdraw(view.pots.token, ETHER)
         if view.job.accepted_rounds:
             self.delivery = self._receive(job_id, view.job)
@@ -190,6 +165,7 @@ class Buyer(Party):
 
     def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
         """Send a bid with `amount`, approving no more than that where it is in a token."""
+        self._register_key()
         self.log.info("bids", auction=self._auction_id, amount=amount, token=auction.token)
         if auction.token == ETHER:
             self._send("bid", bid, value=amount)
@@ -198,6 +174,13 @@ class Buyer(Party):
         approve_exactly(self.chain, auction.token, spender, amount)
         if not self._send("bid", bid):
             approve_exactly(self.chain, auction.token, spender, 0)
+
+    def _register_key(self) -> None:
+        """Have a key stand on chain to which the opener can wrap the job's key, before bidding."""
+        public = bytes(self.key.public_key)
+        if self.ledger.buyer_key(self.chain.address) != public:
+            self.chain.send(self.ledger.key_rings.functions.register(public))
+            self.log.info("registered key", public_key=public.hex())
 
     def _send(self, done: str, function: ContractFunction, *, value: int = 0) -> bool:
         """Send what the auction may no longer take; any other refusal is the user's to mend."""
@@ -220,28 +203,13 @@ class Buyer(Party):
             reclaim = self.ledger.auctions.functions.reclaim
             self._send("reclaimed", reclaim(self._auction_id, self.chain.address))
         self.withdraw(auction.token)
-        self.is_out = True
-
-    def _close_in_turn(self, auction: Auction, block: int) -> None:
-        """Close the auction once it is over: its leader at once, others if the leader does not."""
-        patience = 0 if auction.leader == self.chain.address else OTHERS_CLOSE_AFTER_BLOCKS
-        turn = auction.last_block + patience + 1
-        if block >= turn:
-            self._close()
-        else:
-            self.look_again(turn)
-
-    def _close(self) -> None:
-        request = self.ledger.auction_request(self._auction_id)
-        try:
-            self.chain.send(self.ledger.auctions.functions.close(self._auction_id, request))
-            self.log.info("closed auction", auction=self._auction_id)
-        except Reverted as refused:
-            self.log.debug("closing not needed", auction=self._auction_id, why=str(refused))
 
     def _receive(self, job_id: int, job: Job) -> Delivery:
         last_round, on_chain = job.accepted_rounds, job.model_hash
-        data = self.desk.model(job_id, last_round)
+        sealed, data = (
+            self.desk.sealed_model(job_id, last_round),
+            self.desk.model(job_id, last_round),
+        )
         spec, evaluation = self.desk.spec(job_id), self.desk.evaluation(job_id)
         weights = decode_model(data, spec.model)
         correct = evaluation.correct(predict(spec.model, weights, evaluation.inputs))
@@ -250,7 +218,8 @@ class Buyer(Party):
             rounds=last_round,
             model_cid=str(Cid(self.ledger.result(job_id, last_round).model_cid)),
             model_hash="0x" + on_chain.hex(),
-            hash_matches=content_hash(data) == on_chain,
+            hash_matches=content_hash(sealed) == on_chain,
+            file_hash="0x" + content_hash(data).hex(),
             accuracy=correct / len(evaluation),
         )
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -258,18 +227,6 @@ class Buyer(Party):
         (self._folder / DELIVERY_FILE).write_text(json.dumps(asdict(delivery), indent=2) + "\n")
         self.log.info("delivered", **asdict(delivery))
         return delivery
-
-
-def open_auction(chain: Chain, request: Request, terms: Terms) -> int:
-    """Open an auction; its id."""
-    auctions = chain.contract("AuctionHouse")
-    receipt = chain.send(auctions.functions.open(request, terms))
-    return int(chain.events(receipt, "AuctionHouse", "AuctionOpened")[0]["args"]["auctionId"])
-
-
-def cancel_auction(ledger: Ledger, auction_id: int) -> None:
-    """Take back an auction of the account's that nobody has bid in."""
-    ledger.chain.send(ledger.auctions.functions.cancel(auction_id))
 
 
 def withdraw_credit(ledger: Ledger, token: str) -> int:

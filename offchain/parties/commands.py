@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,14 @@ from typing import Any, TextIO, cast
 import click
 import structlog
 import torch
+from nacl.public import PrivateKey
 
 from offchain import metrics
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import ChainError, Reverted
+from offchain.chain.records import Rules, Terms
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import Receipt
 from offchain.data.errors import DataError
@@ -30,23 +33,35 @@ from offchain.learning.defaults import SPECS
 from offchain.learning.exported import read_exported
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet, check_evaluation
-from offchain.parties.buyer import Bid, Buyer, make_request, open_auction
+from offchain.parties.buyer import Bid, Buyer
 from offchain.parties.cone import ConeNode, Voting, vote_honestly
 from offchain.parties.errors import PartyError, explained
 from offchain.parties.health import DISK_ERRORS
-from offchain.parties.keys import bid_secret, encryption_key, salt_secret
+from offchain.parties.keys import bid_secret, encryption_key, request_secret, salt_secret
 from offchain.parties.ledger import Ledger
 from offchain.parties.monitor import Address, monitored
 from offchain.parties.offers import ensure_offered
+from offchain.parties.opener import Opener, make_request, open_auction
 from offchain.parties.options import privacy_of, rules_of, terms_of
 from offchain.parties.party import stop_on_signals
 from offchain.parties.seller import Samples, Seller, Training, train_honestly
 from offchain.privacy.errors import PrivacyError
 from offchain.privacy.statement import forecast, statement
+from offchain.sealing.errors import SealError
+from offchain.sealing.keys import KEY_BYTES, JobKey
 from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.local import LocalStore
 
-USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError, PartyError, PrivacyError)
+USER_ERRORS = (
+    ChainError,
+    StoreError,
+    InvalidCid,
+    DataError,
+    SpecError,
+    PartyError,
+    PrivacyError,
+    SealError,
+)
 """What a user can mend: shown as one line, without a traceback."""
 
 
@@ -62,6 +77,18 @@ class Session:
     def ledger(self) -> Ledger:
         """Reads of the contracts, and the way to send to them."""
         return Ledger(self.chain)
+
+    @cached_property
+    def key(self) -> PrivateKey:
+        """What is sealed to the account opens with it."""
+        return encryption_key(self.signer)
+
+    @cached_property
+    def request_secret(self) -> bytes:
+        """The keys of the account's requests follow from it."""
+        deployment = self.chain.deployment
+        house = deployment.contracts["AuctionHouse"]
+        return request_secret(self.signer, deployment.chain_id, house)
 
 
 def no_gate() -> None:
@@ -165,6 +192,7 @@ def run_seller(
     seller = Seller(
         session.chain,
         session.store,
+        session.key,
         samples,
         offer_id=_offer(session, samples, tags, offer_id),
         training=private or training,
@@ -203,7 +231,7 @@ def run_offer(
 
 def _offer(session: Session, samples: Samples, tags: Sequence[str], offer_id: int | None) -> int:
     description = json.dumps({"tags": sorted(tags), "samples": len(samples.labels)}).encode()
-    key = bytes(encryption_key(session.signer).public_key)
+    key = bytes(session.key.public_key)
     return ensure_offered(session.ledger, session.store, tags, description, key, offer_id)
 
 
@@ -223,6 +251,7 @@ def run_cone(
     node = ConeNode(
         chain,
         session.store,
+        session.key,
         salt_secret(session.signer, chain.deployment.chain_id, yoda),
         voting=voting,
         patience_blocks=patience_blocks,
@@ -230,7 +259,7 @@ def run_cone(
     stop_on_signals(node)
     gate()
     chain.settle_earlier()
-    node.join(bytes(encryption_key(session.signer).public_key))
+    node.join()
     with monitored(metrics_address, node.health):
         node.serve(until=_after(jobs, node))
 
@@ -271,8 +300,23 @@ def run_open(session: Session, *, tag: str, spec: Path, evaluation: Path, **opti
         check_evaluation(samples, job_spec.model)
     except ValueError as error:
         raise DataError(f"{evaluation} does not fit the model of {spec}: {error}") from error
-    request = make_request(session.store, tag, job_spec, samples, rules_of(options, job_spec))
-    return open_auction(session.chain, request, terms_of(options))
+    return open_for(session, tag, job_spec, samples, rules_of(options, job_spec), terms_of(options))
+
+
+def open_for(
+    session: Session,
+    tag: str,
+    spec: JobSpec,
+    evaluation: EvaluationSet,
+    rules: Rules,
+    terms: Terms,
+) -> int:
+    """Open an auction under a new job key of the account; its id."""
+    request_id = secrets.token_bytes(KEY_BYTES)
+    key = JobKey.made_by(session.request_secret, request_id)
+    asked = (tag, spec, evaluation, rules)
+    request = make_request(session.ledger, session.store, key, request_id, *asked)
+    return open_auction(session.chain, request, terms)
 
 
 def run_buyer(
@@ -293,6 +337,8 @@ def run_buyer(
     buyer = Buyer(
         chain,
         session.store,
+        session.key,
+        session.request_secret,
         auction_id=auction_id,
         bid=Bid(limit, secret, larger_deposit),
         folder=folder,
@@ -302,6 +348,21 @@ def run_buyer(
     gate()
     chain.settle_earlier()
     buyer.serve(until=lambda: buyer.is_out or buyer.jobs_ended > 0)
+
+
+def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None:
+    """Stay until the key of the job that comes of an own auction is handed out."""
+    opener = Opener(
+        session.chain,
+        session.store,
+        session.key,
+        session.request_secret,
+        auction_id=auction_id,
+        patience_blocks=patience_blocks,
+    )
+    stop_on_signals(opener)
+    session.chain.settle_earlier()
+    opener.serve(until=lambda: opener.is_done)
 
 
 def _after(jobs: int | None, party: Seller | ConeNode) -> Callable[[], bool]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
 from offchain import metrics
@@ -25,6 +27,9 @@ from offchain.parties.desk import Desk
 from offchain.parties.ledger import Ledger
 from offchain.parties.offences import find_offences, last_draw
 from offchain.parties.party import Party
+from offchain.parties.rings import mend
+from offchain.sealing.errors import SealError
+from offchain.store.errors import StoreError
 from offchain.store.local import Store
 from offchain.yoda.sortition import permute
 from offchain.yoda.votes import Ballot, RoundResult, audit_word
@@ -66,37 +71,40 @@ def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
 class ConeNode(Party):
     """One node with one seat in the pool."""
 
-    watches = ("Jobs", "Yoda", "ConePool")
+    watches = ("Jobs", "Yoda", "ConePool", "KeyRings")
 
     def __init__(
         self,
         chain: Chain,
         store: Store,
+        key: PrivateKey,
         secret: bytes,
         *,
         voting: Voting = vote_honestly,
         patience_blocks: int,
     ) -> None:
-        super().__init__(chain, store, patience_blocks=patience_blocks)
+        super().__init__(chain, store, key, patience_blocks=patience_blocks)
         self._secret = secret
         self._voting = voting
         self._votes: dict[tuple[int, int, int], Vote | None] = {}
+        self._rings_seen: set[int] = set()
         self._offences: dict[tuple[int, int], list[Offence]] = {}
 
     def forget(self) -> None:
         """Vote again where a re-organisation changed what is voted on."""
         super().forget()
         self._votes.clear()
+        self._rings_seen.clear()
         self._offences.clear()
 
-    def join(self, public_key: bytes) -> None:
+    def join(self) -> None:
         """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
         pool = self.ledger.pool
         node = self.ledger.node(self.chain.address)
         if node.stake and not node.exit_block:
             return
         missing = self.chain.call(pool.functions.stakeUnit()) - node.stake
-        self.chain.send(pool.functions.join(public_key), value=missing)
+        self.chain.send(pool.functions.join(bytes(self.key.public_key)), value=missing)
         self.log.info("staked", wei=missing)
 
     def concerns(self, job_id: int, job: Job) -> bool:
@@ -104,7 +112,8 @@ class ConeNode(Party):
         return self.chain.address in self.ledger.nodes(job_id)
 
     def act(self, job_id: int, view: JobView) -> None:
-        """Vote when asked; open an accepted result that is the node's own; slash who failed."""
+        """See to the key ring; vote when asked; open a result of its own; slash who failed."""
+        self._mend_ring(job_id, view.job)
         if view.job.state == JobState.DECIDING and view.poll.phase == Phase.VOTING:
             self._take_part(job_id, view)
         elif view.job.state == JobState.OPENING:
@@ -123,6 +132,16 @@ class ConeNode(Party):
                 # Anybody may have claimed for this node before.
                 self.log.info("votes not claimed", job=job_id, why=str(refused))
         self.withdraw(view.pots.token, ETHER)
+
+    # --- the job's key
+
+    def _mend_ring(self, job_id: int, job: Job) -> None:
+        """See once that every member has its key."""
+        if job_id in self._rings_seen or job.state == JobState.SEEDING:
+            return
+        with suppress(SealError, StoreError):  # said where the node needs the key itself
+            if mend(self.desk, job_id, self._seat(job_id)):
+                self._rings_seen.add(job_id)
 
     # --- voting
 

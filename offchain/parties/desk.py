@@ -1,9 +1,13 @@
-"""A party's desk: a job's public inputs, fetched from chain and store, checked and decoded."""
+"""A party's desk: a job's inputs, fetched from chain and store, checked, opened and decoded."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple
+
+import structlog
+from eth_typing import ChecksumAddress
 
 from offchain import metrics
 from offchain.chain.records import Request
@@ -22,7 +26,21 @@ from offchain.learning.updates import (
     decode_model,
     update_size,
 )
+from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger, PostedUpdate
+from offchain.sealing.content import (
+    OVERHEAD,
+    UPDATE_OVERHEAD,
+    Post,
+    Purpose,
+    open_evaluation,
+    open_model,
+    open_update,
+    read_lock,
+    seal_model,
+)
+from offchain.sealing.errors import Unreadable
+from offchain.sealing.keys import Access, Lock
 from offchain.store.cid import Cid
 from offchain.store.errors import InvalidCid, StoreError
 from offchain.store.fetch import fetch_verified
@@ -41,6 +59,8 @@ MODEL_HEADER_LIMIT = 64 << 10
 ROUNDS_REMEMBERED = 4
 """Computed rounds kept in memory: the present one, and some for other jobs."""
 
+log = structlog.get_logger()
+
 
 class Inputs(NamedTuple):
     """All that a round's output follows from: where these are the same, so is the output."""
@@ -48,7 +68,7 @@ class Inputs(NamedTuple):
     job_id: int
     round: int
     request: Request
-    sellers: int
+    sellers: tuple[ChecksumAddress, ...]
     sample_seed: bytes
     before: tuple[RoundResult, ...]
     """The accepted results of the last two rounds."""
@@ -60,9 +80,12 @@ class Inputs(NamedTuple):
 class Desk:
     """Reads and computes; it keeps nothing that could not be read and computed again."""
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
+    def __init__(self, ledger: Ledger, store: Store, keys: JobKeys) -> None:
         self.ledger = ledger
         self.store = store
+        self._keys = keys
+        self.lock = lru_cache(maxsize=None)(self._lock)
+        self.access = lru_cache(maxsize=None)(self._access)
         self.spec = lru_cache(maxsize=None)(self._spec)
         self.evaluation = lru_cache(maxsize=2)(self._evaluation)
         self._computed = lru_cache(maxsize=ROUNDS_REMEMBERED)(self._compute)
@@ -70,7 +93,8 @@ class Desk:
     def forget(self) -> None:
         """Read everything again. Computed rounds are kept: their inputs say what they are of."""
         self.ledger.forget()
-        self.spec.cache_clear()
+        for each in (self.spec, self.lock, self.access):
+            each.cache_clear()
         self.evaluation.cache_clear()
 
     def state_before(self, job_id: int, round_number: int) -> State:
@@ -89,11 +113,16 @@ class Desk:
             draws=draws,
         )
 
-    def model(self, job_id: int, round_number: int) -> bytes:
+    def sealed_model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, as the bytes whose hash the chain holds."""
         result = self.ledger.result(job_id, round_number)
-        limit = 4 * self.spec(job_id).model.dimension + MODEL_HEADER_LIMIT
+        limit = 4 * self.spec(job_id).model.dimension + MODEL_HEADER_LIMIT + OVERHEAD
         return self._fetch(result.model_cid, result.model_hash, limit)
+
+    def model(self, job_id: int, round_number: int) -> bytes:
+        """The accepted model of a round, opened: canonical safetensors bytes."""
+        sealed = self.sealed_model(job_id, round_number)
+        return open_model(self.ledger.market, job_id, round_number, self.access(job_id), sealed)
 
     def contributions(self, job_id: int, round_number: int) -> tuple[int, ...]:
         """The sellers' contributions in the accepted result of a round."""
@@ -104,7 +133,8 @@ class Desk:
     def answer(self, job_id: int, round_number: int) -> Answer:
         """What an honest node votes for, its content pinned."""
         output = self.output(job_id, round_number)
-        found = answer(job_id, round_number, output, self.spec(job_id))
+        seal = self.model_seal(job_id, round_number)
+        found = answer(job_id, round_number, output, self.spec(job_id), seal)
         for blob in found.blobs:
             self.store.put(blob)
         return found
@@ -112,6 +142,10 @@ class Desk:
     def output(self, job_id: int, round_number: int) -> RoundOutput:
         """The round's outcome, computed once for the same inputs."""
         return self._computed(self._inputs(job_id, round_number))
+
+    def model_seal(self, job_id: int, round_number: int) -> Callable[[bytes], bytes]:
+        """What seals the model that a round gives."""
+        return partial(seal_model, self.ledger.market, job_id, round_number, self.access(job_id))
 
     def _initial_state(self, job_id: int) -> State:
         seed = self.ledger.situation(job_id).job.sample_seed
@@ -127,10 +161,27 @@ class Desk:
         request = self.ledger.request(job_id)
         return JobSpec.from_bytes(self._fetch(request.spec_cid, request.spec_hash, SPEC_LIMIT))
 
-    def _evaluation(self, job_id: int) -> EvaluationSet:
+    def _lock(self, job_id: int) -> Lock:
+        """What the request says in the clear of the job's key: it stands before the evaluation set.
+
+        Raises Unreadable where the buyer has posted something else.
+        """
+        return read_lock(self._sealed_evaluation(job_id), Purpose.EVALUATION)
+
+    def _access(self, job_id: int) -> Access:
+        """What this party may read. Raises NoKey while it has no key."""
+        return self._keys.access(job_id, self.lock(job_id))
+
+    def _sealed_evaluation(self, job_id: int) -> bytes:
         request = self.ledger.request(job_id)
-        data = self._fetch(request.evaluation_cid, request.evaluation_hash, EVALUATION_LIMIT)
-        return decode_evaluation(data, self.spec(job_id).model)
+        limit = EVALUATION_LIMIT + OVERHEAD
+        return self._fetch(request.evaluation_cid, request.evaluation_hash, limit)
+
+    def _evaluation(self, job_id: int) -> EvaluationSet:
+        opener, access = self.ledger.opener(job_id), self.access(job_id)
+        sealed = self._sealed_evaluation(job_id)
+        plain = open_evaluation(self.ledger.market, opener, access, sealed)
+        return decode_evaluation(plain, self.spec(job_id).model)
 
     def _inputs(self, job_id: int, round_number: int) -> Inputs:
         earlier = range(max(1, round_number - 2), round_number)
@@ -138,7 +189,7 @@ class Desk:
             job_id,
             round_number,
             self.ledger.request(job_id),
-            len(self.ledger.sellers(job_id)),
+            tuple(self.ledger.sellers(job_id)),
             self.ledger.situation(job_id).job.sample_seed,
             tuple(self.ledger.result(job_id, each) for each in earlier),
             tuple(sorted(self.ledger.updates(job_id, round_number).items())),
@@ -146,20 +197,33 @@ class Desk:
         )
 
     def _compute(self, inputs: Inputs) -> RoundOutput:
-        spec = self.spec(inputs.job_id)
-        updates = {index: self._update(update, spec) for index, update in inputs.updates}
-        state = self.state_before(inputs.job_id, inputs.round)
+        spec, number = self.spec(inputs.job_id), inputs.round
+        updates = {index: self._update(inputs, index, posted) for index, posted in inputs.updates}
+        state = self.state_before(inputs.job_id, number)
         evaluation = self.evaluation(inputs.job_id)
         with metrics.ROUND_SECONDS.time():
-            return next_state(state, updates, evaluation, inputs.seed, spec)
+            output = next_state(state, updates, evaluation, inputs.seed, spec)
+        for verdict in output.verdicts:
+            if not verdict.kept:
+                place = {"job": inputs.job_id, "round": number, "index": verdict.index}
+                log.info("update refused", **place, reason=verdict.reason, why=verdict.detail)
+        return output
 
-    def _update(self, posted: PostedUpdate, spec: JobSpec) -> bytes:
-        """The update's bytes, or none where its seller did not pin what it posted."""
+    def _update(self, inputs: Inputs, index: int, posted: PostedUpdate) -> bytes:
+        """The update's bytes, or none where its seller did not pin, or seal, what it posted.
+
+        Raises NoKey: a node that cannot read updates must not take them for unreadable.
+        """
+        job_id, round_number = inputs.job_id, inputs.round
+        access = self.access(job_id)
+        limit = update_size(self.spec(job_id).model.dimension) + UPDATE_OVERHEAD
+        post = Post(job_id, round_number, inputs.sellers[index], index)
         try:
-            cid = Cid(posted.cid)
-            limit = update_size(spec.model.dimension)
-            return fetch_verified(self.store, cid, posted.content_hash, limit=limit)
-        except (StoreError, InvalidCid):
+            sealed = fetch_verified(self.store, Cid(posted.cid), posted.content_hash, limit=limit)
+            return open_update(self.ledger.market, post, access, sealed)
+        except (StoreError, InvalidCid, Unreadable) as error:
+            place = {"job": job_id, "round": round_number, "index": index}
+            log.warning("update unreadable", **place, why=str(error))
             return b""
 
     def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:

@@ -13,6 +13,11 @@ def encryption_key(signer: Signer) -> PrivateKey:
     return PrivateKey(keccak(signer.sign_text("D2M encryption key v1")))
 
 
+def request_secret(signer: Signer, chain_id: int, house: str) -> bytes:
+    """The secret behind the keys of an opener's jobs: it can always make them again."""
+    return keccak(signer.sign_text(f"D2M job keys v1, chain {chain_id}, auction house {house}"))
+
+
 def salt_secret(signer: Signer, chain_id: int, yoda: str) -> bytes:
     """The secret behind a node's vote salts: a node that was killed still reveals."""
     return keccak(signer.sign_text(f"D2M vote salts v1, chain {chain_id}, YODA {yoda}"))

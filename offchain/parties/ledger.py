@@ -23,6 +23,7 @@ from offchain.chain.records import (
     Verdict,
     fields,
 )
+from offchain.sealing.content import Market
 from offchain.yoda.votes import RoundResult
 
 NO_SEED = bytes(32)
@@ -33,6 +34,24 @@ class PostedUpdate(NamedTuple):
 
     content_hash: bytes
     cid: bytes
+
+
+class PostedRing(NamedTuple):
+    """A key ring that somebody posted: keccak256 of its bytes, and the binary CID it named."""
+
+    poster: ChecksumAddress
+    block: int
+    content_hash: bytes
+    cid: bytes
+
+
+class MemberKeys(NamedTuple):
+    """The X25519 keys that a job's members had registered when it froze them, repeats included."""
+
+    readers: list[bytes]
+    """Of nodes and winner, who read everything."""
+    trainers: list[bytes]
+    """Of sellers, who read the models."""
 
 
 class Offers(NamedTuple):
@@ -59,11 +78,16 @@ class Ledger:
         self._offers: dict[int, Offers] = {}
         self._nodes: dict[int, list[ChecksumAddress]] = {}
         self._seeds: dict[tuple[int, int, int], bytes] = {}
+        self._openers: dict[int, ChecksumAddress] = {}
 
     def forget(self) -> None:
         """Read everything again: the chain was re-organised, or much depends on what is next."""
-        for known in (self._requests, self._opened, self._offers, self._nodes, self._seeds):
-            known.clear()
+        self._requests.clear()
+        self._opened.clear()
+        self._offers.clear()
+        self._nodes.clear()
+        self._seeds.clear()
+        self._openers.clear()
 
     @cached_property
     def jobs(self) -> Contract:
@@ -94,6 +118,17 @@ class Ledger:
     def registry(self) -> Contract:
         """The seller registry."""
         return self.chain.contract("SellerRegistry")
+
+    @cached_property
+    def key_rings(self) -> Contract:
+        """Buyers' keys and the jobs' key rings."""
+        return self.chain.contract("KeyRings")
+
+    @cached_property
+    def market(self) -> Market:
+        """What content is sealed for."""
+        deployment = self.chain.deployment
+        return Market(deployment.chain_id, self.auctions.address, self.jobs.address)
 
     @cached_property
     def lens(self) -> Contract:
@@ -178,6 +213,35 @@ class Ledger:
         """The accepted, opened result of a round."""
         return self.opened(job_id, round_number).result
 
+    # --- keys
+
+    def opener(self, job_id: int) -> ChecksumAddress:
+        """Who opened the auction that the job came of: it may not be the buyer."""
+        if job_id not in self._openers:
+            won = self._only("AuctionHouse", "AuctionWon", {"jobId": job_id})
+            self._openers[job_id] = self.auction(won["args"]["auctionId"]).opener
+        return self._openers[job_id]
+
+    def buyer_key(self, buyer: ChecksumAddress) -> bytes:
+        """The X25519 key that a buyer has registered; zero where it has none."""
+        return bytes(self.chain.call(self.key_rings.functions.keyOf(buyer)))
+
+    def rings(self, job_id: int) -> list[PostedRing]:
+        """Every key ring that anybody posted for a job, in chain order."""
+        found = self.chain.logs("KeyRings", "KeyRingPosted", argument_filters={"jobId": job_id})
+        logs = [(log["args"], log["blockNumber"]) for log in found]
+        return [PostedRing(a["poster"], block, a["contentHash"], a["cid"]) for a, block in logs]
+
+    def member_keys(self, job_id: int) -> MemberKeys:
+        """The members' keys at the freeze: what they register later changes no key ring."""
+        job, offers = self.situation(job_id).job, self.offers(job_id).ids
+        nodes = self.nodes(job_id)
+        of_offer = self._keys_at(job.freeze_block, "SellerRegistry", "Offered", "offerId", offers)
+        of_node = self._keys_at(job.freeze_block, "ConePool", "NodeJoined", "node", nodes)
+        winner = [job.buyer]
+        of_buyer = self._keys_at(job.freeze_block, "KeyRings", "KeyRegistered", "account", winner)
+        return MemberKeys(of_node + of_buyer, of_offer)
+
     # --- votes
 
     def nodes(self, job_id: int) -> list[ChecksumAddress]:
@@ -234,6 +298,17 @@ class Ledger:
         return list(holdings[0])
 
     # --- internal
+
+    def _keys_at(
+        self, block: int, contract: str, event: str, name: str, members: Sequence[Any]
+    ) -> list[bytes]:
+        """What each member's last such event up to `block` says of its key."""
+        keys: dict[Any, bytes] = {}
+        wanted = set(members)
+        for log in self.chain.logs(contract, event, to_block=block):
+            if log["args"][name] in wanted:
+                keys[log["args"][name]] = bytes(log["args"]["publicKey"])
+        return [keys[member] for member in members if member in keys]
 
     def _logs(self, contract: str, event: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         found = self.chain.logs(contract, event, argument_filters=filters)

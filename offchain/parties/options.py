@@ -209,6 +209,15 @@ request_options = combined(
     ),
 )
 
+patience_option = click.option(
+    "--patience",
+    "patience_blocks",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Blocks to leave an overdue job to others before pushing it on.",
+)
+
 auction_options = combined(
     auction_option,
     click.option(
@@ -224,15 +233,10 @@ auction_options = combined(
         help="Deposit twice what a sealed bid needs, so that less is learnt of it.",
     ),
     click.option("--folder", type=folder_path, required=True, help="Where the model goes."),
-    click.option(
-        "--patience",
-        "patience_blocks",
-        type=int,
-        default=0,
-        show_default=True,
-        help="Blocks to leave an overdue job to others before pushing it on.",
-    ),
+    patience_option,
 )
+
+keys_options = combined(auction_option, patience_option)
 
 
 def rules_of(options: Mapping[str, Any], spec: JobSpec) -> Rules:

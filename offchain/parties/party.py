@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 
 import structlog
+from nacl.public import PrivateKey
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -27,7 +28,9 @@ from offchain.chain.heads import Head, HeadWatch
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
 from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
+from offchain.sealing.errors import SealError
 from offchain.store.local import Store
 
 POLL_SECONDS = 0.25
@@ -45,10 +48,20 @@ class Party(ABC):
     watches: tuple[str, ...]
     """Contracts whose events may give the party something to do."""
 
-    def __init__(self, chain: Chain, store: Store, *, patience_blocks: int) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        store: Store,
+        key: PrivateKey,
+        *,
+        patience_blocks: int,
+        request_secret: bytes | None = None,
+    ) -> None:
+        """`key` opens what is sealed to the party; with `request_secret` it opens requests."""
         self.chain = chain
+        self.key = key
         self.ledger = Ledger(chain)
-        self.desk = Desk(self.ledger, store)
+        self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         self._patience_blocks = patience_blocks
@@ -203,7 +216,8 @@ class Party(ABC):
             metrics.ERRORS.labels(kind).inc()
         if self._said.get(job_id) != said:
             self._said[job_id] = said
-            trace = {"exc_info": error} if kind == JOB else {}
+            foreseen = kind != JOB or isinstance(error, SealError)
+            trace = {} if foreseen else {"exc_info": error}
             self.log.error("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
         return kind
 

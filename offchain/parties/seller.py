@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from eth_utils.crypto import keccak
+from nacl.public import PrivateKey
 
 from offchain import metrics
 from offchain.chain.client import Chain
@@ -21,6 +22,7 @@ from offchain.learning.training import train
 from offchain.learning.updates import encode_update
 from offchain.parties.party import Party
 from offchain.privacy.errors import BudgetSpent
+from offchain.sealing.content import Post, seal_update
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
 
@@ -67,19 +69,20 @@ def train_honestly(
 class Seller(Party):
     """The seller of one offer. Its data stays in this process; only updates leave it."""
 
-    watches = ("Jobs",)
+    watches = ("Jobs", "KeyRings")
 
     def __init__(
         self,
         chain: Chain,
         store: Store,
+        key: PrivateKey,
         samples: Samples,
         *,
         offer_id: int,
         training: Training = train_honestly,
         patience_blocks: int,
     ) -> None:
-        super().__init__(chain, store, patience_blocks=patience_blocks)
+        super().__init__(chain, store, key, patience_blocks=patience_blocks)
         self._samples = samples
         self._offer_id = offer_id
         self._training = training
@@ -106,21 +109,27 @@ class Seller(Party):
         if job.state != JobState.COLLECTING:
             return
         try:
-            update = self._trained(job_id, job.round)
+            sealed = self._seal(Post(job_id, job.round, self.chain.address, index))
         except BudgetSpent as refused:
             self.log.warning("sits out", job=job_id, round=job.round, why=str(refused))
             self._posted.add((job_id, job.round))
             return
-        cid = self.desk.store.put(update)
+        cid = self.desk.store.put(sealed)
         post = self.ledger.jobs.functions.postUpdate
         try:
-            self.chain.send(post(job_id, job.round, index, content_hash(update), cid.binary))
+            self.chain.send(post(job_id, job.round, index, content_hash(sealed), cid.binary))
         except Reverted as refused:
             self.log.warning("update refused", job=job_id, round=job.round, why=str(refused))
         else:
             metrics.DONE.labels("posted").inc()
             self.log.info("posted update", job=job_id, round=job.round, cid=str(cid))
         self._posted.add((job_id, job.round))
+
+    def _seal(self, post: Post) -> bytes:
+        """The update of one round, as only nodes and buyer can read it, and only there."""
+        lock = self.desk.lock(post.job_id)  # before training: without it nothing can be posted
+        update = self._trained(post.job_id, post.round)
+        return seal_update(self.ledger.market, post, self.key, lock, update)
 
     def update(self, job_id: int, round_number: int) -> IntVector:
         """The update of one round, int32 (d,): the same whenever it is computed again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from offchain.learning.contributions import contributions_root
@@ -18,10 +19,16 @@ class Answer:
 
     result: RoundResult
     blobs: tuple[bytes, ...]
-    """Model and sampler state, to be pinned under the CIDs that the result names."""
+    """Sealed model and sampler state, to be pinned under the CIDs that the result names."""
 
 
-def answer(job_id: int, round_number: int, output: RoundOutput, spec: JobSpec) -> Answer:
+Seal = Callable[[bytes], bytes]
+"""What turns a model's bytes into those that are pinned: the same for all honest nodes."""
+
+
+def answer(
+    job_id: int, round_number: int, output: RoundOutput, spec: JobSpec, seal: Seal
+) -> Answer:
     """The answer that `output`, computed for one round of a job, gives. Pure."""
     return build_answer(
         job_id,
@@ -30,6 +37,7 @@ def answer(job_id: int, round_number: int, output: RoundOutput, spec: JobSpec) -
         (output.metric_numerator, output.metric_denominator),
         output.predictions,
         spec,
+        seal,
     )
 
 
@@ -40,12 +48,14 @@ def build_answer(
     metric: tuple[int, int],
     predictions: bytes,
     spec: JobSpec,
+    seal: Seal,
 ) -> Answer:
     """The answer with `state` before the next round and `metric` = (numerator, denominator).
 
     `predictions` are the canonical bytes of every prediction made: the result names their hash.
+    The sampler's state stays in the clear: whoever claims a seller's share needs it.
     """
-    model, sampler = model_bytes(state, spec), sampler_bytes(state)
+    model, sampler = seal(model_bytes(state, spec)), sampler_bytes(state)
     result = RoundResult(
         version=RESULT_VERSION,
         job_id=job_id,

@@ -67,6 +67,7 @@ DEPLOYED = (
     "AuctionHouse",
     "Jobs",
     "Lens",
+    "KeyRings",
 )
 
 
@@ -85,6 +86,7 @@ def measure(market: Market, people: People) -> Meter:
         _sealed_auction,
         _job,
         _slashing,
+        _keys,
     )
     for scenario in scenarios:
         with rewound():
@@ -95,6 +97,16 @@ def measure(market: Market, people: People) -> Meter:
         with rewound():
             _many_sellers(meter, people, sellers)
     return meter
+
+
+# --- keys
+
+
+def _keys(meter: Meter, market: Market, people: People) -> None:
+    rings, buyer = market.key_rings, people.buyers[0]
+    meter.worst("KeyRings.register", send(rings.register, KEY, sender=buyer).gas)
+    meter.common("KeyRings.register", send(rings.register, HASH, sender=buyer).gas)
+    meter.common("KeyRings.post", send(rings.post, 1, HASH, CID, sender=buyer).gas)
 
 
 # --- registry and pool

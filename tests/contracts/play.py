@@ -97,10 +97,11 @@ class Market:
     auction_house: Any
     jobs: Any
     lens: Any
+    key_rings: Any
 
 
 def deploy_market(deployer: Any, randomness: str = "SeededRandomness") -> Market:
-    """All eight contracts; four of them learn the job contract's address before it is there."""
+    """All nine contracts; four of them learn the job contract's address before it is there."""
     p = ape.project
     nonce = int(rpc("eth_getTransactionCount", deployer.address, "latest"), 16)
     foretold = get_create_address(deployer.address, nonce + 6)
@@ -114,7 +115,8 @@ def deploy_market(deployer: Any, randomness: str = "SeededRandomness") -> Market
     jobs = deploy(p.Jobs, registry, source, pool, yoda, escrow, house, sender=deployer)
     assert jobs.address == foretold
     lens = deploy(p.Lens, jobs, sender=deployer)
-    return Market(registry, source, pool, yoda, escrow, house, jobs, lens)
+    key_rings = deploy(p.KeyRings, sender=deployer)
+    return Market(registry, source, pool, yoda, escrow, house, jobs, lens, key_rings)
 
 
 def register_sellers(market: Market, sellers: Iterable[Any], tag: bytes = TAG) -> None:

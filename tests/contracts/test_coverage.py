@@ -22,6 +22,7 @@ DEPLOYED = (
     "ConePool",
     "Escrow",
     "Jobs",
+    "KeyRings",
     "Lens",
     "SeededRandomness",
     "SellerRegistry",

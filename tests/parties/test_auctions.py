@@ -11,14 +11,15 @@ from eth_utils.crypto import keccak
 
 from offchain.chain.errors import Reverted
 from offchain.chain.records import ETHER, AuctionKind, AuctionState, JobState, Terms
-from offchain.parties.buyer import Buyer, cancel_auction, withdraw_credit
+from offchain.parties.buyer import Buyer, withdraw_credit
 from offchain.parties.errors import PartyError, explained
 from offchain.parties.ledger import Ledger
+from offchain.parties.opener import cancel_auction
 from offchain.parties.sealed import MAX_TIER, bid_salt, sealed_commitment, tier_for
 from tests.parties.world import BUYERS, RULES, STAKE, World, world
 
 SEALED = Terms(AuctionKind.SEALED_SECOND_PRICE, ETHER, 400, 400, 0, reserve=STAKE)
-OPEN = Terms(AuctionKind.OPEN, ETHER, 20, 0, 1000, reserve=STAKE)
+OPEN = Terms(AuctionKind.OPEN, ETHER, 1000, 0, 1000, reserve=STAKE)
 FORFEIT_BPS = 2000
 
 
@@ -76,9 +77,10 @@ def test_sealed_bids_are_revealed_after_a_restart_and_the_auction_ends_early(
     assert (won(market)["price"], won(market)["forfeits"]) == (price, 0)
     assert market.chain(0).block_number() < auction.latest_block
 
-    loser = market.buyer(0)
-    loser.look(loser.chain.block_number())
-    assert loser.is_out
+    # It opened the auction, so it stays until it has handed out the job's key.
+    market.look_until(lambda: market.parties["buyer 0"].is_out, ["buyer 0"])
+    assert len(market.ledger.rings(1)) == 1
+    loser = market.parties["buyer 0"]
     # Deposits: 2 STAKE by the loser, 4 STAKE by the winner, of which it may have its change.
     assert market.ledger.credits(loser.chain.address, [ETHER]) == [0]
     assert market.ledger.credits(market.signer(2).address, [ETHER]) == [4 * STAKE - price]

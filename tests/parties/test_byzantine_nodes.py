@@ -11,7 +11,7 @@ from offchain.adversaries.cone import VOTING
 from offchain.chain.records import Conduct, JobState, Phase
 from offchain.learning.round import parse_sampler
 from offchain.learning.updates import decode_model
-from offchain.parties.desk import Desk
+from offchain.sealing.content import open_model
 from offchain.store.cid import Cid
 from tests.parties import world as worlds
 from tests.parties.world import RULES, STAKE, World, world
@@ -64,13 +64,14 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
         }
 
         # Had the lie won, the next round would have found all that it starts from.
-        desk = Desk(ledger, market.store)
+        desk = market.desk(20)
         vote = VOTING["colluding"](desk, 1, ledger.situation(1).poll)
         assert vote is not None
         assert vote.result is not None
         assert vote.result_word == lie
         model = market.store.get(Cid(vote.result.model_cid), limit=LIMIT)
         sampler = market.store.get(Cid(vote.result.sampler_cid), limit=LIMIT)
-        wrong = decode_model(model, desk.spec(1).model)
+        plain = open_model(ledger.market, 1, 1, desk.access(1), model)
+        wrong = decode_model(plain, desk.spec(1).model)
         assert (wrong != decode_model(desk.model(1, 1), desk.spec(1).model)).any()
         assert parse_sampler(sampler)[2] == desk.state_before(1, 1).draws

@@ -45,6 +45,7 @@ def seller_at(market: World, url: str, **options: int) -> Seller:
     return Seller(
         chain,
         market.store,
+        market.key(10 + number),
         market.samples[number],
         offer_id=market.offer(number),
         patience_blocks=2,
@@ -131,7 +132,7 @@ def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None
             market.open()
             assert market.auction_id == auction
             market.look_until(lambda n=auction: market.ledger.job_count() == n, ["buyer 1"])
-        party = Fragile(market.chain(0), market.store, patience_blocks=1000)
+        party = Fragile(market.chain(0), market.store, market.key(0), patience_blocks=1000)
         party.look(party.chain.block_number())
         assert party.served == [2]
         assert bool(party.health.why) == isinstance(error, FeeTooHigh)

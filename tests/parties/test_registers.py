@@ -12,7 +12,6 @@ from offchain.chain.errors import Reverted
 from offchain.parties import offers
 from offchain.parties.cone import leave_pool, withdraw_stake
 from offchain.parties.errors import PartyError, explained
-from offchain.parties.keys import encryption_key
 from offchain.parties.ledger import Ledger
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
@@ -106,9 +105,8 @@ def test_an_offer_of_somebody_else_is_not_touched(market: World) -> None:
 def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
     number = NODES.index("honest")
     node, ledger = market.node(number), Ledger(market.chain(20 + number))
-    key = bytes(encryption_key(market.signer(20 + number)).public_key)
     for _twice in range(2):
-        node.join(key)
+        node.join()
     assert ledger.node(ledger.chain.address).stake == STAKE
     with pytest.raises(Reverted) as refused:
         withdraw_stake(ledger)

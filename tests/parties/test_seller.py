@@ -32,7 +32,9 @@ def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
         assert all(job.sample >> index & 1 for index in indices)
         for offer_id, index in zip(ids, indices, strict=True):
             samples = market.samples[0]
-            seller = Seller(chain, store, samples, offer_id=offer_id, patience_blocks=2)
+            seller = Seller(
+                chain, store, market.key(10), samples, offer_id=offer_id, patience_blocks=2
+            )
             seller.look(chain.block_number())
             assert index in market.ledger.updates(1, 1)
         assert sorted(market.ledger.updates(1, 1)) == sorted(indices)

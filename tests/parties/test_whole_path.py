@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from offchain.chain.records import ETHER, AuctionKind, Conduct, JobState, Terms
-from offchain.parties.desk import Desk
 from offchain.store.fetch import content_hash
 from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
 
@@ -66,7 +65,7 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         # The copier copies the digest that won, and its audit gives it away.
         assert ("copier", Conduct.WRONG_AUDIT, STAKE // 4) in slashes(market)
 
-        desk = Desk(ledger, market.store)
+        desk = market.desk(20)
         for number in range(1, RULES.rounds + 1):
             assert desk.answer(1, number).result == ledger.result(1, number)
         delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())

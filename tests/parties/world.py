@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_utils.crypto import keccak
+from nacl.public import PrivateKey
 from web3.contract import Contract
 from web3.types import RPCEndpoint
 
@@ -22,7 +23,7 @@ from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.records import ETHER, Auction, AuctionKind, Job, Rules, Terms
+from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
@@ -31,13 +32,17 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
-from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer, make_request, open_auction
+from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer
 from offchain.parties.cone import ConeNode
-from offchain.parties.keys import bid_secret, encryption_key, salt_secret
+from offchain.parties.desk import Desk
+from offchain.parties.jobkeys import JobKeys
+from offchain.parties.keys import bid_secret, encryption_key, request_secret, salt_secret
 from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered
+from offchain.parties.opener import make_request, open_auction
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller, Training
+from offchain.sealing.keys import JobKey
 from offchain.store.local import LocalStore
 from tests.contracts.evm import helper
 
@@ -55,6 +60,8 @@ BUYERS = ("buyer 0", "buyer 1")
 NODES = ("honest", "honest", "honest", "honest", "random", "copier")
 RANDOM_SEED = keccak(text="caught")
 """One that asks the liar in the first mini-round of each round, the copier in the second."""
+REQUEST_ID = keccak(text="request")
+"""Drawn by a real opener; here the same, so that runs can be compared."""
 RULES = Rules(
     target_bps=10_000,
     rounds=2,
@@ -71,7 +78,7 @@ RULES = Rules(
 TERMS = Terms(
     AuctionKind.OPEN,
     ETHER,
-    window_blocks=40,
+    window_blocks=WINDOW_BLOCKS,
     reveal_blocks=0,
     increment_bps=1000,
     reserve=STAKE,
@@ -119,6 +126,20 @@ class World:
         """The signer of one account."""
         return KeySigner(Account.from_key(self.anvil.keys[account]))
 
+    def key(self, account: int) -> PrivateKey:
+        """What is sealed to an account opens with it."""
+        return encryption_key(self.signer(account))
+
+    def request_secret(self, account: int) -> bytes:
+        """The keys of an account's requests follow from it."""
+        house = self.deployment.contracts["AuctionHouse"]
+        return request_secret(self.signer(account), self.anvil.chain_id, house)
+
+    def desk(self, account: int) -> Desk:
+        """The desk of an account: it reads what the account may."""
+        ledger, store, secret = self.ledger, self.store, self.request_secret(account)
+        return Desk(ledger, store, JobKeys(ledger, store, self.key(account), secret))
+
     @property
     def store(self) -> LocalStore:
         """The content store that all share."""
@@ -142,6 +163,7 @@ class World:
         return Seller(
             self.chain(10 + number),
             self.store,
+            self.key(10 + number),
             self.samples[number],
             offer_id=self.offer(number),
             training=self.trainings.get(number, TRAINING[SELLERS[number]]),
@@ -150,15 +172,15 @@ class World:
 
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
-        chain, key = self.chain(10 + number), encryption_key(self.signer(10 + number)).public_key
-        return ensure_offered(Ledger(chain), self.store, [TAG], b"one writer's digits", bytes(key))
+        ledger, key = Ledger(self.chain(10 + number)), self.key(10 + number).public_key
+        return ensure_offered(ledger, self.store, [TAG], b"one writer's digits", bytes(key))
 
     def node(self, number: int) -> ConeNode:
         """A new CONE node object; it remembers nothing."""
         chain, signer = self.chain(20 + number), self.signer(20 + number)
         secret = salt_secret(signer, self.anvil.chain_id, self.deployment.contracts["Yoda"])
-        voting = VOTING[NODES[number]]
-        return ConeNode(chain, self.store, secret, voting=voting, patience_blocks=2)
+        key, voting = self.key(20 + number), VOTING[NODES[number]]
+        return ConeNode(chain, self.store, key, secret, voting=voting, patience_blocks=2)
 
     def buyer(self, number: int, **changes: Any) -> Buyer:
         """A new buyer object; the second one bids higher. `changes` to its bid."""
@@ -167,6 +189,8 @@ class World:
         return Buyer(
             self.chain(1 + number),
             self.store,
+            self.key(1 + number),
+            self.request_secret(1 + number),
             auction_id=self.auction_id,
             bid=replace(Bid((2 + number) * STAKE, secret), **changes),
             folder=self.folder / f"delivered-{number}",
@@ -183,13 +207,14 @@ class World:
         for number in range(len(SELLERS)):
             self.offer(number)
         for number in range(len(NODES)):
-            key = bytes(encryption_key(self.signer(20 + number)).public_key)
-            self.node(number).join(key)
+            self.node(number).join()
 
     def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
         chain = self.chain(1)
-        request = make_request(self.store, TAG, small_spec(), self.evaluation, rules)
+        asked = (TAG, small_spec(), self.evaluation, rules)
+        key = JobKey.made_by(self.request_secret(1), REQUEST_ID)
+        request = make_request(Ledger(chain), self.store, key, REQUEST_ID, *asked)
         self.auction_id = open_auction(chain, request._replace(**changes), terms)
 
     def holdings(self, token: str, account: int) -> int:
@@ -218,6 +243,7 @@ class World:
         """As `play`, until `done()`."""
         makers = {name: make for name, make in self.makers().items() if not names or name in names}
         self.parties = {name: make() for name, make in makers.items()}
+        before = None
         for _look in range(MOST_LOOKS):
             for name, make in makers.items():
                 if reborn:
@@ -225,8 +251,17 @@ class World:
                 self.parties[name].look(self.parties[name].chain.block_number())
             if done():
                 return
+            before = self._close_once_quiet(before)
             time.sleep(BLOCK_SECONDS / 2)
         raise AssertionError("the market stood still")
+
+    def _close_once_quiet(self, before: Auction | None) -> Auction:
+        """Let an open auction's window pass once a look brings no new bid, however long it took."""
+        auction = self.auction()
+        is_open = (auction.state, auction.kind) == (AuctionState.OPEN, AuctionKind.OPEN)
+        if is_open and auction.highest_bid and auction == before:
+            self.mine_to(auction.last_block + 1)
+        return auction
 
     def mine_to(self, number: int) -> None:
         """Have all blocks up to one mined at once."""

@@ -26,7 +26,6 @@ from offchain.chain.records import JobState
 from offchain.chain.signer import write_key_file
 from offchain.data.files import write_samples
 from offchain.parties.buyer import DELIVERY_FILE
-from offchain.parties.keys import encryption_key
 from offchain.privacy.ledger import PrivacyLedger
 from tests.parties import world as worlds
 from tests.parties.world import NODES, RULES, TAG, World, small_spec, world
@@ -110,7 +109,7 @@ def play(market: World, places: Places) -> None:
         (market.folder / name).mkdir()
     market.deployment.write(market.folder / "deployment.json")
     for number in range(len(NODES)):
-        market.node(number).join(bytes(encryption_key(market.signer(20 + number)).public_key))
+        market.node(number).join()
     market.offer(len(PROCESSES))
     port = urlparse(market.anvil.url).port
     with ExitStack() as stack, capture_logs() as logs:

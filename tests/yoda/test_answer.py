@@ -39,8 +39,12 @@ def state(spec: JobSpec) -> State:
     return replace(first, round=2, contributions=(0, 5, 0, 1, 0, 0), draws=(0, 2, 0, 1, 0, 1))
 
 
+def seal(model: bytes) -> bytes:
+    return b"sealed" + model
+
+
 def give(spec: JobSpec, state: State) -> Answer:
-    return answer(9, 1, RoundOutput(state, 40, 50, b"predictions", ()), spec)
+    return answer(9, 1, RoundOutput(state, 40, 50, b"predictions", ()), spec, seal)
 
 
 def test_an_answer_says_what_the_round_gave(spec: JobSpec, state: State) -> None:
@@ -58,11 +62,12 @@ def test_an_answer_says_what_the_round_gave(spec: JobSpec, state: State) -> None
 
 def test_its_blobs_are_all_that_the_next_round_needs(spec: JobSpec, state: State) -> None:
     model, sampler = give(spec, state).blobs
-    assert (decode_model(model, spec.model) == state.weights).all()
+    assert (decode_model(model.removeprefix(b"sealed"), spec.model) == state.weights).all()
     expected = (state.probabilities, state.contributions, state.draws)
     assert parse_sampler(sampler) == expected
 
 
 def test_nobody_earned_anything_yet(spec: JobSpec, state: State) -> None:
     nothing = replace(state, contributions=(0,) * 6)
-    assert build_answer(9, 1, nothing, (0, 50), b"", spec).result.contributions_root == NO_ROOT
+    given = build_answer(9, 1, nothing, (0, 50), b"", spec, seal)
+    assert given.result.contributions_root == NO_ROOT

@@ -25,7 +25,6 @@ from offchain.market.run import Run
 from offchain.parties.buyer import DELIVERY_FILE
 
 ABSENT = [
-    "sealing: the evaluation set and the weights lie in the store in the clear",
     "IPFS nodes: the embedded store yields the same CIDs",
 ]
 """Parts of the protocol that this version does not have."""

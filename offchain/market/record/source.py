@@ -9,8 +9,11 @@ from eth_typing import ChecksumAddress
 
 from offchain.chain.records import Conduct, Job
 from offchain.market.run import Run
+from offchain.market.stage import signer_of
 from offchain.parties.desk import Desk
-from offchain.store.local import LocalStore
+from offchain.parties.jobkeys import JobKeys
+from offchain.parties.keys import encryption_key, request_secret
+from offchain.store.local import LocalStore, Store
 
 Facts = dict[str, Any]
 """A part of the report, in the shape of its model."""
@@ -22,7 +25,8 @@ class Source:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.ledger = run.ledger
-        self.desk = Desk(run.ledger, LocalStore(run.stage.store))
+        store = LocalStore(run.stage.store)
+        self.desk = Desk(run.ledger, store, opener_keys(run, store))
         self.behaviour = {member.address: member.behaviour for member in run.stage.members()}
         self._logs: dict[tuple[str, str], list[Facts]] = {}
 
@@ -51,6 +55,13 @@ class Source:
     def sender(self, log: Facts) -> ChecksumAddress:
         """Who sent the transaction that emitted an event."""
         return self.run.chain.w3.eth.get_transaction(log["transactionHash"])["from"]
+
+
+def opener_keys(run: Run, store: Store) -> JobKeys:
+    """The keys of the buyer that opened the auction: they read all that the job's members do."""
+    signer, ledger = signer_of(run.stage.buyers[0]), run.ledger
+    secret = request_secret(signer, ledger.market.chain_id, ledger.market.house)
+    return JobKeys(ledger, store, encryption_key(signer), secret)
 
 
 def conduct_text(conduct: int) -> str:

@@ -400,7 +400,7 @@ def _frame() -> Facts:
             "hash_matches": True,
         },
         "artifacts": {"JSON": "build/market/report.json", "page": "build/market/report.html"},
-        "absent": ["sealed content", "IPFS nodes (a local store serves)"],
+        "absent": ["IPFS nodes (a local store serves)"],
     }
 
 

@@ -67,7 +67,7 @@ def test_holds_the_same_facts_as_the_terminal(sealed_facts: Facts) -> None:
         "holds: paid in = paid out + still held",
         facts["delivery"]["model_cid"],
         facts["auction"]["winner"],
-        "sealed content",
+        "IPFS nodes",
     ):
         assert fact in text
 

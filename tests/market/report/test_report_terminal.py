@@ -137,7 +137,7 @@ def test_tells_gas_delivery_and_what_is_absent(facts: Facts) -> None:
     assert lines_of(text, "all steps", "4,122,660 gas")
     assert lines_of(text, facts["delivery"]["model_cid"])
     assert lines_of(text, "hash check", "match the hash on chain")
-    assert lines_of(text, "not built yet", "sealed content")
+    assert lines_of(text, "not built yet", "IPFS nodes")
     assert lines_of(text, "build/market/report.html")
 
 

@@ -1,0 +1,74 @@
+"""An account's keys to a job's sealed content: found in key rings, or made by itself as opener."""
+
+from __future__ import annotations
+
+from nacl.public import PrivateKey
+
+from offchain.parties.ledger import Ledger, PostedRing
+from offchain.sealing.errors import NoKey, SealError
+from offchain.sealing.keys import Access, JobKey, Lock
+from offchain.sealing.ring import RING_LIMIT, open_ring
+from offchain.store.cid import Cid
+from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.fetch import fetch_verified
+from offchain.store.local import Store
+
+OPENER_RINGS_READ = 8
+"""Of an opener's posts: one is enough, and a mistake can be mended a few times."""
+
+
+class JobKeys:
+    """Finds what an account may read of a job. It keeps nothing."""
+
+    def __init__(
+        self, ledger: Ledger, store: Store, own: PrivateKey, request_secret: bytes | None = None
+    ) -> None:
+        """`own` is the key that the account registered; `request_secret` is that of an opener."""
+        self.own = own
+        self._ledger = ledger
+        self._store = store
+        self._request_secret = request_secret
+
+    def access(self, job_id: int, lock: Lock) -> Access:
+        """The most that the account may read of the job whose request says `lock`.
+
+        Raises NoKey while there is no key ring that serves, with what is wrong with those there.
+        """
+        if self._request_secret is not None:
+            key = JobKey.made_by(self._request_secret, lock.request_id)
+            if key.key_id == lock.key_id:
+                return Access.full(lock, key)
+        return self._from_rings(job_id, lock)
+
+    def _from_rings(self, job_id: int, lock: Lock) -> Access:
+        found: Access | None = None
+        faults = []
+        for ring in heeded_rings(self._ledger, job_id):
+            try:
+                access = self._read(ring, lock)
+            except (SealError, StoreError, InvalidCid) as error:
+                faults.append(f"{ring.poster}'s key ring: {error}")
+                continue
+            if access.job_key is not None:
+                return access
+            found = found or access
+        if found is not None:
+            return found
+        raise NoKey("; ".join(faults) or f"nobody has posted a key ring for job {job_id} yet")
+
+    def _read(self, ring: PostedRing, lock: Lock) -> Access:
+        cid = Cid(ring.cid)
+        data = fetch_verified(self._store, cid, ring.content_hash, limit=RING_LIMIT)
+        return open_ring(data, lock, self.own)
+
+
+def heeded_rings(ledger: Ledger, job_id: int) -> list[PostedRing]:
+    """The opener's rings, then one of each node: anybody may post, and post anything."""
+    rings, opener = ledger.rings(job_id), ledger.opener(job_id)
+    heeded = [ring for ring in rings if ring.poster == opener][:OPENER_RINGS_READ]
+    unread = set(ledger.nodes(job_id)) - {opener}
+    for ring in rings:
+        if ring.poster in unread:
+            unread.remove(ring.poster)
+            heeded.append(ring)
+    return heeded

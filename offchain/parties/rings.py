@@ -1,0 +1,81 @@
+"""Handing a job's key to its members: by the opener, and by nodes where it left some out."""
+
+from __future__ import annotations
+
+import structlog
+
+from offchain.chain.records import Job, JobState
+from offchain.parties.desk import Desk
+from offchain.parties.jobkeys import heeded_rings
+from offchain.parties.ledger import Ledger
+from offchain.sealing.errors import SealError
+from offchain.sealing.ring import Ring, build_ring
+from offchain.store.errors import StoreError
+from offchain.store.fetch import content_hash
+from offchain.store.local import Store
+
+log = structlog.get_logger()
+
+
+def make_ring(desk: Desk, job_id: int) -> Ring:
+    """The one right key ring of a job, by whoever holds its key. Raises SealError."""
+    access, members = desk.access(job_id), desk.ledger.member_keys(job_id)
+    return build_ring(access.full_key(), access.lock.request_id, *members)
+
+
+def hand_out(desk: Desk, job_id: int, job: Job) -> bool:
+    """Post the job's key ring, as its opener; whether that is done, or past doing.
+
+    Done again after a crash it finds what it has posted. Before the first sample the members are
+    not known.
+    """
+    if job.state == JobState.SEEDING or job.state.ended:
+        return job.state.ended
+    try:
+        ring = make_ring(desk, job_id)
+    except StoreError as error:
+        log.warning("cannot hand out the key now", job=job_id, why=str(error))
+        return False
+    except (SealError, ValueError) as error:
+        # Trying again is of no use: what the request names is not sealed with this account's key.
+        log.error("no key to hand out", job=job_id, why=str(error))
+        return True
+    if _is_posted(desk, job_id, ring):
+        return True
+    for public in ring.unusable:
+        log.warning("a member's key is unusable: it gets none", job=job_id, public_key=public.hex())
+    post_ring(desk.ledger, desk.store, job_id, ring)
+    return True
+
+
+def mend(desk: Desk, job_id: int, seat: int) -> bool:
+    """Post the right key ring where no posted one is, as the node on a seat; whether all is well.
+
+    A member that was left out could not compute, and would be slashed for its silence. Nodes take
+    turns by seat, a block each, so that only one of them pays.
+    """
+    posted = heeded_rings(desk.ledger, job_id)
+    if not posted:
+        return False
+    ring, chain = make_ring(desk, job_id), desk.ledger.chain
+    desk.store.put(ring.data)  # so that it is there also where the opener serves it to few
+    if _is_posted(desk, job_id, ring) or chain.address in {each.poster for each in posted}:
+        return True
+    if chain.block_number() <= posted[0].block + seat:
+        return False
+    log.warning("the key ring leaves members out, or gives them wrong keys", job=job_id)
+    post_ring(desk.ledger, desk.store, job_id, ring)
+    return True
+
+
+def _is_posted(desk: Desk, job_id: int, ring: Ring) -> bool:
+    hashes = {each.content_hash for each in heeded_rings(desk.ledger, job_id)}
+    return content_hash(ring.data) in hashes
+
+
+def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:
+    """Pin a key ring, and say on chain where it is."""
+    cid = store.put(ring.data)
+    post = ledger.key_rings.functions.post
+    ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
+    log.info("posted key ring", job=job_id, cid=str(cid))

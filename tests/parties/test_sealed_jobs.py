@@ -1,0 +1,263 @@
+"""Sealed jobs: who reads what, keys that are missing, wrong, or kept from somebody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nacl.public import PrivateKey
+from structlog.testing import capture_logs
+
+from offchain.chain.records import FailureReason, JobState
+from offchain.learning.round import parse_sampler
+from offchain.learning.spec import JobSpec
+from offchain.learning.updates import encode_evaluation
+from offchain.parties import rings
+from offchain.parties.desk import Desk
+from offchain.parties.errors import PartyError
+from offchain.parties.jobkeys import JobKeys
+from offchain.parties.ledger import Ledger
+from offchain.parties.offers import ensure_offered
+from offchain.parties.opener import Opener
+from offchain.sealing.content import MAGIC
+from offchain.sealing.errors import NoKey
+from offchain.sealing.ring import ENTRY_BYTES, Ring, build_ring
+from offchain.store.cid import Cid
+from offchain.store.fetch import content_hash
+from tests.parties.test_whole_path import deposited, withdrawn
+from tests.parties.world import NODES, RULES, SELLERS, TAG, World, world
+
+STRANGER, NODE, SELLER, OPENER, WINNER = 9, 20, 10, 1, 2
+"""Accounts."""
+WEAK = b"\1" + bytes(31)
+"""A point of low order: nothing can be encrypted to it."""
+LIMIT = 1 << 20
+ALL_NODES = tuple(f"node {number}" for number in range(len(NODES)))
+ALL_SELLERS = tuple(f"seller {number}" for number in range(len(SELLERS)))
+BRIEF = RULES._replace(rounds=1, commit_blocks=5, reveal_blocks=5)
+
+
+def only_rings(market: World, account: int, key: PrivateKey | None = None) -> Desk:
+    """The desk of an account that reads key rings and made no request."""
+    ledger = market.ledger
+    keys = JobKeys(ledger, market.store, key or market.key(account))
+    return Desk(ledger, market.store, keys)
+
+
+def is_collecting(market: World) -> bool:
+    return bool(market.ledger.job_count()) and market.job().state == JobState.COLLECTING
+
+
+def pinned(market: World) -> Iterator[bytes]:
+    """Everything in the store."""
+    for path in (market.folder / "store").iterdir():
+        yield market.store.get(Cid.parse(path.name), limit=LIMIT)
+
+
+def test_only_members_read_a_job(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open(RULES._replace(rounds=1))
+        market.play()
+        ledger = market.ledger
+        assert market.job().state == JobState.SETTLED
+        assert [ring.poster for ring in ledger.rings(1)] == [market.signer(OPENER).address]
+
+        # In the clear are the specification, the sampler's states and descriptions of data.
+        plain = encode_evaluation(market.evaluation)
+        model = only_rings(market, WINNER).model(1, 1)
+        for blob in pinned(market):
+            assert blob not in plain or len(blob) < 64
+            assert blob != model
+            assert plain not in blob
+            assert is_sealed(blob) or is_public(blob)
+
+        nodes = [only_rings(market, NODE + number) for number in range(len(NODES))]
+        for desk in [*nodes, only_rings(market, WINNER), market.desk(OPENER)]:
+            assert encode_evaluation(desk.evaluation(1)) == plain
+            assert desk.model(1, 1) == model
+        for number in range(len(SELLERS)):
+            desk = only_rings(market, SELLER + number)
+            assert desk.model(1, 1) == model
+            with pytest.raises(NoKey, match="key of the models only"):
+                desk.evaluation(1)
+            with pytest.raises(NoKey, match="key of the models only"):
+                desk.output(1, 1)
+        stranger = only_rings(market, STRANGER)
+        for read in (stranger.evaluation, stranger.access):
+            with pytest.raises(NoKey, match="no entry for the key"):
+                read(1)
+        with pytest.raises(NoKey, match="no entry for the key"):
+            stranger.model(1, 1)
+        # An account that lost the key it had registered, and goes on with another.
+        with pytest.raises(NoKey, match="was another key registered"):
+            only_rings(market, NODE, PrivateKey.generate()).access(1)
+
+        folder = tmp_path / "delivered-1"
+        delivery = json.loads((folder / "delivery.json").read_text())
+        assert (folder / "model.safetensors").read_bytes() == model
+        assert delivery["file_hash"] == "0x" + content_hash(model).hex()
+        assert delivery["model_hash"] == "0x" + ledger.result(1, 1).model_hash.hex()
+        assert delivery["hash_matches"]
+
+
+def is_sealed(blob: bytes) -> bool:
+    return blob.startswith(MAGIC)
+
+
+def is_public(blob: bytes) -> bool:
+    if blob == b"one writer's digits":
+        return True
+    try:
+        JobSpec.from_bytes(blob)
+    except ValueError:
+        return bool(parse_sampler(blob))
+    return True
+
+
+def test_without_a_key_ring_the_job_fails_and_the_buyer_has_its_money_back(
+    tmp_path: Path,
+) -> None:
+    """The opener is gone. Sellers need no ring for their first updates; nodes cannot open them."""
+    with world(tmp_path) as market:
+        market.register()
+        market.open(BRIEF)
+        with capture_logs() as logs:
+            market.play(["buyer 1", *ALL_SELLERS, *ALL_NODES])
+        job, ledger = market.job(), market.ledger
+        assert (job.state, job.failure) == (JobState.FAILED, FailureReason.UNDECIDED)
+        assert sorted(ledger.updates(1, 1)) == [i for i in range(4) if job.sample >> i & 1]
+        assert ledger.reveals_in_round(1, 1) == []
+        assert withdrawn(market, WINNER) == deposited(market, WINNER)
+        assert ledger.chain.logs("ConePool", "NodeSlashed") == []
+        reasons = {log["why"] for log in logs if log["event"] == "job cannot be read now"}
+        assert reasons == {"nobody has posted a key ring for job 1 yet"}
+
+
+def hand_out_only(market: World, readers: Sequence[bytes], trainers: Sequence[bytes]) -> Ring:
+    """The opener posts a ring with some of the members."""
+    desk = market.desk(OPENER)
+    access = desk.access(1)
+    ring = build_ring(access.full_key(), access.lock.request_id, readers, trainers)
+    rings.post_ring(Ledger(market.chain(OPENER)), market.store, 1, ring)
+    return ring
+
+
+def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        weak = Ledger(market.chain(14))
+        ensure_offered(weak, market.store, [TAG], b"weak", WEAK)
+        market.open()
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+        members = market.ledger.member_keys(1)
+        assert len(members.readers) == len(NODES) + 1
+        assert len(members.trainers) == len(SELLERS) + 1
+        ring = hand_out_only(market, members.readers[2:3], members.trainers[:1])
+        assert len(ring.data) < 4 * ENTRY_BYTES
+        with pytest.raises(NoKey, match="no entry"):
+            only_rings(market, NODE).access(1)
+
+        market.look_until(lambda: len(market.ledger.rings(1)) == 2, ALL_NODES)
+        market.look_until(lambda: True, ALL_NODES)
+        first, mended = market.ledger.rings(1)
+        assert first.content_hash == content_hash(ring.data)
+        assert mended.poster == market.signer(NODE + 2).address
+        for number in range(len(NODES)):
+            assert only_rings(market, NODE + number).access(1).job_key is not None
+        for number in range(len(SELLERS)):
+            assert only_rings(market, SELLER + number).access(1).job_key is None
+
+        # What members register from now on changes nothing, and nobody pays for it again.
+        offers = market.ledger.offers(1).ids
+        update = market.ledger.registry.functions.update
+        chain = market.chain(SELLER)
+        chain.send(update(offers[0], [TAG.encode().ljust(32, b"\0")], b"\1", b"\7" * 32))
+        assert market.ledger.member_keys(1) == members
+        market.look_until(lambda: True, ALL_NODES)
+        assert len(market.ledger.rings(1)) == 2
+
+
+def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
+    """It is the right one, copied before others see it: were it heeded, nobody would mend."""
+    with world(tmp_path) as market:
+        market.register()
+        market.open()
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+        ring = rings.make_ring(market.desk(OPENER), 1)
+        for _time in range(2):
+            rings.post_ring(Ledger(market.chain(STRANGER)), market.store, 1, ring)
+        with pytest.raises(NoKey, match="nobody has posted"):
+            only_rings(market, NODE).access(1)
+
+        for _time in range(2):  # the second time as after kill -9
+            opener = new_opener(market, OPENER)
+            opener.look(opener.chain.block_number())
+            assert opener.is_done
+        assert [each.content_hash for each in market.ledger.rings(1)] == [
+            content_hash(ring.data)
+        ] * 3
+        assert only_rings(market, NODE).access(1).job_key is not None
+
+
+def new_opener(market: World, account: int, secret_of: int | None = None) -> Opener:
+    return Opener(
+        market.chain(account),
+        market.store,
+        market.key(account),
+        market.request_secret(account if secret_of is None else secret_of),
+        auction_id=market.auction_id,
+        patience_blocks=2,
+    )
+
+
+def test_an_opener_that_lost_its_key_and_one_that_is_none(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open()
+        waiting = new_opener(market, OPENER)
+        waiting.look(waiting.chain.block_number())
+        assert not waiting.is_done
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+
+        other = new_opener(market, WINNER)
+        with pytest.raises(PartyError, match="only that account can hand out"):
+            other.look(other.chain.block_number())
+
+        lost = new_opener(market, OPENER, secret_of=STRANGER)
+        logs: list[Any]
+        with capture_logs() as logs:
+            lost.look(lost.chain.block_number())
+        assert lost.is_done
+        assert [log["event"] for log in logs if log["log_level"] == "error"] == [
+            "no key to hand out"
+        ]
+        assert market.ledger.rings(1) == []
+
+
+def test_an_opener_whose_auction_comes_to_nothing_is_done(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open()
+        opener = new_opener(market, OPENER)
+        market.mine_to(market.auction().close_block + 20)
+        opener.look(opener.chain.block_number())
+        opener.look(opener.chain.block_number())
+        assert opener.is_done
+        assert market.ledger.job_count() == 0
+
+
+def test_buyers_register_their_keys_before_they_bid(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open()
+        for _time in range(2):
+            buyer = market.buyer(1)
+            buyer.look(buyer.chain.block_number())
+        logs = market.chain(0).logs("KeyRings", "KeyRegistered")
+        assert [bytes(log["args"]["publicKey"]) for log in logs] == [
+            bytes(market.key(WINNER).public_key)
+        ]
