@@ -3,7 +3,7 @@
 Three sellers are processes with a key file each: an honest one, a private one, and a leaking one,
 which shows that the search finds what it is meant to find. A record counts as found in any of the
 forms of `canary.forms`. What an update tells about records by being trained on them is no such
-form: `offchain.experiments.membership` measures that.
+form: `offchain.experiments.membership` measures that. Updates are searched sealed and opened.
 """
 
 from __future__ import annotations
@@ -27,14 +27,25 @@ from offchain.chain.signer import write_key_file
 from offchain.data.files import write_samples
 from offchain.parties.buyer import DELIVERY_FILE
 from offchain.privacy.ledger import PrivacyLedger
+from offchain.sealing.content import Post, open_update
+from offchain.store.cid import Cid
 from tests.parties import world as worlds
 from tests.parties.world import NODES, RULES, TAG, World, small_spec, world
 from tests.privacy.canary import Needle, forms, found, needles, planted
 from tests.privacy.wire import Wire, wire
 
 PROCESSES = ("honest", "private", "leaking")
-OTHERS = (f"seller {len(PROCESSES)}", "buyer 1", *(f"node {n}" for n in range(len(NODES))))
+OTHERS = (
+    f"seller {len(PROCESSES)}",
+    "buyer 0",
+    "buyer 1",
+    *(f"node {n}" for n in range(len(NODES))),
+)
 EVERYBODY = RULES._replace(sample_size=256, rounds=1)
+A_NODE = 20
+"""An account whose key opens updates."""
+UPDATE_LIMIT = 1 << 20
+"""Bytes, far more than an update of the small model has."""
 END_SECONDS = 60
 """A test gives up on a process that does not end; none needs so long."""
 PRIVATE = "--privacy per-example --clip 1 --noise 1.1 --epsilon 50 --delta 1e-4 --ledger ledger"
@@ -132,6 +143,16 @@ def play(market: World, places: Places) -> None:
     for path in outside:
         if market.folder / "own" not in path.parents:
             places.contents[str(path.relative_to(market.folder))] = path.read_bytes()
+    places.contents |= dict(_opened(market))
+
+
+def _opened(market: World) -> Iterator[tuple[str, bytes]]:
+    """The posted updates as a job's members read them."""
+    ledger, access = market.ledger, market.desk(A_NODE).access(1)
+    for index, posted in ledger.updates(1, 1).items():
+        sealed = market.store.get(Cid(posted.cid), limit=UPDATE_LIMIT)
+        post = Post(1, 1, ledger.sellers(1)[index], index)
+        yield f"update {index}, opened", open_update(ledger.market, post, access, sealed)
 
 
 def _offers(market: World) -> int:
@@ -179,13 +200,13 @@ def test_no_record_of_a_seller_is_anywhere_outside_its_folder(
 def test_a_leak_is_found_in_update_log_and_file(played: tuple[World, Places]) -> None:
     hits = played[1].hits("leaking")
     assert hits.pop("logs/leaking") == {"decimal"}
-    stores = [place for place in hits if place.startswith("store/")]
+    updates = [place for place in hits if place.startswith("update ")]
     files = [place for place in hits if place.startswith("temporary/")]
-    assert stores
+    assert updates
     assert files
-    assert all("<i4 of network inputs on the grid" in hits[place] for place in stores)
+    assert all("<i4 of network inputs on the grid" in hits[place] for place in updates)
     assert all("raw" in hits[place] for place in files)
-    assert set(hits) == {*stores, *files}
+    assert set(hits) == {*updates, *files}
 
 
 def test_everything_that_can_leave_was_looked_at(played: tuple[World, Places]) -> None:

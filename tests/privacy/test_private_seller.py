@@ -13,6 +13,7 @@ from offchain.learning.updates import encode_update
 from offchain.privacy.accountant import spent_epsilon
 from offchain.privacy.seller import PrivateTraining
 from offchain.privacy.terms import KINDS, PER_EXAMPLE, PrivacyTerms
+from offchain.sealing.content import Post, seal_update
 from offchain.store.fetch import content_hash
 from tests.parties import world as worlds
 from tests.parties.world import RULES, SELLERS, World, small_spec, world
@@ -54,8 +55,11 @@ def test_killed_before_it_posted_a_seller_posts_the_recorded_answer(
         market.trainings[number] = private(own, kind=kind)  # all that it knows is on disk
         seller = market.seller(number)
         seller.look(seller.chain.block_number())
-        posted = market.ledger.updates(1, 1)[market.ledger.offers(1).ids.index(number + 1)]
-        assert posted.content_hash == content_hash(encode_update(computed))
+        index = market.ledger.offers(1).ids.index(number + 1)
+        post, lock = Post(1, 1, seller.chain.address, index), seller.desk.lock(1)
+        plain, key = encode_update(computed), market.key(10 + number)
+        sealed = seal_update(market.ledger.market, post, key, lock, plain)
+        assert market.ledger.updates(1, 1)[index].content_hash == content_hash(sealed)
         assert len(market.trainings[number].ledger.releases()) == 1
 
         market.trainings[number] = private(tmp_path / f"other {kind}", kind=kind)
