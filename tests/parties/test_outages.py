@@ -16,6 +16,7 @@ from offchain.chain.fees import GWEI
 from offchain.chain.records import JobState, JobView
 from offchain.chaos.proxy import Weather, proxied
 from offchain.parties.cone import ConeNode
+from offchain.parties.opener import Opener
 from offchain.parties.party import Party
 from offchain.parties.seller import Seller
 from tests.parties.test_reorganised import (
@@ -159,8 +160,12 @@ def test_two_jobs_at_once_are_served_side_by_side(tmp_path: Path) -> None:
         for number in (0, 1):
             market.open(RULES)
             buyers.append(market.buyer(number))
+        secrets = market.key(1), market.request_secret(1)
+        opener = Opener(
+            market.chain(1), market.store, *secrets, auction_id=2, patience_blocks=2
+        )  # of the auction that its buyer has not opened
         sellers = [market.seller(number) for number in range(4)]
-        parties = [*buyers, *sellers, *(market.node(number) for number in range(6))]
+        parties = [*buyers, opener, *sellers, *(market.node(number) for number in range(6))]
 
         def all_settled() -> bool:
             ledger = market.ledger
