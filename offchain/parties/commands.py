@@ -43,8 +43,9 @@ from offchain.parties.party import stop_on_signals
 from offchain.parties.seller import Samples, Seller, Training, train_honestly
 from offchain.privacy.errors import PrivacyError
 from offchain.privacy.statement import forecast, statement
+from offchain.store.choice import open_store
 from offchain.store.errors import InvalidCid, StoreError
-from offchain.store.local import LocalStore
+from offchain.store.local import Store
 
 USER_ERRORS = (ChainError, StoreError, InvalidCid, DataError, SpecError, PartyError, PrivacyError)
 """What a user can mend: shown as one line, without a traceback."""
@@ -55,7 +56,7 @@ class Session:
     """A party's connections: chain, store and who signs."""
 
     chain: Chain
-    store: LocalStore
+    store: Store
     signer: Signer
 
     @cached_property
@@ -69,9 +70,17 @@ def no_gate() -> None:
 
 
 def connect(
-    rpc: str, deployment: Path, store: Path, signer: Signer, max_fee: int | None = None
+    rpc: str,
+    deployment: Path,
+    store: Path | None,
+    ipfs: str | None,
+    signer: Signer,
+    max_fee: int | None = None,
 ) -> Session:
-    """Open a party's connections; `max_fee` in wei per gas."""
+    """Open a party's connections; its store is the IPFS node `ipfs` or the folder `store`.
+
+    `max_fee` in wei per gas.
+    """
     record = Deployment.read(deployment)
     chain = Chain(
         rpc,
@@ -82,7 +91,7 @@ def connect(
         on_replaced=lambda step: metrics.REPLACED.labels(step).inc(),
         max_fee=max_fee,
     )
-    return Session(chain, LocalStore(store), signer)
+    return Session(chain, open_store(store, ipfs), signer)
 
 
 def _count(receipt: Receipt) -> None:

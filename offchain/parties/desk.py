@@ -24,7 +24,7 @@ from offchain.learning.updates import (
 )
 from offchain.parties.ledger import Ledger, PostedUpdate
 from offchain.store.cid import Cid
-from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.errors import NOT_DELIVERED
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 from offchain.yoda.answer import Answer, answer
@@ -159,7 +159,7 @@ class Desk:
             cid = Cid(posted.cid)
             limit = update_size(spec.model.dimension)
             return fetch_verified(self.store, cid, posted.content_hash, limit=limit)
-        except (StoreError, InvalidCid):
+        except NOT_DELIVERED:
             return b""
 
     def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:
