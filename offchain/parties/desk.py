@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,6 +40,8 @@ SAMPLER_LIMIT = 64 << 10
 """Bytes of a sampler state: three lists of at most 256 words of 32 bytes, and their heads."""
 MODEL_HEADER_LIMIT = 64 << 10
 """Bytes of a model file beside its parameters of 4 bytes each: names and shapes."""
+FETCHES_AT_ONCE = 16
+"""Updates asked for together: who waits for absent ones alone may miss the window to vote."""
 ROUNDS_REMEMBERED = 4
 """Computed rounds kept in memory: the present one, and some for other jobs."""
 
@@ -147,11 +151,16 @@ class Desk:
 
     def _compute(self, inputs: Inputs) -> RoundOutput:
         spec = self.spec(inputs.job_id)
-        updates = {index: self._update(update, spec) for index, update in inputs.updates}
+        updates = self._updates(dict(inputs.updates), spec)
         state = self.state_before(inputs.job_id, inputs.round)
         evaluation = self.evaluation(inputs.job_id)
         with metrics.ROUND_SECONDS.time():
             return next_state(state, updates, evaluation, inputs.seed, spec)
+
+    def _updates(self, posted: Mapping[int, PostedUpdate], spec: JobSpec) -> dict[int, bytes]:
+        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            fetched = pool.map(lambda update: self._update(update, spec), posted.values())
+            return dict(zip(posted, fetched, strict=True))
 
     def _update(self, posted: PostedUpdate, spec: JobSpec) -> bytes:
         """The update's bytes, or none where its seller did not pin what it posted."""

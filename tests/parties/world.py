@@ -38,7 +38,8 @@ from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller, Training
-from offchain.store.local import LocalStore
+from offchain.store.ipfs import IpfsStore
+from offchain.store.local import LocalStore, Store
 from tests.contracts.evm import helper
 
 BLOCK_SECONDS = 0.05
@@ -104,6 +105,8 @@ class World:
     tokens: dict[str, Contract] = field(default_factory=dict)
     trainings: dict[int, Training] = field(default_factory=dict)
     """By seller number, where it is not that of SELLERS."""
+    ipfs: Sequence[IpfsStore] = ()
+    """IPFS nodes that the accounts use in turns; without any, all share a folder."""
 
     def chain(self, account: int) -> Chain:
         """The connection of one account."""
@@ -124,6 +127,10 @@ class World:
         """The content store that all share."""
         return LocalStore(self.folder / "store")
 
+    def store_of(self, account: int) -> Store:
+        """The content store of one account."""
+        return self.ipfs[account % len(self.ipfs)] if self.ipfs else self.store
+
     @property
     def ledger(self) -> Ledger:
         """Fresh reads."""
@@ -141,7 +148,7 @@ class World:
         """A new seller object; it remembers nothing, and finds its offer again."""
         return Seller(
             self.chain(10 + number),
-            self.store,
+            self.store_of(10 + number),
             self.samples[number],
             offer_id=self.offer(number),
             training=self.trainings.get(number, TRAINING[SELLERS[number]]),
@@ -151,14 +158,21 @@ class World:
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
         chain, key = self.chain(10 + number), encryption_key(self.signer(10 + number)).public_key
-        return ensure_offered(Ledger(chain), self.store, [TAG], b"one writer's digits", bytes(key))
+        return ensure_offered(
+            Ledger(chain),
+            self.store_of(10 + number),
+            [TAG],
+            b"one writer's digits",
+            bytes(key),
+        )
 
     def node(self, number: int) -> ConeNode:
         """A new CONE node object; it remembers nothing."""
         chain, signer = self.chain(20 + number), self.signer(20 + number)
         secret = salt_secret(signer, self.anvil.chain_id, self.deployment.contracts["Yoda"])
         voting = VOTING[NODES[number]]
-        return ConeNode(chain, self.store, secret, voting=voting, patience_blocks=2)
+        store = self.store_of(20 + number)
+        return ConeNode(chain, store, secret, voting=voting, patience_blocks=2)
 
     def buyer(self, number: int, **changes: Any) -> Buyer:
         """A new buyer object; the second one bids higher. `changes` to its bid."""
@@ -166,7 +180,7 @@ class World:
         secret = bid_secret(self.signer(1 + number), self.anvil.chain_id, house)
         return Buyer(
             self.chain(1 + number),
-            self.store,
+            self.store_of(1 + number),
             auction_id=self.auction_id,
             bid=replace(Bid((2 + number) * STAKE, secret), **changes),
             folder=self.folder / f"delivered-{number}",
@@ -189,7 +203,7 @@ class World:
     def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
         chain = self.chain(1)
-        request = make_request(self.store, TAG, small_spec(), self.evaluation, rules)
+        request = make_request(self.store_of(1), TAG, small_spec(), self.evaluation, rules)
         self.auction_id = open_auction(chain, request._replace(**changes), terms)
 
     def holdings(self, token: str, account: int) -> int:

@@ -137,9 +137,11 @@ def test_a_node_that_comes_back_in_time_is_asked_again() -> None:
 
 
 def test_a_node_that_stays_away_is_given_up() -> None:
-    with serving(HostileNode(**(honest() | {"files_stat": hang_up}))) as node:
-        with pytest.raises(Unreachable):
-            node.store().get(CID, limit=99)
+    with (
+        serving(HostileNode(**(honest() | {"files_stat": hang_up}))) as node,
+        pytest.raises(Unreachable),
+    ):
+        node.store().get(CID, limit=99)
     assert node.asked == ["files/stat"] * ATTEMPTS
 
 
@@ -162,9 +164,11 @@ def test_a_node_that_drips() -> None:
 
 
 def test_ten_gigabytes_announced_are_not_asked_for() -> None:
-    with serving(HostileNode(**(honest() | {"files_stat": say({"Size": 10**10})}))) as node:
-        with pytest.raises(TooLarge, match="10000000000 bytes, allowed are 99"):
-            node.store().get(CID, limit=99)
+    with (
+        serving(HostileNode(**(honest() | {"files_stat": say({"Size": 10**10})}))) as node,
+        pytest.raises(TooLarge, match="10000000000 bytes, allowed are 99"),
+    ):
+        node.store().get(CID, limit=99)
     assert node.asked == ["files/stat"]
 
 
@@ -178,9 +182,11 @@ def test_more_than_was_announced_is_cut_off() -> None:
 
 def test_wrong_bytes_are_the_node_s_fault() -> None:
     lies = {"cat": say(DATA[:-1]), "block_get": say(DATA[:-1] + b"?")}
-    with serving(HostileNode(**(honest() | lies))) as node:
-        with pytest.raises(Corrupt, match=r"gives other bytes .* repair its repository"):
-            node.store().get(CID, limit=99)
+    with (
+        serving(HostileNode(**(honest() | lies))) as node,
+        pytest.raises(Corrupt, match=r"gives other bytes .* repair its repository"),
+    ):
+        node.store().get(CID, limit=99)
     assert "pin/add" not in node.asked
 
 
@@ -199,9 +205,11 @@ def test_a_block_that_is_too_large_to_be_one() -> None:
 
 @pytest.mark.parametrize("answer", [str(Cid.of(b"other")), "rubbish", ""])
 def test_a_node_that_stores_something_else(answer: str) -> None:
-    with serving(HostileNode(add=say({"Hash": answer}))) as node:
-        with pytest.raises(Corrupt, match=f"whose CID is {CID}"):
-            node.store().put(DATA)
+    with (
+        serving(HostileNode(add=say({"Hash": answer}))) as node,
+        pytest.raises(Corrupt, match=f"whose CID is {CID}"),
+    ):
+        node.store().put(DATA)
 
 
 @pytest.mark.parametrize(
@@ -237,9 +245,11 @@ def test_unpinning_what_is_not_pinned_is_no_error() -> None:
     kubo = "not pinned or pinned indirectly"
     with serving(HostileNode(pin_rm=say({"Message": kubo}, 500))) as node:
         node.store().unpin(CID)
-    with serving(HostileNode(pin_rm=say({"Message": "disk I/O error"}, 500))) as node:
-        with pytest.raises(Refused, match="disk I/O error"):
-            node.store().unpin(CID)
+    with (
+        serving(HostileNode(pin_rm=say({"Message": "disk I/O error"}, 500))) as node,
+        pytest.raises(Refused, match="disk I/O error"),
+    ):
+        node.store().unpin(CID)
 
 
 @pytest.mark.parametrize("address", ["", "localhost:5001", "http://127.0.0.1:5001", "/ip4/1.2/tcp"])
