@@ -7,7 +7,7 @@ A section is a varint with its length and its bytes. The first one is the header
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import dag_cbor
 from multiformats import CID, varint
@@ -33,7 +33,8 @@ class Car(NamedTuple):
 def write_car(file: BinaryIO, roots: Iterable[Cid], blocks: Iterable[Block]) -> None:
     """Write an archive; a block that comes again is left out."""
     cids = [CID.decode(root.binary) for root in roots]
-    _write(file, dag_cbor.encode({"roots": cids, "version": VERSION}))
+    header: Any = {"roots": cids, "version": VERSION}
+    _write(file, dag_cbor.encode(header))
     seen: set[Cid] = set()
     for block in blocks:
         if block.cid not in seen:
@@ -95,9 +96,9 @@ def _read_varint(file: BinaryIO) -> int | None:
 
 def _roots(header: bytes) -> tuple[Cid, ...]:
     try:
-        fields = dag_cbor.decode(header)
+        fields: Any = dag_cbor.decode(header)
         if not isinstance(fields, dict) or fields["version"] != VERSION:
             raise ValueError("another version")
-        return tuple(Cid(bytes(root)) for root in fields["roots"])  # type: ignore[union-attr]
+        return tuple(Cid(bytes(root)) for root in fields["roots"])
     except Exception as error:  # the codecs raise many kinds
         raise Corrupt(f"the file is no CARv1 archive of this market: {error}") from error

@@ -26,7 +26,7 @@ class Overdue(Exception):
     """An answer that is still arriving, and takes too long."""
 
 
-class RpcClient(ipfshttpclient.Client):
+class RpcClient(ipfshttpclient.Client):  # type: ignore[misc]
     """A client of the node at a multiaddr.
 
     `timeout`: seconds to connect, seconds of silence. `allowed` gives the seconds that an answer of
@@ -40,7 +40,7 @@ class RpcClient(ipfshttpclient.Client):
         self._client: Any = _Transport(address, timeout, allowed)
 
 
-class _Transport(ClientSync):
+class _Transport(ClientSync):  # type: ignore[misc]
     def __init__(
         self, address: str, timeout: tuple[float, float], allowed: Callable[[int], float]
     ) -> None:
