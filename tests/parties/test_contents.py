@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from offchain.chain.records import JobState, Rules
+from offchain.parties import retention
 from offchain.parties.contents import SAMPLER, Content, end_blocks, job_contents
 from offchain.parties.errors import PartyError
 from offchain.parties.export import export_job
 from offchain.parties.ledger import Ledger
-from offchain.parties.retention import KEEP_BLOCKS
 from offchain.store import IpfsStore, NotFound, Store
 from offchain.store.car import read_car
 from offchain.store.ipfs import Patience
@@ -21,7 +21,15 @@ from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, Wor
 from tests.store.nodes import ipfs_node
 
 LIMIT = 1 << 20
+KEEP_BLOCKS = 3000
+"""In place of the week, which takes anvil minutes to mine."""
 ONE_ROUND = RULES._replace(rounds=1)
+
+
+@pytest.fixture(autouse=True)
+def short_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retention.KEEP_BLOCKS == 7 * 7200
+    monkeypatch.setattr(retention, "KEEP_BLOCKS", KEEP_BLOCKS)
 
 
 def held(store: Store, contents: Sequence[Content]) -> set[tuple[str, int]]:
@@ -62,11 +70,9 @@ def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_pa
         assert roles[:2] == ["specification", "evaluation set"]
         everything = {(content.role, content.round) for content in contents}
 
-        due = end_blocks(ledger)[1] + KEEP_BLOCKS
-        market.mine_to(due - 200)
         look(market, "node 0")
         assert held(store, contents) == everything
-        market.mine_to(due)
+        market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
         look(market, "node 0")
         assert held(store, contents) == {(SAMPLER, RULES.rounds)}
 
