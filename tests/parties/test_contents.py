@@ -89,10 +89,10 @@ def test_what_another_job_needs_stays(tmp_path: Path) -> None:
         contents = job_contents(market.ledger, 1)
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
-        market.mine_to(market.auction().close_block)
         ledger = Ledger(market.chain(1))
         request = ledger.auction_request(market.auction_id)
         ledger.chain.send(ledger.auctions.functions.bid(market.auction_id, STAKE), value=STAKE)
+        market.mine_to(market.auction().last_block + 1)
         ledger.chain.send(ledger.auctions.functions.close(market.auction_id, request))
         look(market, "seller 0")
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
