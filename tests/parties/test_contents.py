@@ -92,8 +92,10 @@ def test_what_another_job_needs_stays(tmp_path: Path) -> None:
         ledger = Ledger(market.chain(1))
         request = ledger.auction_request(market.auction_id)
         ledger.chain.send(ledger.auctions.functions.bid(market.auction_id, STAKE), value=STAKE)
+        market.register()  # slashed nodes have lost their seats
         market.mine_to(market.auction().last_block + 1)
         ledger.chain.send(ledger.auctions.functions.close(market.auction_id, request))
+        assert ledger.job_count() == 2
         look(market, "seller 0")
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
