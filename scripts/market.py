@@ -10,7 +10,7 @@ from ape.cli import ConnectedProviderCommand
 
 from offchain.parties.commands import one_line_errors
 from offchain.parties.export import export_job, read_only
-from offchain.parties.options import place_options
+from offchain.parties.options import reading_options
 from offchain.store.choice import open_store
 from scripts._wallet import rpc_url
 
@@ -21,7 +21,7 @@ def cli() -> None:
 
 
 @cli.command(cls=ConnectedProviderCommand)
-@place_options
+@reading_options
 @click.option("--job", "job_id", type=int, required=True, help="Id of the job.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."

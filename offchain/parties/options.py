@@ -98,11 +98,15 @@ store_options = combined(
     click.option("--store", type=folder_path, help="Folder that takes the place of an IPFS node."),
 )
 
-place_options = combined(
+reading_options = combined(
     click.option(
         "--deployment", type=existing_file, required=True, help="Record of the contracts."
     ),
     store_options,
+)
+
+place_options = combined(
+    reading_options,
     click.option(
         "--max-fee",
         type=Wei(),
