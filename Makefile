@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test chaos reproduce statistics gas thorough mutations audit bench-learning check format clean
+.PHONY: help setup demo test test-all chaos reproduce statistics gas thorough mutations audit bench-learning check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -28,8 +28,12 @@ setup: ## install packages, compiler and compiled contracts, unless in place
 demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="--help" explains)
 	@$(BIN)/ape run demo $(ARGS)
 
-test: setup ## run the tests, without those marked slow: make test ARGS="-k auction"
-	@$(BIN)/ape test tests -m "not slow" $(ARGS)
+test: setup ## run the tests, without those marked slow or ipfs: make test ARGS="-k auction"
+	@$(BIN)/ape test tests -m "not slow and not ipfs" $(ARGS)
+
+test-all: ## run all tests, also those that need an IPFS node, which is installed for them
+	@scripts/_setup/setup.sh ipfs
+	@$(BIN)/ape test tests $(ARGS)
 
 chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
 	@$(BIN)/python -m offchain.chaos $(ARGS)

@@ -66,8 +66,9 @@ def open_session(account: AccountAPI, options: dict[str, Any]) -> Session:
     """Take the place options out of `options` and connect with the account's signer."""
     provider = ape.networks.provider
     signer = ApeSigner(account, provider)
-    place: tuple[Path, Path] = (options.pop("deployment"), options.pop("store"))
-    return connect(rpc_url(provider), *place, signer, options.pop("max_fee"))
+    deployment: Path = options.pop("deployment")
+    store, ipfs = options.pop("store"), options.pop("ipfs")
+    return connect(rpc_url(provider), deployment, store, ipfs, signer, options.pop("max_fee"))
 
 
 def wallet_command(function: Callable[..., Any]) -> click.Command:

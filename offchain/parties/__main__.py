@@ -122,8 +122,9 @@ def buyer(gate: bool, **options: Any) -> None:
 def _session(options: dict[str, Any]) -> Session:
     """Take the options of `key_options` out and connect."""
     rpc, key = options.pop("rpc"), options.pop("key")
-    place = (options.pop("deployment"), options.pop("store"))
-    return connect(rpc, *place, KeySigner.load(key), options.pop("max_fee"))
+    deployment: Path = options.pop("deployment")
+    store, ipfs = options.pop("store"), options.pop("ipfs")
+    return connect(rpc, deployment, store, ipfs, KeySigner.load(key), options.pop("max_fee"))
 
 
 def _wait() -> None:

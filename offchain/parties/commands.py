@@ -49,8 +49,9 @@ from offchain.privacy.errors import PrivacyError
 from offchain.privacy.statement import forecast, statement
 from offchain.sealing.errors import SealError
 from offchain.sealing.keys import KEY_BYTES, JobKey
+from offchain.store.choice import open_store
 from offchain.store.errors import InvalidCid, StoreError
-from offchain.store.local import LocalStore
+from offchain.store.local import Store
 
 USER_ERRORS = (
     ChainError,
@@ -70,7 +71,7 @@ class Session:
     """A party's connections: chain, store and who signs."""
 
     chain: Chain
-    store: LocalStore
+    store: Store
     signer: Signer
 
     @cached_property
@@ -96,9 +97,17 @@ def no_gate() -> None:
 
 
 def connect(
-    rpc: str, deployment: Path, store: Path, signer: Signer, max_fee: int | None = None
+    rpc: str,
+    deployment: Path,
+    store: Path | None,
+    ipfs: str | None,
+    signer: Signer,
+    max_fee: int | None = None,
 ) -> Session:
-    """Open a party's connections; `max_fee` in wei per gas."""
+    """Open a party's connections; its store is the IPFS node `ipfs` or the folder `store`.
+
+    `max_fee` in wei per gas.
+    """
     record = Deployment.read(deployment)
     chain = Chain(
         rpc,
@@ -109,7 +118,7 @@ def connect(
         on_replaced=lambda step: metrics.REPLACED.labels(step).inc(),
         max_fee=max_fee,
     )
-    return Session(chain, LocalStore(store), signer)
+    return Session(chain, open_store(store, ipfs), signer)
 
 
 def _count(receipt: Receipt) -> None:

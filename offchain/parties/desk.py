@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ from offchain.sealing.content import (
 from offchain.sealing.errors import Unreadable
 from offchain.sealing.keys import Access, Lock
 from offchain.store.cid import Cid
-from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.errors import NOT_DELIVERED
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 from offchain.yoda.answer import Answer, answer
@@ -56,6 +57,8 @@ SAMPLER_LIMIT = 64 << 10
 """Bytes of a sampler state: three lists of at most 256 words of 32 bytes, and their heads."""
 MODEL_HEADER_LIMIT = 64 << 10
 """Bytes of a model file beside its parameters of 4 bytes each: names and shapes."""
+FETCHES_AT_ONCE = 16
+"""Updates asked for together: who waits for absent ones alone may miss the window to vote."""
 ROUNDS_REMEMBERED = 4
 """Computed rounds kept in memory: the present one, and some for other jobs."""
 
@@ -198,7 +201,7 @@ class Desk:
 
     def _compute(self, inputs: Inputs) -> RoundOutput:
         spec, number = self.spec(inputs.job_id), inputs.round
-        updates = {index: self._update(inputs, index, posted) for index, posted in inputs.updates}
+        updates = self._updates(inputs)
         state = self.state_before(inputs.job_id, number)
         evaluation = self.evaluation(inputs.job_id)
         with metrics.ROUND_SECONDS.time():
@@ -209,22 +212,26 @@ class Desk:
                 log.info("update refused", **place, reason=verdict.reason, why=verdict.detail)
         return output
 
-    def _update(self, inputs: Inputs, index: int, posted: PostedUpdate) -> bytes:
-        """The update's bytes, or none where its seller did not pin, or seal, what it posted.
+    def _updates(self, inputs: Inputs) -> dict[int, bytes]:
+        """The posted updates by index, opened. Raises NoKey: silence, not a vote without them."""
+        access, market = self.access(inputs.job_id), self.ledger.market
+        limit = update_size(self.spec(inputs.job_id).model.dimension) + UPDATE_OVERHEAD
 
-        Raises NoKey: a node that cannot read updates must not take them for unreadable.
-        """
-        job_id, round_number = inputs.job_id, inputs.round
-        access = self.access(job_id)
-        limit = update_size(self.spec(job_id).model.dimension) + UPDATE_OVERHEAD
-        post = Post(job_id, round_number, inputs.sellers[index], index)
-        try:
-            sealed = fetch_verified(self.store, Cid(posted.cid), posted.content_hash, limit=limit)
-            return open_update(self.ledger.market, post, access, sealed)
-        except (StoreError, InvalidCid, Unreadable) as error:
-            place = {"job": job_id, "round": round_number, "index": index}
-            log.warning("update unreadable", **place, why=str(error))
-            return b""
+        def opened(index: int, posted: PostedUpdate) -> bytes:
+            """The update's bytes, or none where its seller did not pin, or seal, what it posted."""
+            post = Post(inputs.job_id, inputs.round, inputs.sellers[index], index)
+            try:
+                cid = Cid(posted.cid)
+                sealed = fetch_verified(self.store, cid, posted.content_hash, limit=limit)
+                return open_update(market, post, access, sealed)
+            except (*NOT_DELIVERED, Unreadable) as error:
+                place = {"job": post.job_id, "round": post.round, "index": index}
+                log.warning("update unreadable", **place, why=str(error))
+                return b""
+
+        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            found = pool.map(lambda item: opened(*item), inputs.updates)
+            return {index: data for (index, _), data in zip(inputs.updates, found, strict=True)}
 
     def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:
         return fetch_verified(self.store, Cid(cid), content_hash, limit=limit)

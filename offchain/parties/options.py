@@ -18,6 +18,7 @@ from offchain.privacy.errors import PrivacyError
 from offchain.privacy.seller import PrivateTraining
 from offchain.privacy.terms import KINDS as PRIVACY_KINDS
 from offchain.privacy.terms import PrivacyTerms
+from offchain.store.choice import NODE_VARIABLE
 
 Command = Callable[..., Any]
 
@@ -88,11 +89,24 @@ def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return apply
 
 
-place_options = combined(
+store_options = combined(
+    click.option(
+        "--ipfs",
+        help="RPC of an own IPFS node, like /ip4/127.0.0.1/tcp/5001; without it and --store, the"
+        f" one that {NODE_VARIABLE} names.",
+    ),
+    click.option("--store", type=folder_path, help="Folder that takes the place of an IPFS node."),
+)
+
+reading_options = combined(
     click.option(
         "--deployment", type=existing_file, required=True, help="Record of the contracts."
     ),
-    click.option("--store", type=folder_path, required=True, help="Folder of the content store."),
+    store_options,
+)
+
+place_options = combined(
+    reading_options,
     click.option(
         "--max-fee",
         type=Wei(),

@@ -30,6 +30,7 @@ from offchain.parties.desk import Desk
 from offchain.parties.health import JOB, REMEDIES, Health, kind_of
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
+from offchain.parties.retention import Retention
 from offchain.sealing.errors import SealError
 from offchain.store.local import Store
 
@@ -62,6 +63,7 @@ class Party(ABC):
         self.key = key
         self.ledger = Ledger(chain)
         self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
+        self._retention = Retention(self.ledger, store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         self._patience_blocks = patience_blocks
@@ -188,6 +190,7 @@ class Party(ABC):
                 met.add(self._trouble(job_id, block, error))
         self.health.clear(*(kind for kind in LASTING if kind not in met))
         _note_states(states)
+        self._retention.release(block)
 
     def _look_at(self, job_id: int, view: JobView, block: int) -> bool:
         """Do what a job asks for; whether the party takes part in it and it is still running."""
@@ -199,6 +202,7 @@ class Party(ABC):
                 self._push(job_id, view.due, block)
             return concerned
         if concerned:
+            self._retention.ended(job_id)
             self.finish(job_id, view)
             self._finished.add(job_id)
             metrics.JOBS_ENDED.inc()

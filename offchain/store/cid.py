@@ -14,8 +14,8 @@ from multiformats import multibase
 from offchain.store.errors import InvalidCid
 
 BINARY_LENGTH = 36  # bytes: version, codec, hash name, hash length, then 32 bytes of sha2-256
-_CIDV1_RAW_SHA256 = bytes.fromhex("01551220")  # content of one chunk
-_CIDV1_DAG_PB_SHA256 = bytes.fromhex("01701220")  # root of a tree of chunks
+RAW_PREFIX = bytes.fromhex("01551220")  # content of one chunk
+DAG_PB_PREFIX = bytes.fromhex("01701220")  # root of a tree of chunks
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cid:
 
     def __post_init__(self) -> None:
         prefix = self.binary[:4]
-        known = prefix in (_CIDV1_RAW_SHA256, _CIDV1_DAG_PB_SHA256)
+        known = prefix in (RAW_PREFIX, DAG_PB_PREFIX)
         if not known or len(self.binary) != BINARY_LENGTH:
             shown = self.binary[:BINARY_LENGTH].hex()
             raise InvalidCid(

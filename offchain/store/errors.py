@@ -12,16 +12,37 @@ class StoreError(Exception):
 
 
 class NotFound(StoreError):
-    """The store does not hold this CID."""
+    """The store does not hold this CID, and nobody that it knows gives it."""
 
 
 class TooLarge(StoreError):
     """The content is larger than the reader allows; it was not read."""
 
 
-class Corrupt(StoreError):
-    """What the store holds under this CID is not the content the CID stands for."""
-
-
 class WrongContent(StoreError):
-    """The content behind a CID is not what the hash on chain stands for."""
+    """The content behind a CID is not what its author was to deliver."""
+
+
+class Corrupt(StoreError):
+    """What the store gives for a CID is not the content the CID stands for."""
+
+
+class Unreachable(StoreError):
+    """The store's node cannot be reached."""
+
+
+class TooSlow(Unreachable):
+    """The store's node was reached, and did not answer in time."""
+
+
+class Refused(StoreError):
+    """The store's node answered that it cannot do what was asked."""
+
+
+class InvalidChoice(StoreError):
+    """No store was named, or two, or one that cannot be."""
+
+
+NOT_DELIVERED = (NotFound, TooLarge, WrongContent, InvalidCid)
+"""The author's fault, alike for every reader. The other errors are of the reader's own store: who
+takes them for the author's computes another result than the rest, and is slashed for it."""

@@ -26,8 +26,13 @@ class Store(Protocol):
     def get(self, cid: Cid, *, limit: int) -> bytes:
         """The content of ``cid`` if it has at most ``limit`` bytes.
 
-        Raises ``NotFound``, ``TooLarge`` (before reading) or ``Corrupt``.
+        Raises ``NotFound``, ``TooLarge`` (before reading) or ``Corrupt``; a store of other
+        processes also ``WrongContent``, ``Unreachable``, ``TooSlow`` and ``Refused``.
         """
+        ...
+
+    def unpin(self, cid: Cid) -> None:
+        """Keep ``cid`` no longer; nothing happens where it is not kept."""
         ...
 
 
@@ -69,6 +74,10 @@ class LocalStore:
                 f"{self.path(cid)} was changed on disk: remove the file and put the content again"
             )
         return data
+
+    def unpin(self, cid: Cid) -> None:
+        """Remove the file, for all who share the folder."""
+        self.path(cid).unlink(missing_ok=True)
 
     def _holds(self, cid: Cid, data: bytes) -> bool:
         try:

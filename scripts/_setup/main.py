@@ -2,7 +2,7 @@
 
 Every step stamps its result when complete: a second run skips it, an interrupted one is redone.
 With the argument `audit` it also brings what `make audit` needs, with `bench` the frameworks
-that `make bench-learning` measures beside.
+that `make bench-learning` measures beside, with `ipfs` the IPFS node of `make test-all`.
 Runs on the standard library of the Python that `find_python.sh` has found.
 """
 
@@ -22,6 +22,7 @@ from scripts._setup import (
     bench_tools,
     compiler,
     contracts,
+    ipfs_node,
     node_packages,
     python_packages,
 )
@@ -47,6 +48,8 @@ def main() -> int:
                 audit_tools.install()
             if sys.argv[1:] == ["bench"]:
                 bench_tools.install()
+            if sys.argv[1:] == ["ipfs"]:
+                ipfs_node.install()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1

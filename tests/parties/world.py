@@ -43,7 +43,8 @@ from offchain.parties.opener import make_request, open_auction
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller, Training
 from offchain.sealing.keys import JobKey
-from offchain.store.local import LocalStore
+from offchain.store.ipfs import IpfsStore
+from offchain.store.local import LocalStore, Store
 from tests.contracts.evm import helper
 
 BLOCK_SECONDS = 0.05
@@ -111,6 +112,8 @@ class World:
     tokens: dict[str, Contract] = field(default_factory=dict)
     trainings: dict[int, Training] = field(default_factory=dict)
     """By seller number, where it is not that of SELLERS."""
+    ipfs: Sequence[IpfsStore] = ()
+    """IPFS nodes that the accounts use in turns; without any, all share a folder."""
 
     def chain(self, account: int) -> Chain:
         """The connection of one account."""
@@ -145,6 +148,10 @@ class World:
         """The content store that all share."""
         return LocalStore(self.folder / "store")
 
+    def store_of(self, account: int) -> Store:
+        """The content store of one account."""
+        return self.ipfs[account % len(self.ipfs)] if self.ipfs else self.store
+
     @property
     def ledger(self) -> Ledger:
         """Fresh reads."""
@@ -162,7 +169,7 @@ class World:
         """A new seller object; it remembers nothing, and finds its offer again."""
         return Seller(
             self.chain(10 + number),
-            self.store,
+            self.store_of(10 + number),
             self.key(10 + number),
             self.samples[number],
             offer_id=self.offer(number),
@@ -173,14 +180,17 @@ class World:
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
         ledger, key = Ledger(self.chain(10 + number)), self.key(10 + number).public_key
-        return ensure_offered(ledger, self.store, [TAG], b"one writer's digits", bytes(key))
+        return ensure_offered(
+            ledger, self.store_of(10 + number), [TAG], b"one writer's digits", bytes(key)
+        )
 
     def node(self, number: int) -> ConeNode:
         """A new CONE node object; it remembers nothing."""
         chain, signer = self.chain(20 + number), self.signer(20 + number)
         secret = salt_secret(signer, self.anvil.chain_id, self.deployment.contracts["Yoda"])
         key, voting = self.key(20 + number), VOTING[NODES[number]]
-        return ConeNode(chain, self.store, key, secret, voting=voting, patience_blocks=2)
+        store = self.store_of(20 + number)
+        return ConeNode(chain, store, key, secret, voting=voting, patience_blocks=2)
 
     def buyer(self, number: int, **changes: Any) -> Buyer:
         """A new buyer object; the second one bids higher. `changes` to its bid."""
@@ -188,7 +198,7 @@ class World:
         secret = bid_secret(self.signer(1 + number), self.anvil.chain_id, house)
         return Buyer(
             self.chain(1 + number),
-            self.store,
+            self.store_of(1 + number),
             self.key(1 + number),
             self.request_secret(1 + number),
             auction_id=self.auction_id,
@@ -214,7 +224,7 @@ class World:
         chain = self.chain(1)
         asked = (TAG, small_spec(), self.evaluation, rules)
         key = JobKey.made_by(self.request_secret(1), REQUEST_ID)
-        request = make_request(Ledger(chain), self.store, key, REQUEST_ID, *asked)
+        request = make_request(Ledger(chain), self.store_of(1), key, REQUEST_ID, *asked)
         self.auction_id = open_auction(chain, request._replace(**changes), terms)
 
     def holdings(self, token: str, account: int) -> int:

@@ -165,3 +165,10 @@ def test_fetch_checks_the_hash_on_chain(store: LocalStore) -> None:
 def test_the_content_hash_is_the_chain_s_keccak() -> None:
     expected = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
     assert content_hash(b"").hex() == expected
+
+
+def test_unpinned_content_is_gone(store: LocalStore) -> None:
+    cid = store.put(b"weights")
+    store.unpin(cid)
+    assert names(store) == []
+    store.unpin(cid)

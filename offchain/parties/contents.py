@@ -1,0 +1,88 @@
+"""What content a job has, by what the chain says of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from offchain.chain.records import Request, fields
+from offchain.parties.jobkeys import heeded_rings
+from offchain.parties.ledger import Ledger
+from offchain.store.cid import Cid
+from offchain.store.errors import InvalidCid
+from offchain.yoda.votes import RoundResult
+
+SAMPLER = "sampler"
+"""The role of the content that sellers prove their shares with."""
+
+
+class Content(NamedTuple):
+    """One content of a job, as the chain names it."""
+
+    role: str
+    round: int
+    """The round it came of; 0 where the job began with it."""
+    cid: Cid
+    content_hash: bytes
+
+
+def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
+    """Specification, evaluation set, key rings, posted updates and accepted results, in that order.
+
+    What was posted under no CID has no content. What nodes pinned for a result that was never
+    opened is not on the chain, and not here.
+    """
+    found = request_contents(ledger.request(job_id))
+    for ring in heeded_rings(ledger, job_id):
+        found += _contents(("key ring", 0, ring.cid, ring.content_hash))
+    for update in _events(ledger, "UpdatePosted", job_id):
+        found += _contents(("update", update["round"], update["cid"], update["contentHash"]))
+    for accepted in _events(ledger, "RoundAccepted", job_id):
+        result = RoundResult(*fields(accepted["result"]))
+        found += _contents(
+            ("model", result.round, result.model_cid, result.model_hash),
+            (SAMPLER, result.round, result.sampler_cid, result.sampler_hash),
+        )
+    return found
+
+
+def request_contents(request: Request) -> list[Content]:
+    """What a request names."""
+    return _contents(
+        ("specification", 0, request.spec_cid, request.spec_hash),
+        ("evaluation set", 0, request.evaluation_cid, request.evaluation_hash),
+    )
+
+
+def end_blocks(ledger: Ledger) -> dict[int, int]:
+    """The block in which each job ended that has, by job."""
+    logs = [
+        log for event in ("JobSettled", "JobFailed") for log in ledger.chain.logs("Jobs", event)
+    ]
+    return {log["args"]["jobId"]: log["blockNumber"] for log in logs}
+
+
+def open_requests(ledger: Ledger) -> list[Request]:
+    """The requests of all auctions that have not ended."""
+    opened = {
+        log["args"]["auctionId"]: log["args"]["request"]
+        for log in ledger.chain.logs("AuctionHouse", "AuctionOpened")
+    }
+    for event in ("AuctionWon", "AuctionVoid", "AuctionCancelled"):
+        for log in ledger.chain.logs("AuctionHouse", event):
+            opened.pop(log["args"]["auctionId"], None)
+    return [Request.from_abi(request) for request in opened.values()]
+
+
+def _events(ledger: Ledger, event: str, job_id: int) -> list[dict[str, Any]]:
+    logs = ledger.chain.logs("Jobs", event, argument_filters={"jobId": job_id})
+    return [dict(log["args"]) for log in logs]
+
+
+def _contents(*named: tuple[str, int, bytes, bytes]) -> list[Content]:
+    found = []
+    for role, round_number, cid, content_hash in named:
+        try:
+            found.append(Content(role, round_number, Cid(cid), content_hash))
+        except InvalidCid:
+            continue
+    return found

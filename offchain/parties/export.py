@@ -1,0 +1,71 @@
+"""A job's whole content in one file, to be kept or to be given to another IPFS node."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from offchain.chain.artifacts import MANIFEST, load_artifacts
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.parties.contents import Content, job_contents
+from offchain.parties.desk import EVALUATION_LIMIT
+from offchain.parties.errors import PartyError
+from offchain.parties.ledger import Ledger
+from offchain.store.car import write_car
+from offchain.store.cid import Cid
+from offchain.store.errors import NOT_DELIVERED
+from offchain.store.fetch import fetch_verified
+from offchain.store.local import Store
+from offchain.store.unixfs import Block, blocks_of
+
+
+def read_only(rpc: str, deployment: Path) -> Ledger:
+    """Reads of the contracts, for which nobody signs."""
+    return Ledger(Chain(rpc, Deployment.read(deployment), load_artifacts(MANIFEST)))
+
+
+def export_job(ledger: Ledger, store: Store, job_id: int, path: Path) -> list[Content]:
+    """Write a job's content to a CARv1 file, whole or not at all; what could not be had.
+
+    The roots are the contents' CIDs. Raises PartyError where there is no such job or no content.
+    """
+    count = ledger.job_count()
+    if not 1 <= job_id <= count:
+        raise PartyError(f"there is no job {job_id}: the market has had {count}")
+    had, missing = _gather(ledger, store, job_id)
+    if not had:
+        raise PartyError(
+            f"nobody gives any content of job {job_id}: it is kept for a week after the job's end"
+        )
+    unfinished = path.with_name(f"{path.name}.new")
+    try:
+        with unfinished.open("wb") as file:
+            write_car(file, had, _blocks(store, had))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return missing
+
+
+def _gather(ledger: Ledger, store: Store, job_id: int) -> tuple[list[Cid], list[Content]]:
+    """Have all content at hand: the CIDs of what is, in the chain's order, and what is not."""
+    had: dict[Cid, None] = {}
+    missing = []
+    contents = job_contents(ledger, job_id)
+    with click.progressbar(contents, label="fetching", file=sys.stderr) as progress:
+        for content in progress:
+            try:
+                fetch_verified(store, content.cid, content.content_hash, limit=EVALUATION_LIMIT)
+                had[content.cid] = None
+            except NOT_DELIVERED:
+                missing.append(content)
+    return list(had), missing
+
+
+def _blocks(store: Store, cids: list[Cid]) -> Iterator[Block]:
+    for cid in cids:
+        yield from blocks_of(store.get(cid, limit=EVALUATION_LIMIT))

@@ -1,0 +1,174 @@
+"""What is kept of a job, for how long, and how it leaves the market as one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from offchain.chain.records import JobState, Rules
+from offchain.parties import retention
+from offchain.parties.contents import SAMPLER, Content, end_blocks, job_contents
+from offchain.parties.errors import PartyError
+from offchain.parties.export import export_job
+from offchain.parties.ledger import Ledger
+from offchain.store import IpfsStore, NotFound, Store
+from offchain.store.car import read_car
+from offchain.store.ipfs import Patience
+from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, World, world
+from tests.store.nodes import ipfs_node
+
+LIMIT = 1 << 20
+KEEP_BLOCKS = 3000
+"""In place of the week, which takes anvil minutes to mine."""
+ONE_ROUND = RULES._replace(rounds=1)
+
+
+@pytest.fixture(autouse=True)
+def short_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retention.KEEP_BLOCKS == 7 * 7200
+    monkeypatch.setattr(retention, "KEEP_BLOCKS", KEEP_BLOCKS)
+
+
+def held(store: Store, contents: Sequence[Content]) -> set[tuple[str, int]]:
+    """Role and round of the contents that a store still gives."""
+    found = set()
+    for content in contents:
+        try:
+            store.get(content.cid, limit=LIMIT)
+            found.add((content.role, content.round))
+        except NotFound:
+            continue
+    return found
+
+
+def begin(market: World, rules: Rules = RULES) -> None:
+    """Everybody has joined, both have bid, and the auction is about to be closed."""
+    market.register()
+    market.open(rules, terms=TERMS._replace(window_blocks=1000))
+    market.look_until(lambda: market.auction().leader == market.signer(2).address, BUYERS)
+    market.mine_to(market.auction().close_block)
+
+
+def look(market: World, name: str) -> None:
+    """One look of a party that was started again."""
+    party = market.makers()[name]()
+    party.look(party.chain.block_number())
+
+
+def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        begin(market)
+        market.play()
+        ledger, store = market.ledger, market.store
+        contents = job_contents(ledger, 1)
+        roles = [content.role for content in contents]
+        assert roles.count("update") == len(ledger.updates(1, 1)) + len(ledger.updates(1, 2))
+        assert roles.count("model") == roles.count(SAMPLER) == RULES.rounds
+        assert roles[:2] == ["specification", "evaluation set"]
+        everything = {(content.role, content.round) for content in contents}
+
+        look(market, "node 0")
+        assert held(store, contents) == everything
+        market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
+        look(market, "node 0")
+        assert held(store, contents) == {(SAMPLER, RULES.rounds)}
+
+
+def test_what_another_job_needs_stays(tmp_path: Path) -> None:
+    """The second auction names the specification and the evaluation set of the first job."""
+    with world(tmp_path) as market:
+        begin(market, ONE_ROUND)
+        market.play()
+        market.mine_to(end_blocks(market.ledger)[1] + KEEP_BLOCKS)
+        market.open(ONE_ROUND, terms=TERMS._replace(window_blocks=1000))
+        look(market, "seller 0")
+        shared = {("specification", 0), ("evaluation set", 0)}
+        contents = job_contents(market.ledger, 1)
+        assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
+
+        ledger = Ledger(market.chain(1))
+        request = ledger.auction_request(market.auction_id)
+        ledger.chain.send(ledger.auctions.functions.bid(market.auction_id, STAKE), value=STAKE)
+        market.register()  # slashed nodes have lost their seats
+        market.mine_to(market.auction().last_block + 1)
+        ledger.chain.send(ledger.auctions.functions.close(market.auction_id, request))
+        assert ledger.job_count() == 2
+        look(market, "seller 0")
+        assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
+
+
+def test_a_job_becomes_one_file(tmp_path: Path) -> None:
+    with world(tmp_path) as market:
+        begin(market, ONE_ROUND)
+        market.play()
+        ledger, out = market.ledger, tmp_path / "job.car"
+        assert export_job(ledger, market.store, 1, out) == []
+        contents = job_contents(ledger, 1)
+        with out.open("rb") as file:
+            car = read_car(file)
+        assert set(car.roots) == {content.cid for content in contents}
+        for content in contents:  # all small enough for one block
+            assert car.blocks[content.cid] == market.store.get(content.cid, limit=LIMIT)
+
+        lost = [content for content in contents if content.role == "update"]
+        for content in lost:
+            market.store.unpin(content.cid)
+        assert export_job(ledger, market.store, 1, out) == lost
+        for content in contents:
+            market.store.unpin(content.cid)
+        before = out.read_bytes()
+        with pytest.raises(PartyError, match="nobody gives any content of job 1"):
+            export_job(ledger, market.store, 1, out)
+        with pytest.raises(PartyError, match="no job 2: the market has had 1"):
+            export_job(ledger, market.store, 2, out)
+        assert out.read_bytes() == before
+        assert not list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.ipfs
+def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
+    """Every other party uses the one node, the rest the other: all they share goes between them."""
+    with (
+        world(tmp_path) as market,
+        ipfs_node(tmp_path / "first") as first,
+        ipfs_node(tmp_path / "second") as second,
+    ):
+        second.connect(first)
+        market.ipfs = [IpfsStore(node.rpc) for node in (first, second)]
+        begin(market)
+        market.play()
+        assert market.job().state == JobState.SETTLED
+        delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())
+        assert delivery["hash_matches"]
+        assert list((tmp_path / "store").glob("*")) == []
+
+        ledger = market.ledger
+        contents = job_contents(ledger, 1)
+        for node in (first, second):
+            assert all(node.is_pinned(content.cid) for content in contents)
+        market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
+        look(market, "node 0")
+        last = [each for each in contents if (each.role, each.round) == (SAMPLER, RULES.rounds)]
+        assert [each for each in contents if first.is_pinned(each.cid)] == last
+        assert all(second.is_pinned(content.cid) for content in contents)
+
+
+def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
+    """A seller's share is claimed with content: without it the job is not over for the seller."""
+    with world(tmp_path) as market:
+        begin(market, ONE_ROUND)
+        others = [*(f"node {n}" for n in range(len(NODES))), "buyer 0", "buyer 1"]
+        sellers = [f"seller {number}" for number in range(len(SELLERS))]
+        market.look_until(lambda: market.ledger.job_count() == 1, others)
+        market.look_until(lambda: market.job().state.ended, [*others, *sellers])
+        seller = market.seller(0)
+        reachable = seller.desk.store
+        seller.desk.store = IpfsStore("/ip4/127.0.0.1/tcp/9", patience=Patience(pause=0.01))
+        seller.look(seller.chain.block_number())
+        assert seller.jobs_ended == 0
+        seller.desk.store = reachable
+        seller.look(seller.chain.block_number())
+        assert seller.jobs_ended == 1

@@ -1,0 +1,266 @@
+"""The IPFS store at nodes that are dead, slow or lie: each a small server that poses as a node."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from offchain.store import (
+    Cid,
+    Corrupt,
+    InvalidChoice,
+    IpfsStore,
+    Refused,
+    TooLarge,
+    TooSlow,
+    Unreachable,
+    WrongContent,
+)
+from offchain.store.ipfs import ATTEMPTS, Patience
+from offchain.store.unixfs import CHUNK_BYTES
+
+IMPATIENT = Patience(connect=1.0, pause=0.01, find=0.2, silence=0.3, slowest=1e12)
+DATA = b"what its author pinned"
+CID = Cid.of(DATA)
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def say(body: bytes | dict[str, object], status: int = 200) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    return answer
+
+
+def hang_up(request: BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+
+
+class HostileNode:
+    """Answers each command of the RPC as it is told, and remembers what it was asked."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.answers = {name.replace("_", "/"): answer for name, answer in answers.items()}
+        self.asked: list[str] = []
+        self.sent = 0
+        self.stop = threading.Event()
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                command = urlsplit(self.path).path.removeprefix("/api/v0/")
+                node.asked.append(command)
+                node.answers[command](self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def store(self) -> IpfsStore:
+        address = f"/ip4/127.0.0.1/tcp/{self.server.server_port}"
+        return IpfsStore(address, patience=IMPATIENT)
+
+    def never(self, _request: BaseHTTPRequestHandler) -> None:
+        """Keep whoever asks waiting."""
+        self.stop.wait()
+
+    def without_end(self, part: bytes, pause: float) -> Answer:
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(200)
+            request.end_headers()
+            while not self.stop.wait(pause):
+                try:
+                    request.wfile.write(part)
+                except OSError:
+                    return
+                self.sent += len(part)
+
+        return answer
+
+
+@contextmanager
+def serving(node: HostileNode) -> Iterator[HostileNode]:
+    thread = threading.Thread(target=node.server.serve_forever, args=[0.01])
+    thread.start()
+    try:
+        yield node
+    finally:
+        node.stop.set()
+        node.server.shutdown()
+        node.server.server_close()
+        thread.join()
+
+
+def honest() -> dict[str, Answer]:
+    return {
+        "files_stat": say({"Size": len(DATA)}),
+        "cat": say(DATA),
+        "block_get": say(DATA),
+        "pin_add": say({"Pins": [str(CID)]}),
+    }
+
+
+def test_a_node_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    store = IpfsStore(f"/ip4/127.0.0.1/tcp/{port}", patience=IMPATIENT)
+    for use in (
+        lambda: store.put(DATA),
+        lambda: store.get(CID, limit=99),
+        lambda: store.unpin(CID),
+    ):
+        with pytest.raises(Unreachable, match=rf"tcp/{port} cannot be reached: start it"):
+            use()
+
+
+def test_a_node_that_comes_back_in_time_is_asked_again() -> None:
+    node = HostileNode(**honest())
+    refusals = [hang_up] * (ATTEMPTS - 1)
+    node.answers["cat"] = lambda request: (refusals.pop() if refusals else say(DATA))(request)
+    with serving(node):
+        assert node.store().get(CID, limit=99) == DATA
+    assert node.asked == ["files/stat", *["cat"] * ATTEMPTS, "pin/add"]
+
+
+def test_a_node_that_stays_away_is_given_up() -> None:
+    with (
+        serving(HostileNode(**(honest() | {"files_stat": hang_up}))) as node,
+        pytest.raises(Unreachable),
+    ):
+        node.store().get(CID, limit=99)
+    assert node.asked == ["files/stat"] * ATTEMPTS
+
+
+def test_a_node_that_never_answers() -> None:
+    node = HostileNode()
+    node.answers = dict.fromkeys(("add", "files/stat", "block/get", "pin/rm"), node.never)
+    with serving(node):
+        store = node.store()
+        for use in (lambda: store.put(DATA), lambda: store.get(CID, limit=99)):
+            with pytest.raises(TooSlow, match="what keeps it busy"):
+                use()
+
+
+def test_a_node_that_drips() -> None:
+    """A byte in a while is no silence, and still no transfer."""
+    node = HostileNode(**honest())
+    node.answers["cat"] = node.answers["block/get"] = node.without_end(b"x", 0.01)
+    with serving(node), pytest.raises(TooSlow):
+        node.store().get(CID, limit=10**6)
+
+
+def test_ten_gigabytes_announced_are_not_asked_for() -> None:
+    with (
+        serving(HostileNode(**(honest() | {"files_stat": say({"Size": 10**10})}))) as node,
+        pytest.raises(TooLarge, match="10000000000 bytes, allowed are 99"),
+    ):
+        node.store().get(CID, limit=99)
+    assert node.asked == ["files/stat"]
+
+
+def test_more_than_was_announced_is_cut_off() -> None:
+    node = HostileNode(**honest())
+    node.answers["cat"] = node.without_end(bytes(CHUNK_BYTES), 0.0)
+    with serving(node), pytest.raises(TooLarge, match="more than the 99 bytes"):
+        node.store().get(CID, limit=99)
+    assert node.sent < 64 * CHUNK_BYTES  # what lies in the sockets' buffers
+
+
+def test_wrong_bytes_are_the_node_s_fault() -> None:
+    lies = {"cat": say(DATA[:-1]), "block_get": say(DATA[:-1] + b"?")}
+    with (
+        serving(HostileNode(**(honest() | lies))) as node,
+        pytest.raises(Corrupt, match=r"gives other bytes .* repair its repository"),
+    ):
+        node.store().get(CID, limit=99)
+    assert "pin/add" not in node.asked
+
+
+def test_right_blocks_are_enough() -> None:
+    for broken in (say(b"something else"), say({"Message": "cannot"}, 500)):
+        with serving(HostileNode(**(honest() | {"cat": broken}))) as node:
+            assert node.store().get(CID, limit=99) == DATA
+
+
+def test_a_block_that_is_too_large_to_be_one() -> None:
+    endless = HostileNode(**(honest() | {"cat": say(b"")}))
+    endless.answers["block/get"] = endless.without_end(bytes(CHUNK_BYTES), 0.0)
+    with serving(endless), pytest.raises(WrongContent, match="larger block"):
+        endless.store().get(CID, limit=99)
+
+
+@pytest.mark.parametrize("answer", [str(Cid.of(b"other")), "rubbish", ""])
+def test_a_node_that_stores_something_else(answer: str) -> None:
+    with (
+        serving(HostileNode(add=say({"Hash": answer}))) as node,
+        pytest.raises(Corrupt, match=f"whose CID is {CID}"),
+    ):
+        node.store().put(DATA)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(say(b"<html>", 200), say(b"<html>", 404), say(b"{", 200), say(b"", 200), say({})),
+        say({"Message": "no space left on device"}, 500),
+    ],
+    ids=["page", "other page", "half", "nothing", "empty", "full disk"],
+)
+def test_what_is_no_answer_is_refused(answer: Answer) -> None:
+    """And is never taken for content that its author did not deliver."""
+    commands = ("add", "files/stat", "block/get", "pin/rm")
+    node = HostileNode()
+    node.answers = dict.fromkeys(commands, answer)
+    with serving(node):
+        with pytest.raises(Refused):
+            node.store().put(DATA)
+        with pytest.raises((Refused, Corrupt)):
+            node.store().get(CID, limit=10**4)
+
+
+def test_what_cannot_be_pinned_is_read_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    full = say({"Message": "no space left on device"}, 500)
+    with serving(HostileNode(**(honest() | {"pin_add": full}))) as node:
+        assert node.store().get(CID, limit=99) == DATA
+    said = capsys.readouterr().out
+    assert "not pinned" in said
+    assert "no space left on device" in said
+
+
+def test_unpinning_what_is_not_pinned_is_no_error() -> None:
+    kubo = "not pinned or pinned indirectly"
+    with serving(HostileNode(pin_rm=say({"Message": kubo}, 500))) as node:
+        node.store().unpin(CID)
+    with (
+        serving(HostileNode(pin_rm=say({"Message": "disk I/O error"}, 500))) as node,
+        pytest.raises(Refused, match="disk I/O error"),
+    ):
+        node.store().unpin(CID)
+
+
+@pytest.mark.parametrize("address", ["", "localhost:5001", "http://127.0.0.1:5001", "/ip4/1.2/tcp"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(InvalidChoice, match=r"write one like /ip4/127\.0\.0\.1/tcp/5001"):
+        IpfsStore(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/ip6/::1/tcp/5001", "/dns/ipfs.example/tcp/443/https", "/dns4/localhost/tcp/80/http"],
+)
+def test_what_is_an_address(address: str) -> None:
+    IpfsStore(address)
