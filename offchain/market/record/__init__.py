@@ -25,7 +25,7 @@ from offchain.market.run import Run
 from offchain.parties.buyer import DELIVERY_FILE
 
 ABSENT = [
-    "IPFS nodes: the embedded store yields the same CIDs",
+    "the incentive calculator",
 ]
 """Parts of the protocol that this version does not have."""
 
