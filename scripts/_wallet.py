@@ -88,14 +88,9 @@ def opened(
 ) -> Iterator[tuple[Session, Wallet]]:
     """The session and wallet of a command, whose place and asking options leave `options`.
 
-    A command that serves logs what it does; of the others only warnings are logged. What a user can
-    mend ends the command with one line.
+    What a user can mend ends the command with one line.
     """
-    wallet = _wallet_of(options)
-    log_as_json(
-        logging.INFO if serves else logging.WARNING,
-        sys.stdout if serves and not wallet.manner.as_json else sys.stderr,
-    )
+    wallet = wallet_of(options, serves=serves)
     provider = ape.networks.provider
     place: tuple[Path, Path] = (options.pop("deployment"), options.pop("store"))
     max_fee = options.pop("max_fee")
@@ -104,9 +99,17 @@ def opened(
         yield connect(rpc_url(provider), *place, signer, max_fee, wallet), wallet
 
 
-def _wallet_of(options: dict[str, Any]) -> Wallet:
-    """The wallet that the asking options ask for. Raises UsageError where nobody could be asked."""
+def wallet_of(options: dict[str, Any], *, serves: bool = False) -> Wallet:
+    """The wallet of a command, whose asking options leave `options`.
+
+    Of commands that do not serve only warnings are logged. Raises UsageError where nobody could be
+    asked.
+    """
     as_json = options.pop("as_json")
+    log_as_json(
+        logging.INFO if serves else logging.WARNING,
+        sys.stdout if serves and not as_json else sys.stderr,
+    )
     if "yes" not in options:  # a command that only reads
         return Wallet(Manner(as_json=as_json))
     manner = Manner(options.pop("yes"), options.pop("dry_run"), as_json, sys.stdin.isatty())

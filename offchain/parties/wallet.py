@@ -73,8 +73,14 @@ class Wallet:
         self._ask("Sign and send?")
 
     def report(self, chain: Chain, receipt: Receipt) -> None:
-        """Tell of a transaction that was mined."""
-        events = chain.all_events(receipt)
+        """Tell of a transaction that was mined, and of the events of `chain`'s contracts."""
+        self._report(receipt, chain.all_events(receipt))
+
+    def report_creation(self, receipt: Receipt) -> None:
+        """Tell of a contract that was created, ahead of there being a deployment."""
+        self._report(receipt, ())
+
+    def _report(self, receipt: Receipt, events: Sequence[Event]) -> None:
         if self.manner.as_json:
             self._print(mined_as_json(receipt, events))
         elif self._unattended:
