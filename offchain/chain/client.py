@@ -178,7 +178,9 @@ class Chain:
             name = self._names.get(log["address"])
             if name is None:
                 continue
-            kinds = {each().topic: each() for each in self.contract(name).events}
+            handle = self.contract(name)
+            names = [entry["name"] for entry in handle.abi if entry["type"] == "event"]
+            kinds = {kind.topic: kind for kind in (handle.events[each]() for each in names)}
             kind = kinds.get(log["topics"][0].to_0x_hex())
             if kind is not None:
                 found.append((name, kind.process_log(log)))
