@@ -17,7 +17,6 @@ from offchain.chain.amounts import shown_amount
 from offchain.chain.errors import Declined
 from offchain.chain.records import ETHER, AuctionState
 from offchain.parties import offers
-from offchain.parties.buyer import open_auction
 from offchain.parties.commands import (
     Session,
     connect,
@@ -27,6 +26,7 @@ from offchain.parties.commands import (
     run_cone,
 )
 from offchain.parties.costs import CONE, GAS, OPEN_BID, OPENER, SEALED_BID, SELLER
+from offchain.parties.opener import open_auction
 from offchain.parties.plans import bid_plan, cone_plan, seller_plan
 from offchain.parties.readable import plain, shown
 from offchain.parties.wallet import Manner, Wallet
@@ -119,7 +119,9 @@ def test_serving_shows_its_costs_and_asks_once(
     assert sent(asking) == 0
     said = capsys.readouterr().out
     assert f"binds a stake, of which a slashed part is lost: {shown_amount(STAKE)}" in said
-    assert "each offence of others that it punishes: 231112 gas" in said
+    assert (
+        f"each offence of others that it punishes: {GAS['ConePool.slash: one offence']} gas" in said
+    )
     say(monkeypatch, "y")  # one answer, for two transactions
     run_cone(asking, patience_blocks=0, jobs=0)
     offer(asking)
@@ -222,7 +224,9 @@ def test_the_gas_of_plans_is_what_was_measured() -> None:
         for call in o
     }
     assert used == set(GAS)
-    assert {call: max(calls[call].values()) for call in GAS} == GAS
+    for call, most in GAS.items():
+        measured = max(calls[call].values())
+        assert measured <= most <= 1.06 * measured, call
 
 
 def test_amounts_are_shown_in_both_units() -> None:
