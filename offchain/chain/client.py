@@ -180,7 +180,7 @@ class Chain:
                 continue
             handle = self.contract(name)
             names = [entry["name"] for entry in handle.abi if entry["type"] == "event"]
-            kinds = {kind.topic: kind for kind in (handle.events[each]() for each in names)}
+            kinds = {str(kind.topic): kind for kind in (handle.events[each]() for each in names)}
             kind = kinds.get(log["topics"][0].to_0x_hex())
             if kind is not None:
                 found.append((name, kind.process_log(log)))

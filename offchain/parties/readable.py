@@ -72,6 +72,11 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def clean(text: str) -> str:
+    """Text of strangers without what could steer a terminal."""
+    return "".join(each if each.isprintable() else UNREADABLE for each in text)
+
+
 def _named(value: Any) -> dict[str, Any]:
     """A struct's fields by name; empty where the value is none."""
     if isinstance(value, Mapping):

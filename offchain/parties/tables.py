@@ -11,6 +11,7 @@ from rich.table import Table
 
 from offchain.chain.amounts import shown_amount
 from offchain.chain.records import ETHER
+from offchain.parties.readable import clean
 from offchain.parties.status import Facts
 
 WIDE = 200
@@ -27,7 +28,7 @@ def print_market(facts: Facts) -> None:
         (
             str(job["job"]),
             job["state"] if not job["failure"] else f"failed: {_words(job['failure'])}",
-            job["tag"],
+            clean(job["tag"]),
             f"{job['round']} of {job['rounds']}",
             str(job["sellers"]),
             shown_amount(job["price"], job["token"]),
@@ -91,7 +92,7 @@ def _shown(name: str, value: Any, token: str) -> str:
         return shown_amount(value, token)
     if name == "token":
         return "ether" if value == ETHER else str(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _bid(auction: Facts) -> str:

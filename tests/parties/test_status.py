@@ -111,3 +111,16 @@ def test_a_credit_is_told_by_its_token(market: World) -> None:
     assert found["credits"] == [{"token": ETHER, "amount": STAKE}]
     whole = auction_status(market.ledger, market.auction_id)
     assert (whole["leader"], whole["highest_bid"]) == (winner.address, 2 * STAKE)
+
+
+def test_a_stranger_s_tag_does_not_steer_the_terminal(
+    market: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = account_status(market.ledger, market.signer(10).address)
+    facts["offers"][0]["tags"] = ["\x1b[2Jdigits"]
+    print_facts(facts)
+    job = market_status(market.ledger)["jobs"][0] | {"tag": "\x1b[2Jdigits"}
+    print_market({"block": 1, "jobs": [job], "auctions": []})
+    printed = capsys.readouterr().out
+    assert printed.count("\ufffd[2Jdigits") == 2
+    assert "\x1b" not in printed

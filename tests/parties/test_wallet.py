@@ -27,7 +27,7 @@ from offchain.parties.commands import (
 )
 from offchain.parties.costs import CONE, GAS, OPEN_BID, OPENER, SEALED_BID, SELLER
 from offchain.parties.opener import open_auction
-from offchain.parties.plans import bid_plan, cone_plan, seller_plan
+from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
 from offchain.parties.readable import plain, shown
 from offchain.parties.wallet import Manner, Wallet
 from tests.parties.world import BOND, STAKE, TERMS, World, world
@@ -208,6 +208,7 @@ def test_what_a_bid_binds(market: World, session: Open) -> None:
     assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)
     assert bid_plan(ledger, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
     assert bid_plan(ledger, auction_id, STAKE - 1, larger_deposit=False).amount == 0
+    assert keys_plan(ledger, auction_id).amount == 0
     assert seller_plan(ledger, None).amount == BOND
     assert seller_plan(ledger, 1).amount == 0
 
