@@ -9,10 +9,10 @@ from typing import Any
 import click
 from ape.api import AccountAPI
 
+from offchain.chain.amounts import shown_amount
 from offchain.learning.defaults import SPECS
 from offchain.parties.buyer import withdraw_credit
 from offchain.parties.commands import (
-    log_as_json,
     one_line_errors,
     proposed_spec,
     run_buyer,
@@ -25,11 +25,10 @@ from offchain.parties.options import (
     auction_options,
     existing_file,
     keys_options,
-    place_options,
     request_options,
     token_option,
 )
-from scripts._wallet import open_session, sign_unattended, wallet_command
+from scripts._wallet import opened, sending_command
 
 SEED_BYTES = 32
 
@@ -37,7 +36,6 @@ SEED_BYTES = 32
 @click.group()
 def cli() -> None:
     """Write a job specification, open an auction, bid and receive the model."""
-    log_as_json()
 
 
 @cli.command()
@@ -54,14 +52,13 @@ def spec(dataset: str, exported: Path | None) -> None:
         click.echo(proposed_spec(dataset, secrets.token_bytes(SEED_BYTES), exported))
 
 
-@wallet_command
-@place_options
+@sending_command
 @request_options
 def open_(account: AccountAPI, **options: Any) -> None:
     """Open an auction for a model; prints its id. Then `bid` in it, or leave `keys` running."""
-    with one_line_errors():
-        auction_id = run_open(open_session(account, options), **options)
-    click.echo(f"auction {auction_id}")
+    with opened(account, options) as (session, wallet):
+        auction_id = run_open(session, **options)
+        wallet.answer(f"auction {auction_id}", auction=auction_id)
     click.echo(
         f"Run `ape run buyer bid --auction {auction_id}` next, or, if this account does not bid,"
         f" `ape run buyer keys --auction {auction_id}`: either hands the job's key to its members"
@@ -70,44 +67,38 @@ def open_(account: AccountAPI, **options: Any) -> None:
     )
 
 
-@wallet_command
-@place_options
+@sending_command
 @keys_options
 def keys(account: AccountAPI, **options: Any) -> None:
     """Hand the key of an own auction's job to its members; stays until that is done."""
-    sign_unattended(account)
-    with one_line_errors():
-        run_keys(open_session(account, options), **options)
+    with opened(account, options, serves=True) as (session, _wallet):
+        run_keys(session, **options)
 
 
-@wallet_command
-@place_options
+@sending_command
 @auction_options
 def bid(account: AccountAPI, **options: Any) -> None:
     """Bid up to the limit, keep a won job moving, receive and check its model."""
-    sign_unattended(account)
-    with one_line_errors():
-        run_buyer(open_session(account, options), **options)
+    with opened(account, options, serves=True) as (session, _wallet):
+        run_buyer(session, **options)
 
 
-@wallet_command
-@place_options
+@sending_command
 @auction_option
 def cancel(account: AccountAPI, auction_id: int, **options: Any) -> None:
     """Take back an own auction that nobody has bid in."""
-    with one_line_errors():
-        cancel_auction(open_session(account, options).ledger, auction_id)
-    click.echo(f"auction {auction_id} is cancelled")
+    with opened(account, options) as (session, wallet):
+        cancel_auction(session.ledger, auction_id)
+        wallet.answer(f"auction {auction_id} is cancelled", auction=auction_id, state="cancelled")
 
 
-@wallet_command
-@place_options
+@sending_command
 @token_option
 def withdraw(account: AccountAPI, token: str, **options: Any) -> None:
     """Withdraw what the market owes the account, in ether or in a token."""
-    with one_line_errors():
-        amount = withdraw_credit(open_session(account, options).ledger, token)
-    click.echo(f"withdrew {amount}")
+    with opened(account, options) as (session, wallet):
+        amount = withdraw_credit(session.ledger, token)
+        wallet.answer(f"withdrew {shown_amount(amount, token)}", amount=amount, token=token)
 
 
 cli.add_command(open_, "open")

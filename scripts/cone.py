@@ -7,44 +7,41 @@ from typing import Any
 import click
 from ape.api import AccountAPI
 
-from offchain.parties.commands import log_as_json, one_line_errors, run_cone
+from offchain.chain.amounts import shown_amount
+from offchain.parties.commands import run_cone
 from offchain.parties.cone import leave_pool, withdraw_stake
-from offchain.parties.options import place_options, serving_options
-from scripts._wallet import open_session, sign_unattended, wallet_command
+from offchain.parties.options import serving_options
+from scripts._wallet import opened, sending_command
 
 
 @click.group()
 def cli() -> None:
     """Serve as a CONE node, give up the seat, take the stake back."""
-    log_as_json()
 
 
-@wallet_command
-@place_options
+@sending_command
 @serving_options
 def serve(account: AccountAPI, **options: Any) -> None:
     """Stake for a seat, compute rounds when asked, vote, slash, collect the pay."""
-    sign_unattended(account)
-    with one_line_errors():
-        run_cone(open_session(account, options), **options)
+    with opened(account, options, serves=True) as (session, _wallet):
+        run_cone(session, **options)
 
 
-@wallet_command
-@place_options
+@sending_command
 def leave(account: AccountAPI, **options: Any) -> None:
     """Give up the seat: no later job can draw it. Serve on until the running jobs have ended."""
-    with one_line_errors():
-        block = leave_pool(open_session(account, options).ledger)
-    click.echo(f"left the pool: the stake can be withdrawn from block {block} on")
+    with opened(account, options) as (session, wallet):
+        block = leave_pool(session.ledger)
+        text = f"left the pool: the stake can be withdrawn from block {block} on"
+        wallet.answer(text, unlock_block=block)
 
 
-@wallet_command
-@place_options
+@sending_command
 def withdraw(account: AccountAPI, **options: Any) -> None:
     """Take the stake of a node that has left."""
-    with one_line_errors():
-        amount = withdraw_stake(open_session(account, options).ledger)
-    click.echo(f"withdrew the stake: {amount} wei")
+    with opened(account, options) as (session, wallet):
+        amount = withdraw_stake(session.ledger)
+        wallet.answer(f"withdrew the stake: {shown_amount(amount)}", amount=amount)
 
 
 cli.add_command(serve)

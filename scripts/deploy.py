@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ape
 import click
@@ -13,7 +14,7 @@ from offchain.chain.artifacts import load_artifacts
 from offchain.market.deploy import deploy
 from offchain.parties.commands import one_line_errors
 from offchain.parties.options import Wei
-from scripts._wallet import ApeSigner, rpc_url, sign_unattended, wallet_command
+from scripts._wallet import ApeSigner, asking_options, rpc_url, wallet_command, wallet_of
 
 LOCAL_CHAIN_IDS = (1337, 31337)
 """Chains of one machine, where foreseeable draws harm nobody."""
@@ -34,8 +35,14 @@ LOCAL_CHAIN_IDS = (1337, 31337)
     show_default=True,
     help="Where the record of the contracts goes.",
 )
+@asking_options
 def cli(
-    account: AccountAPI, stake_unit: int, bond_unit: int, random_seed: str | None, out: Path
+    account: AccountAPI,
+    stake_unit: int,
+    bond_unit: int,
+    random_seed: str | None,
+    out: Path,
+    **options: Any,
 ) -> None:
     """Deploy all contracts, wired to one another; nobody keeps a key to them."""
     provider = ape.networks.provider
@@ -43,8 +50,8 @@ def cli(
     chain_id: int = provider.web3.eth.chain_id
     if random_seed is not None and chain_id not in LOCAL_CHAIN_IDS:
         raise click.UsageError("--random-seed makes every draw foreseeable: local chains only")
-    sign_unattended(account)
-    with one_line_errors():
+    wallet = wallet_of(options)
+    with one_line_errors(wallet):
         deployment = deploy(
             rpc_url(provider),
             chain_id,
@@ -53,9 +60,10 @@ def cli(
             stake_unit=stake_unit,
             bond_unit=bond_unit,
             random_seed=keccak(text=random_seed) if random_seed is not None else None,
-            on_receipt=lambda receipt: click.echo(f"block {receipt.block}: {receipt.gas_used} gas"),
+            on_receipt=wallet.report_creation,
+            on_ready=wallet.approve,
         )
     deployment.write(out)
-    for name, address in deployment.contracts.items():
-        click.echo(f"{name:20} {address}")
-    click.echo(f"record: {out}")
+    listed = [f"{name:20} {address}" for name, address in deployment.contracts.items()]
+    text = "\n".join([*listed, f"record: {out}"])
+    wallet.answer(text, record=str(out), contracts=deployment.contracts)

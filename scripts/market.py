@@ -1,23 +1,88 @@
-"""What anybody can do without an account: `ape run market export …`."""
+"""What anybody can do without an account: `ape run market status`, `ape run market export`."""
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
 from pathlib import Path
 
 import ape
 import click
 from ape.cli import ConnectedProviderCommand
+from eth_typing import ChecksumAddress
+from eth_utils.address import is_address, to_checksum_address
 
-from offchain.parties.commands import one_line_errors
-from offchain.parties.export import export_job, read_only
-from offchain.parties.options import reading_options
+from offchain.parties.commands import log_as_json, one_line_errors
+from offchain.parties.export import export_job
+from offchain.parties.options import existing_file, reading_options
+from offchain.parties.readable import plain
+from offchain.parties.status import (
+    account_status,
+    auction_status,
+    job_status,
+    market_status,
+    read_only,
+)
+from offchain.parties.tables import print_facts, print_market
+from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
-from scripts._wallet import rpc_url
+from scripts._wallet import json_option, rpc_url
+
+
+class Account(click.ParamType):
+    """An address, or the name of an Ape account."""
+
+    name = "account"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ChecksumAddress:
+        """The address; the account stays locked."""
+        if is_address(value):
+            return to_checksum_address(value)
+        if value not in ape.accounts.aliases:
+            self.fail(f"{value!r} is no address and no account: see `ape accounts list`", param)
+        return to_checksum_address(str(ape.accounts.load(value).address))
 
 
 @click.group()
 def cli() -> None:
     """Look at the market and keep what it made."""
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.option("--deployment", type=existing_file, required=True, help="Record of the contracts.")
+@click.option("--job", "job_id", type=int, help="All of this job, with its vote.")
+@click.option("--auction", "auction_id", type=int, help="All of this auction.")
+@click.option("--account", type=Account(), help="Seat, offers, credits and duties of this one.")
+@json_option
+def status(
+    deployment: Path,
+    job_id: int | None,
+    auction_id: int | None,
+    account: ChecksumAddress | None,
+    as_json: bool,
+) -> None:
+    """Show the running and the latest jobs and auctions, or all of one job, auction or account."""
+    log_as_json(logging.WARNING, sys.stderr)
+    with one_line_errors(Wallet(Manner(as_json=as_json))):
+        ledger = read_only(rpc_url(ape.networks.provider), deployment)
+        parts = []
+        if job_id is not None:
+            parts.append(job_status(ledger, job_id))
+        if auction_id is not None:
+            parts.append(auction_status(ledger, auction_id))
+        if account is not None:
+            parts.append(account_status(ledger, account))
+        chosen = parts or [market_status(ledger)]
+    for facts in chosen:
+        if as_json:
+            click.echo(json.dumps({"type": "answer", **plain(facts)}))
+        elif parts:
+            print_facts(facts)
+        else:
+            print_market(facts)
 
 
 @cli.command(cls=ConnectedProviderCommand)

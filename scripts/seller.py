@@ -8,51 +8,42 @@ from typing import Any
 import click
 from ape.api import AccountAPI
 
+from offchain.chain.amounts import shown_amount
 from offchain.chain.records import text_of
 from offchain.parties import offers
-from offchain.parties.commands import (
-    log_as_json,
-    one_line_errors,
-    run_offer,
-    run_privacy,
-    run_seller,
-)
+from offchain.parties.commands import one_line_errors, run_offer, run_privacy, run_seller
 from offchain.parties.options import (
     offer_option,
-    place_options,
     privacy_options,
     seller_options,
     serving_options,
     statement_options,
 )
-from scripts._wallet import open_session, sign_unattended, wallet_command
+from scripts._wallet import opened, reading_command, sending_command
 
 
 @click.group()
 def cli() -> None:
     """Offer data, serve as its seller, pause or end an offer."""
-    log_as_json()
 
 
-@wallet_command
-@place_options
+@sending_command
 @seller_options
 @privacy_options
 @serving_options
 def serve(account: AccountAPI, **options: Any) -> None:
     """Offer a data file, train when sampled, collect the share. The data stays in this process."""
-    sign_unattended(account)
-    with one_line_errors():
-        run_seller(open_session(account, options), **options)
+    with opened(account, options, serves=True) as (session, _wallet):
+        run_seller(session, **options)
 
 
-@wallet_command
-@place_options
+@sending_command
 @seller_options
 def offer(account: AccountAPI, **options: Any) -> None:
     """Offer a data file for one bond, or change an offer; prints its id."""
-    with one_line_errors():
-        click.echo(f"offer {run_offer(open_session(account, options), **options)}")
+    with opened(account, options) as (session, wallet):
+        offer_id = run_offer(session, **options)
+        wallet.answer(f"offer {offer_id}", offer=offer_id)
 
 
 @click.command()
@@ -64,55 +55,52 @@ def privacy(data: Path | None, spec: Path | None, **options: Any) -> None:
             click.echo(line)
 
 
-@wallet_command
-@place_options
+@reading_command
 def list_(account: AccountAPI, **options: Any) -> None:
     """Show the account's offers that have not left."""
-    with one_line_errors():
-        found = offers.standing_offers(open_session(account, options).ledger)
-    for offer_id, each in found.items():
-        tags = ", ".join(text_of(tag) for tag in each.tags)
-        click.echo(f"offer {offer_id}: {'listed' if each.listed else 'paused'}, {tags}")
+    with opened(account, options) as (session, wallet):
+        for offer_id, each in offers.standing_offers(session.ledger).items():
+            tags, state = [text_of(tag) for tag in each.tags], "listed" if each.listed else "paused"
+            text = f"offer {offer_id}: {state}, {', '.join(tags)}"
+            wallet.answer(text, offer=offer_id, state=state, tags=tags, bond=each.bond)
 
 
-@wallet_command
-@place_options
+@sending_command
 @offer_option
 def pause(account: AccountAPI, offer_id: int, **options: Any) -> None:
     """Take an offer off its tags; running jobs keep it."""
-    with one_line_errors():
-        offers.pause(open_session(account, options).ledger, offer_id)
-    click.echo(f"offer {offer_id} is paused")
+    with opened(account, options) as (session, wallet):
+        offers.pause(session.ledger, offer_id)
+        wallet.answer(f"offer {offer_id} is paused", offer=offer_id, state="paused")
 
 
-@wallet_command
-@place_options
+@sending_command
 @offer_option
 def resume(account: AccountAPI, offer_id: int, **options: Any) -> None:
     """Put a paused offer back under its tags."""
-    with one_line_errors():
-        offers.resume(open_session(account, options).ledger, offer_id)
-    click.echo(f"offer {offer_id} is listed")
+    with opened(account, options) as (session, wallet):
+        offers.resume(session.ledger, offer_id)
+        wallet.answer(f"offer {offer_id} is listed", offer=offer_id, state="listed")
 
 
-@wallet_command
-@place_options
+@sending_command
 @offer_option
 def leave(account: AccountAPI, offer_id: int, **options: Any) -> None:
     """End an offer; running jobs keep it, its bond follows a day of blocks later."""
-    with one_line_errors():
-        block = offers.leave(open_session(account, options).ledger, offer_id)
-    click.echo(f"offer {offer_id} has left: its bond can be withdrawn from block {block} on")
+    with opened(account, options) as (session, wallet):
+        block = offers.leave(session.ledger, offer_id)
+        text = f"offer {offer_id} has left: its bond can be withdrawn from block {block} on"
+        wallet.answer(text, offer=offer_id, state="left", unlock_block=block)
 
 
-@wallet_command
-@place_options
+@sending_command
 @offer_option
 def withdraw_bond(account: AccountAPI, offer_id: int, **options: Any) -> None:
     """Take the bond of an offer that has left."""
-    with one_line_errors():
-        amount = offers.withdraw_bond(open_session(account, options).ledger, offer_id)
-    click.echo(f"withdrew the bond of offer {offer_id}: {amount} wei")
+    with opened(account, options) as (session, wallet):
+        amount = offers.withdraw_bond(session.ledger, offer_id)
+        text = f"withdrew the bond of offer {offer_id}: {shown_amount(amount)}"
+        wallet.answer(text, offer=offer_id, amount=amount)
 
 
 for command in (serve, offer, privacy, pause, resume, leave):

@@ -21,6 +21,7 @@ from offchain.chain.errors import (
     Reverted,
     WrongChain,
 )
+from offchain.chain.prepared import Prepared, Price
 from offchain.chain.provider import NamedErrorProvider, shown
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
@@ -54,6 +55,7 @@ class Chain:
         *,
         on_receipt: Callable[[Receipt], None] | None = None,
         on_replaced: Callable[[str], None] | None = None,
+        on_ready: Callable[[Prepared], None] | None = None,
         max_fee: int | None = None,
         poll_seconds: float = 0.25,
         stuck_seconds: float = STUCK_SECONDS,
@@ -75,7 +77,13 @@ class Chain:
                 " name a node of that chain"
             )
         sending = SendingOptions(
-            max_fee, poll_seconds, stuck_seconds, timeout_seconds, on_receipt, on_replaced
+            max_fee,
+            poll_seconds,
+            stuck_seconds,
+            timeout_seconds,
+            on_receipt,
+            on_replaced,
+            on_ready,
         )
         self._sender = Sender(self.w3, signer, found, sending) if signer else None
 
@@ -159,6 +167,28 @@ class Chain:
             for log in receipt.raw["logs"]
             if log["address"] == handle.address and log["topics"][0].to_0x_hex() == found.topic
         ]
+
+    def all_events(self, receipt: Receipt) -> list[tuple[str, EventData]]:
+        """Every event that the deployment's contracts emitted in one transaction, in order.
+
+        Each with its contract's name. What other contracts emitted, tokens say, is left out.
+        """
+        found: list[tuple[str, EventData]] = []
+        for log in receipt.raw["logs"]:
+            name = self._names.get(log["address"])
+            if name is None:
+                continue
+            handle = self.contract(name)
+            names = [entry["name"] for entry in handle.abi if entry["type"] == "event"]
+            kinds = {str(kind.topic): kind for kind in (handle.events[each]() for each in names)}
+            kind = kinds.get(log["topics"][0].to_0x_hex())
+            if kind is not None:
+                found.append((name, kind.process_log(log)))
+        return found
+
+    def price(self) -> Price:
+        """Of gas, now. Raises FeeTooHigh."""
+        return self._the_sender().price()
 
     # --- transactions
 

@@ -30,6 +30,10 @@ class FeeTooHigh(ChainError):
     """The chain asks for more than the operator allows; nothing was sent."""
 
 
+class Declined(ChainError):
+    """Who was shown a transaction does not want it; it was not signed."""
+
+
 class NodeRefused(ChainError):
     """The node answered a request with an error that is not a revert."""
 

@@ -18,6 +18,7 @@ from web3.types import BlockIdentifier, Nonce, TxParams, TxReceipt, Wei
 
 from offchain.chain.errors import (
     ChainError,
+    Declined,
     FeeTooHigh,
     NodeRefused,
     Reverted,
@@ -31,6 +32,7 @@ from offchain.chain.fees import (
     Fees,
     offered,
 )
+from offchain.chain.prepared import Prepared, Price, arguments_of
 from offchain.chain.signer import Signer
 
 GAS_HEADROOM_PERCENT = 25  # above the estimate: state moves between estimate and inclusion
@@ -85,6 +87,9 @@ class SendingOptions:
     on_receipt: Callable[[Receipt], None] | None = None
     on_replaced: Callable[[str], None] | None = None
     """Told the step of a transaction that was sent again, with higher fees or as it was."""
+    on_ready: Callable[[Prepared], None] | None = None
+    """Shown each transaction before it is signed, and again before it is signed with higher fees.
+    What it raises keeps it from being signed; after `Declined` what was sent before is awaited."""
 
 
 @dataclass
@@ -93,6 +98,9 @@ class _Sent:
 
     step: str
     parameters: TxParams
+    gas: int  # what it is estimated to use
+    arguments: dict[str, Any] = field(default_factory=dict)
+    shown_most: int = -1  # wei: the highest fee that whoever watches has been shown
     hashes: list[HexBytes] = field(default_factory=list)
 
     @property
@@ -118,11 +126,17 @@ class Sender:
         self._chain_id = chain_id
         self._options = options
         self._nonce: int | None = None  # of the next transaction; None: the node must say
+        self._base_fee = 0  # when the node was last asked for fees
 
     @property
     def address(self) -> ChecksumAddress:
         """The account that signs and pays."""
         return self._signer.address
+
+    def price(self) -> Price:
+        """Of gas, now. Raises FeeTooHigh."""
+        fees = self._offered()
+        return Price(self._base_fee, fees)
 
     def forget(self) -> None:
         """Ask the node for the next nonce: a re-organisation may have changed it."""
@@ -179,17 +193,20 @@ class Sender:
         if self._nonce is None:
             self.settle_earlier()  # first, as the estimate is made on top of what is pending
         try:
-            parameters = self._parameters(transaction)
+            parameters, gas = self._parameters(transaction)
         except Reverted as error:
             raise error.during(transaction.step) from None
-        return self._place(_Sent(transaction.step, parameters))
+        arguments = arguments_of(transaction.function)
+        return self._place(_Sent(transaction.step, parameters, gas, arguments))
 
     def _cancel(self, nonce: int) -> None:
         """Put a transfer of nothing to the account itself in the place of what has this nonce."""
         known = self._known_parameters(0, TRANSFER_GAS)
         parameters: TxParams = {**known, "to": self.address, "data": HexBytes("0x"), "type": 2}
         try:
-            self._settle(self._place(_Sent(f"cancel nonce {nonce}", parameters), nonce))
+            self._settle(
+                self._place(_Sent(f"cancel nonce {nonce}", parameters, TRANSFER_GAS), nonce)
+            )
         except (NodeRefused, TransactionLost) as error:  # mined at last, mostly
             log.info("not cancelled", nonce=nonce, why=str(error))
 
@@ -223,6 +240,7 @@ class Sender:
     def _refusal(self, sent: _Sent) -> str:
         """Have the node take a transaction; why it does not, where another nonce or fee helps."""
         self._nonce = None  # unknown if anything fails
+        self._show(sent)
         raw = self._signer.sign_transaction(cast(dict[str, Any], sent.parameters))
         hash_ = HexBytes(keccak(raw))
         try:
@@ -236,6 +254,23 @@ class Sender:
         sent.hashes.append(hash_)
         return ""
 
+    def _show(self, sent: _Sent) -> None:
+        """Show what is about to be signed, unless it costs no more than what was shown before."""
+        prepared = Prepared(
+            step=sent.step,
+            arguments=sent.arguments,
+            to=str(sent.parameters.get("to") or ""),
+            value=sent.parameters["value"],
+            gas=sent.gas,
+            gas_limit=sent.parameters["gas"],
+            price=Price(self._base_fee, sent.fees),
+            replaces=sent.shown_most >= 0,
+        )
+        if self._options.on_ready is None or prepared.fee_most <= sent.shown_most:
+            return
+        self._options.on_ready(prepared)
+        sent.shown_most = prepared.fee_most
+
     def _is_known(self, hash_: HexBytes) -> bool:
         try:
             self._w3.eth.get_transaction(hash_)
@@ -248,6 +283,7 @@ class Sender:
 
     def _offered(self) -> Fees:
         history = self._w3.eth.fee_history(FEE_HISTORY_BLOCKS, "latest", [50.0])
+        self._base_fee = history["baseFeePerGas"][-1]
         return offered(history, self._options.max_fee)
 
     def _known_parameters(self, value: int, gas: int) -> TxParams:
@@ -261,15 +297,16 @@ class Sender:
             "gas": gas,
         }
 
-    def _parameters(self, transaction: Transaction) -> TxParams:
-        """Everything but the nonce."""
+    def _parameters(self, transaction: Transaction) -> tuple[TxParams, int]:
+        """Everything but the nonce, and the gas that it is likely to use."""
         # Gas is given, so that web3 does not estimate.
         known = self._known_parameters(transaction.value, transaction.gas or 0)
         parameters = transaction.function.build_transaction(known)
-        if transaction.gas is None:
-            estimate = self._w3.eth.estimate_gas(_as_call(parameters), "pending")
-            parameters["gas"] = estimate * (100 + GAS_HEADROOM_PERCENT) // 100
-        return parameters
+        if transaction.gas is not None:
+            return parameters, transaction.gas
+        estimate = self._w3.eth.estimate_gas(_as_call(parameters), "pending")
+        parameters["gas"] = estimate * (100 + GAS_HEADROOM_PERCENT) // 100
+        return parameters, estimate
 
     # --- waiting
 
@@ -346,7 +383,7 @@ class Sender:
             refusal = self._refusal(sent)
             if refusal:
                 raise NodeRefused(refusal)
-        except (FeeTooHigh, NodeRefused) as error:
+        except (Declined, FeeTooHigh, NodeRefused) as error:
             log.warning("transaction is stuck", why=str(error), **place)
             return
         self._nonce = following

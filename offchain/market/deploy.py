@@ -11,6 +11,7 @@ from web3.utils.address import get_create_address
 from offchain.chain.artifacts import Artifact
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
+from offchain.chain.prepared import Prepared
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import Receipt
 
@@ -28,6 +29,7 @@ def deploy(
     bond_unit: int,
     random_seed: bytes | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
+    on_ready: Callable[[Prepared], None] | None = None,
 ) -> Deployment:
     """Deploy every contract; `stake_unit` (of a node) and `bond_unit` (of an offer) in wei.
 
@@ -35,7 +37,7 @@ def deploy(
     chains only, where a run shall be repeatable.
     """
     nothing = Deployment(chain_id=chain_id, block=0, contracts={})
-    chain = Chain(rpc, nothing, artifacts, signer, on_receipt=on_receipt)
+    chain = Chain(rpc, nothing, artifacts, signer, on_receipt=on_receipt, on_ready=on_ready)
     nonce = chain.w3.eth.get_transaction_count(signer.address)
     jobs = get_create_address(signer.address, Nonce(nonce + PARTS_BEFORE_JOBS))
     block = chain.block_number()

@@ -43,8 +43,10 @@ from offchain.parties.monitor import Address, monitored
 from offchain.parties.offers import ensure_offered
 from offchain.parties.opener import Opener, make_request, open_auction
 from offchain.parties.options import privacy_of, rules_of, terms_of
-from offchain.parties.party import stop_on_signals
+from offchain.parties.party import Party, stop_on_signals
+from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
 from offchain.parties.seller import Samples, Seller, Training, train_honestly
+from offchain.parties.wallet import Wallet
 from offchain.privacy.errors import PrivacyError
 from offchain.privacy.statement import forecast, statement
 from offchain.sealing.errors import SealError
@@ -73,6 +75,8 @@ class Session:
     chain: Chain
     store: Store
     signer: Signer
+    wallet: Wallet | None = None
+    """Shows and asks; None: a daemon's key file signs unattended."""
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -91,6 +95,11 @@ class Session:
         house = deployment.contracts["AuctionHouse"]
         return request_secret(self.signer, deployment.chain_id, house)
 
+    @property
+    def is_dry(self) -> bool:
+        """Whether nothing is to be sent: who serves looks once."""
+        return self.wallet is not None and self.wallet.manner.dry_run
+
 
 def no_gate() -> None:
     """Go to the chain at once."""
@@ -103,22 +112,30 @@ def connect(
     ipfs: str | None,
     signer: Signer,
     max_fee: int | None = None,
+    wallet: Wallet | None = None,
 ) -> Session:
     """Open a party's connections; its store is the IPFS node `ipfs` or the folder `store`.
 
     `max_fee` in wei per gas.
     """
+
+    def report(receipt: Receipt) -> None:
+        _count(receipt)
+        if wallet is not None:
+            wallet.report(chain, receipt)
+
     record = Deployment.read(deployment)
     chain = Chain(
         rpc,
         record,
         load_artifacts(MANIFEST),
         signer,
-        on_receipt=_count,
+        on_receipt=report,
         on_replaced=lambda step: metrics.REPLACED.labels(step).inc(),
+        on_ready=wallet.approve if wallet is not None else None,
         max_fee=max_fee,
     )
-    return Session(chain, open_store(store, ipfs), signer)
+    return Session(chain, open_store(store, ipfs), signer, wallet)
 
 
 def _count(receipt: Receipt) -> None:
@@ -128,18 +145,19 @@ def _count(receipt: Receipt) -> None:
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn what a user can mend into one line and exit status 1."""
+def one_line_errors(wallet: Wallet | None = None) -> Iterator[None]:
+    """Turn what a user can mend into one line and exit status 1; `wallet` tells machines of it."""
     try:
         yield
-    except Reverted as refused:
-        raise click.ClickException(explained(refused)) from refused
     except USER_ERRORS as error:
-        raise click.ClickException(str(error)) from error
+        message = explained(error) if isinstance(error, Reverted) else str(error)
+        if wallet is not None:
+            wallet.failed(error, message)
+        raise click.ClickException(message) from error
 
 
-def log_as_json(level: int = logging.INFO) -> None:
-    """Write structured log lines to standard output."""
+def log_as_json(level: int = logging.INFO, output: TextIO | None = None) -> None:
+    """Write structured log lines to `output`, by default standard output."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -147,7 +165,9 @@ def log_as_json(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Lines(sys.stdout))),
+        logger_factory=structlog.PrintLoggerFactory(
+            file=cast(TextIO, _Lines(output or sys.stdout))
+        ),
     )
 
 
@@ -197,6 +217,8 @@ def run_seller(
             )
         private.check(samples)
     gate()
+    if session.wallet is not None:
+        session.wallet.agree(seller_plan(session.ledger, offer_id))
     session.chain.settle_earlier()
     seller = Seller(
         session.chain,
@@ -207,9 +229,12 @@ def run_seller(
         training=private or training,
         patience_blocks=patience_blocks,
     )
+    if session.is_dry:  # a look would train, which spends of a privacy budget
+        _end_dry(session)
+        return
     stop_on_signals(seller)
     with monitored(metrics_address, seller.health):
-        seller.serve(until=_after(jobs, seller))
+        _serve(session, seller, until=_after(jobs, seller))
 
 
 def run_privacy(data: Path | None, spec: Path | None, options: dict[str, Any]) -> Iterator[str]:
@@ -256,6 +281,8 @@ def run_cone(
     """Stake and serve as a CONE node."""
     torch.set_num_threads(1)
     chain = session.chain
+    if session.wallet is not None:
+        session.wallet.agree(cone_plan(session.ledger))
     yoda = chain.deployment.contracts["Yoda"]
     node = ConeNode(
         chain,
@@ -270,7 +297,7 @@ def run_cone(
     chain.settle_earlier()
     node.join()
     with monitored(metrics_address, node.health):
-        node.serve(until=_after(jobs, node))
+        _serve(session, node, until=_after(jobs, node))
 
 
 def read_spec(path: Path) -> JobSpec:
@@ -341,6 +368,9 @@ def run_buyer(
     """Bid up to `limit`, keep a won job moving, and receive its model into `folder`."""
     torch.set_num_threads(1)
     chain = session.chain
+    if session.wallet is not None:
+        plan = bid_plan(session.ledger, auction_id, limit, larger_deposit=larger_deposit)
+        session.wallet.agree(plan)
     house = chain.deployment.contracts["AuctionHouse"]
     secret = bid_secret(session.signer, chain.deployment.chain_id, house)
     buyer = Buyer(
@@ -356,11 +386,28 @@ def run_buyer(
     stop_on_signals(buyer)
     gate()
     chain.settle_earlier()
-    buyer.serve(until=lambda: buyer.is_out or buyer.jobs_ended > 0)
+    _serve(session, buyer, until=lambda: buyer.is_out or buyer.jobs_ended > 0)
+
+
+def _serve(session: Session, party: Party, until: Callable[[], bool]) -> None:
+    """Serve; in a dry run look once, which ends the program where there is something to send."""
+    if not session.is_dry:
+        party.serve(until=until)
+        return
+    party.serve(until=lambda: True)
+    _end_dry(session)
+
+
+def _end_dry(session: Session) -> None:
+    """Say that a dry run came to no transaction."""
+    assert session.wallet is not None
+    session.wallet.nothing_to_send()
 
 
 def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None:
     """Stay until the key of the job that comes of an own auction is handed out."""
+    if session.wallet is not None:
+        session.wallet.agree(keys_plan(session.ledger, auction_id))
     opener = Opener(
         session.chain,
         session.store,
@@ -371,7 +418,7 @@ def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None
     )
     stop_on_signals(opener)
     session.chain.settle_earlier()
-    opener.serve(until=lambda: opener.is_done)
+    _serve(session, opener, until=lambda: opener.is_done)
 
 
 def _after(jobs: int | None, party: Seller | ConeNode) -> Callable[[], bool]:

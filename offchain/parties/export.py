@@ -8,9 +8,6 @@ from pathlib import Path
 
 import click
 
-from offchain.chain.artifacts import MANIFEST, load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
 from offchain.parties.contents import Content, job_contents
 from offchain.parties.desk import EVALUATION_LIMIT
 from offchain.parties.errors import PartyError
@@ -21,11 +18,6 @@ from offchain.store.errors import NOT_DELIVERED
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 from offchain.store.unixfs import Block, blocks_of
-
-
-def read_only(rpc: str, deployment: Path) -> Ledger:
-    """Reads of the contracts, for which nobody signs."""
-    return Ledger(Chain(rpc, Deployment.read(deployment), load_artifacts(MANIFEST)))
 
 
 def export_job(ledger: Ledger, store: Store, job_id: int, path: Path) -> list[Content]:

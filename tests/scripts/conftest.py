@@ -42,7 +42,7 @@ def record(node: Anvil, tmp_path_factory: pytest.TempPathFactory, accounts: Any)
     path = tmp_path_factory.mktemp("deploy") / "deployment.json"
     reader = Chain(node.url, Deployment(CHAIN_ID, 0, {}), load_artifacts())
     reader.w3.provider.make_request("anvil_setBalance", [accounts[0].address, hex(10**20)])
-    done = ape_run("deploy", *network(node), "--out", str(path))
+    done = ape_run("deploy", *network(node), "--yes", "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,12 +21,11 @@ def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
     """Run a script's subcommand, expecting success or a refusal of one line; what it printed."""
     place = ("--deployment", str(record), "--store", str(tmp_path / "store"))
 
-    def call(*command: str, refused: bool = False) -> str:
+    def call(*command: str, refused: bool = False, for_machines: bool = False) -> str:
         done = ape_run(*command[:2], *network(node), *place, *command[2:])
-        said = done.stdout + done.stderr
-        assert bool(done.returncode) == refused, said
-        assert "Traceback" not in said
-        return said
+        assert bool(done.returncode) == refused, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.stdout if for_machines else done.stdout + done.stderr
 
     return call
 
@@ -34,15 +34,28 @@ def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
 def test_the_life_of_an_offer(run: Run, tmp_path: Path) -> None:
     data = tmp_path / "own.npz"
     write_samples(data, np.zeros((3, 1, 8, 8), np.uint8), np.zeros(3, np.uint8))
-    assert "offer 1" in run("seller", "offer", "--data", str(data), "--tag", "digits")
-    run("seller", "pause", "--offer", "1")
-    assert "already" in run("seller", "pause", "--offer", "1", refused=True)
+    making = ("seller", "offer", "--data", str(data), "--tag", "digits")
+    assert "add --yes to sign" in run(*making, refused=True)
+    assert "--json asks nothing" in run(*making, "--json", refused=True)
+    (preview,) = map(
+        json.loads, run(*making, "--json", "--dry-run", for_machines=True).splitlines()
+    )
+    assert (preview["type"], preview["value"]) == ("preview", str(10**17))
+    made, answer = map(json.loads, run(*making, "--json", "--yes", for_machines=True).splitlines())
+    assert (made["step"], answer) == ("SellerRegistry.offer", {"type": "answer", "offer": "1"})
+    paused = run("seller", "pause", "--offer", "1", "--yes")
+    assert "SellerRegistry.OfferPaused(offerId=1)" in paused
+    assert "already" in run("seller", "pause", "--offer", "1", "--yes", refused=True)
     assert "offer 1: paused, digits" in run("seller", "list")
-    left = run("seller", "leave", "--offer", "1")
+    left = run("seller", "leave", "--offer", "1", "--yes")
     block = left.rsplit("from block ", 1)[1].split()[0]
-    assert f"until block {block}" in run("seller", "withdraw-bond", "--offer", "1", refused=True)
+    refusal = run("seller", "withdraw-bond", "--offer", "1", "--yes", refused=True)
+    assert f"until block {block}" in refusal
 
 
 def test_refusals_say_what_to_do(run: Run) -> None:
-    assert "`leave` first" in run("cone", "withdraw-stake", refused=True)
-    assert "only its opener" in run("buyer", "cancel", "--auction", "1", refused=True)
+    assert "`leave` first" in run("cone", "withdraw-stake", "--yes", refused=True)
+    refusal = run(
+        "buyer", "cancel", "--auction", "1", "--yes", "--json", refused=True, for_machines=True
+    )
+    assert json.loads(refusal)["error"] == "CannotCancel"

@@ -1,0 +1,44 @@
+"""What each party would bind and spend by serving now, read from the chain."""
+
+from __future__ import annotations
+
+from offchain.chain.records import ETHER, AuctionKind
+from offchain.parties.costs import CONE, OPEN_BID, OPENER, SEALED_BID, SELLER, Plan
+from offchain.parties.ledger import Ledger
+from offchain.parties.sealed import tier_for
+
+
+def cone_plan(ledger: Ledger) -> Plan:
+    """Of a CONE node: what its stake lacks of a unit."""
+    missing = ledger.chain.call(ledger.pool.functions.stakeUnit())
+    missing -= ledger.node(ledger.chain.address).stake
+    binds = "a stake, of which a slashed part is lost" if missing else "no more, it has its stake"
+    title = f"serve as CONE node {ledger.chain.address}"
+    return Plan(title, binds, max(missing, 0), ETHER, CONE, ledger.chain.price())
+
+
+def seller_plan(ledger: Ledger, offer_id: int | None) -> Plan:
+    """Of a seller: a bond, unless it is an offer that is there."""
+    bond = 0 if offer_id else ledger.chain.call(ledger.registry.functions.bondUnit())
+    binds = "no more, the offer has its bond" if offer_id else "a bond, unless the offer stands"
+    title = f"serve as seller {ledger.chain.address}"
+    return Plan(title, binds, bond, ETHER, SELLER, ledger.chain.price())
+
+
+def bid_plan(ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: bool) -> Plan:
+    """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
+    auction = ledger.auction(auction_id)
+    title = f"bid in auction {auction_id} as {ledger.chain.address}"
+    price = ledger.chain.price()
+    if auction.kind == AuctionKind.OPEN:
+        return Plan(title, "bids, at most", limit, auction.token, OPEN_BID, price)
+    deposit = 0
+    if limit >= auction.reserve > 0:
+        deposit = auction.reserve << tier_for(limit, auction.reserve, larger=larger_deposit)
+    return Plan(title, "a deposit", deposit, auction.token, SEALED_BID, price)
+
+
+def keys_plan(ledger: Ledger, auction_id: int) -> Plan:
+    """Of an opener that only hands out its job's key: it binds nothing."""
+    title = f"hand out the key of auction {auction_id}'s job as {ledger.chain.address}"
+    return Plan(title, "nothing", 0, ETHER, OPENER, ledger.chain.price())

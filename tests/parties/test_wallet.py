@@ -1,0 +1,257 @@
+"""What a person with a wallet is shown, asked and told, on a real chain."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import structlog
+
+from offchain.chain.amounts import shown_amount
+from offchain.chain.errors import Declined
+from offchain.chain.records import ETHER, AuctionState
+from offchain.parties import offers
+from offchain.parties.commands import (
+    Session,
+    connect,
+    log_as_json,
+    one_line_errors,
+    run_buyer,
+    run_cone,
+)
+from offchain.parties.costs import CONE, GAS, OPEN_BID, OPENER, SEALED_BID, SELLER
+from offchain.parties.opener import open_auction
+from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
+from offchain.parties.readable import plain, shown
+from offchain.parties.wallet import Manner, Wallet
+from tests.parties.world import BOND, STAKE, TERMS, World, world
+
+KEY = bytes(range(32))
+ASKS = Manner()
+Open = Callable[..., Session]
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "gas" / "snapshot.json"
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("wallet")) as found:
+        yield found
+
+
+@pytest.fixture
+def session(market: World, tmp_path: Path) -> Open:
+    """A session of an account in some manner."""
+    record = tmp_path / "deployment.json"
+    market.deployment.write(record)
+
+    def make(account: int, manner: Manner) -> Session:
+        signer = market.signer(account)
+        store = market.folder / "store"
+        return connect(market.anvil.url, record, store, signer, wallet=Wallet(manner))
+
+    return make
+
+
+def say(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{each}\n" for each in answers)))
+
+
+def offer(session: Session, tag: str = "digits") -> int:
+    return offers.ensure_offered(session.ledger, session.store, [tag], tag.encode(), KEY)
+
+
+def sent(session: Session) -> int:
+    """Transactions of the account."""
+    return session.chain.w3.eth.get_transaction_count(session.chain.address, "pending")
+
+
+def objects(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def test_a_transaction_is_shown_asked_for_and_reported(
+    session: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asking = session(3, ASKS)
+    say(monkeypatch, "n")
+    with pytest.raises(Declined, match="nothing was signed"):
+        offer(asking)
+    assert sent(asking) == 0
+    preview = capsys.readouterr().out
+    assert preview.startswith("SellerRegistry.offer\n")
+    assert f"value        {shown_amount(BOND)}" in preview
+    for row in ("tags         [digits]", "gas          about ", "fee now      ", "fee at most  "):
+        assert row in preview
+    say(monkeypatch, "y")
+    offer_id = offer(asking)
+    done = capsys.readouterr().out.split("Sign and send?")[1]
+    assert "SellerRegistry.offer mined: block " in done
+    assert f"SellerRegistry.Offered(offerId={offer_id}, seller={asking.chain.address}" in done
+
+
+def test_a_dry_run_shows_and_sends_nothing(
+    session: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry = session(4, Manner(dry_run=True))
+    with pytest.raises(SystemExit) as ended:
+        offer(dry)
+    assert ended.value.code == 0
+    assert "fee at most" in capsys.readouterr().out
+    assert sent(dry) == 0
+
+
+def test_serving_shows_its_costs_and_asks_once(
+    market: World,
+    session: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asking = session(20, ASKS)
+    say(monkeypatch, "n")
+    with pytest.raises(Declined):
+        run_cone(asking, patience_blocks=0, jobs=None)
+    assert sent(asking) == 0
+    said = capsys.readouterr().out
+    assert f"binds a stake, of which a slashed part is lost: {shown_amount(STAKE)}" in said
+    assert (
+        f"each offence of others that it punishes: {GAS['ConePool.slash: one offence']} gas" in said
+    )
+    say(monkeypatch, "y")  # one answer, for two transactions
+    run_cone(asking, patience_blocks=0, jobs=0)
+    offer(asking)
+    printed = capsys.readouterr().out
+    assert printed.count("?") == 1
+    assert "ConePool.join" in printed
+    assert cone_plan(asking.ledger).amount == 0  # it has its stake
+
+
+def test_a_dry_run_of_serving_shows_the_first_transaction(
+    session: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry = session(21, Manner(dry_run=True, as_json=True))
+    with pytest.raises(SystemExit):
+        run_cone(dry, patience_blocks=0, jobs=None)
+    plan, preview = objects(capsys.readouterr().out)
+    assert plan["binds"] == {
+        "what": "a stake, of which a slashed part is lost",
+        "amount": str(STAKE),
+        "token": ETHER,
+    }
+    assert (preview["type"], preview["step"]) == ("preview", "ConePool.join")
+    assert preview["value"] == str(STAKE)
+    assert int(preview["fee_now"]) < int(preview["fee_most"])
+    assert sent(dry) == 0
+    run_cone(session(21, Manner(yes=True)), patience_blocks=0, jobs=0)
+    capsys.readouterr()
+    run_cone(dry, patience_blocks=0, jobs=None)  # seated: it looks once and has nothing to do
+    assert objects(capsys.readouterr().out)[-1] == {"type": "answer", "would_send": []}
+
+
+def test_a_dry_run_of_a_bid_ends_in_the_middle_of_a_look(
+    market: World, session: Open, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    market.open()
+    dry = session(2, Manner(dry_run=True))
+    key = bytes(dry.key.public_key)
+    market.chain(2).send(dry.ledger.key_rings.functions.register(key))
+    bid = {"auction_id": market.auction_id, "limit": 2 * STAKE, "larger_deposit": False}
+    with pytest.raises(SystemExit):
+        run_buyer(dry, **bid, folder=tmp_path, patience_blocks=0)
+    said = capsys.readouterr().out
+    assert f"binds bids, at most: {shown_amount(2 * STAKE)}" in said
+    assert "AuctionHouse.bid\n" in said
+    assert f"amount       {shown_amount(STAKE)}" in said  # paid in ether: its unit is known
+    assert market.auction().state == AuctionState.OPEN
+    assert not market.auction().highest_bid
+
+
+def test_machines_get_one_object_for_each_transaction_and_error(
+    session: Open, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(structlog.reset_defaults)
+    log_as_json(output=sys.stderr)
+    machine = session(5, Manner(yes=True, as_json=True))
+    offer_id = offer(machine, "music")
+    offers.pause(machine.ledger, offer_id)
+    made, paused = objects(capsys.readouterr().out)
+    assert (made["step"], made["succeeded"]) == ("SellerRegistry.offer", True)
+    assert made["events"][0]["name"] == "Offered"
+    assert made["events"][0]["arguments"]["offerId"] == str(offer_id)
+    assert int(made["fee"]) > 0
+    assert paused["events"][0]["name"] == "OfferPaused"
+    with pytest.raises(click.ClickException), one_line_errors(machine.wallet):
+        offers.pause(machine.ledger, offer_id)
+    (error,) = objects(capsys.readouterr().out)
+    assert (error["type"], error["error"]) == ("error", "AlreadySo")
+    assert error["step"] == "SellerRegistry.pause"
+
+
+def test_without_a_terminal_nothing_is_signed(session: Open) -> None:
+    nobody = session(6, Manner(terminal=False))
+    with pytest.raises(Declined, match="--yes"):
+        offer(nobody)
+    assert sent(nobody) == 0
+
+
+def test_what_a_bid_binds(market: World, session: Open) -> None:
+    ledger = session(2, ASKS).ledger
+    sealed = TERMS._replace(kind=1, reveal_blocks=20, increment_bps=0)
+    request = ledger.auction_request(market.auction_id)
+    auction_id = open_auction(session(1, Manner(yes=True)).chain, request, sealed)
+    deposit = bid_plan(ledger, auction_id, 3 * STAKE, larger_deposit=False)
+    assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)
+    assert bid_plan(ledger, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
+    assert bid_plan(ledger, auction_id, STAKE - 1, larger_deposit=False).amount == 0
+    assert keys_plan(ledger, auction_id).amount == 0
+    assert seller_plan(ledger, None).amount == BOND
+    assert seller_plan(ledger, 1).amount == 0
+
+
+# --- without a chain
+
+
+def test_the_gas_of_plans_is_what_was_measured() -> None:
+    calls = json.loads(SNAPSHOT.read_text())["calls"]
+    used = {
+        call
+        for plan in (CONE, SELLER, OPEN_BID, OPENER, SEALED_BID)
+        for o in plan.values()
+        for call in o
+    }
+    assert used == set(GAS)
+    for call, most in GAS.items():
+        measured = max(calls[call].values())
+        assert measured <= most <= 1.06 * measured, call
+
+
+def test_amounts_are_shown_in_both_units() -> None:
+    assert shown_amount(5 * 10**17) == "0.5 ether (500000000000000000 wei)"
+    assert shown_amount(0) == "0 ether (0 wei)"
+    assert shown_amount(1) == "0.000000000000000001 ether (1 wei)"
+    whole = 123456789012345678901234567890123456789
+    assert shown_amount(whole) == f"123456789012345678901.234567890123456789 ether ({whole} wei)"
+    assert shown_amount(7, "0xAb") == "7 (smallest units of token 0xAb)"
+    assert shown_amount(7, None) == "7 (smallest units of its token)"
+
+
+def test_arguments_in_short_and_in_full() -> None:
+    assert (
+        shown("tags", [b"digits".ljust(32, b"\0")] * 4, None)
+        == "[digits, digits, digits, … 4 in all]"
+    )
+    assert shown("key", bytes(range(128, 160)), None) == "0x8081828384858687…"
+    assert shown("terms", TERMS, ETHER).count("reserve=1 ether (1000000000000000000 wei)") == 1
+    assert shown("token", ETHER, None) == "ether"
+    assert shown("slashed", 1, "0xAb").endswith("(1 wei)")
+    assert plain({}) == {}
+    assert plain({"a": 1, "b": b"\1", "c": [True, None]}) == {
+        "a": "1",
+        "b": "0x01",
+        "c": [True, None],
+    }
