@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -43,8 +42,7 @@ from offchain.sealing.content import (
 from offchain.sealing.errors import Unreadable
 from offchain.sealing.keys import Access, Lock
 from offchain.store.cid import Cid
-from offchain.store.errors import NOT_DELIVERED
-from offchain.store.fetch import fetch_verified
+from offchain.store.fetch import fetch_delivered, fetch_verified
 from offchain.store.local import Store
 from offchain.yoda.answer import Answer, answer
 from offchain.yoda.votes import RoundResult
@@ -57,8 +55,6 @@ SAMPLER_LIMIT = 64 << 10
 """Bytes of a sampler state: three lists of at most 256 words of 32 bytes, and their heads."""
 MODEL_HEADER_LIMIT = 64 << 10
 """Bytes of a model file beside its parameters of 4 bytes each: names and shapes."""
-FETCHES_AT_ONCE = 16
-"""Updates asked for together: who waits for absent ones alone may miss the window to vote."""
 ROUNDS_REMEMBERED = 4
 """Computed rounds kept in memory: the present one, and some for other jobs."""
 
@@ -213,25 +209,27 @@ class Desk:
         return output
 
     def _updates(self, inputs: Inputs) -> dict[int, bytes]:
-        """The posted updates by index, opened. Raises NoKey: silence, not a vote without them."""
+        """The posted updates by index, opened; none where a seller did not pin, or seal, it.
+
+        Raises NoKey: a node that cannot read updates must not take them for unreadable.
+        """
         access, market = self.access(inputs.job_id), self.ledger.market
         limit = update_size(self.spec(inputs.job_id).model.dimension) + UPDATE_OVERHEAD
-
-        def opened(index: int, posted: PostedUpdate) -> bytes:
-            """The update's bytes, or none where its seller did not pin, or seal, what it posted."""
+        named = [(posted.cid, posted.content_hash) for _, posted in inputs.updates]
+        found: dict[int, bytes] = {}
+        for (index, _), sealed in zip(
+            inputs.updates, fetch_delivered(self.store, named, limit=limit), strict=True
+        ):
+            found[index] = b""
+            if sealed is None:
+                continue
             post = Post(inputs.job_id, inputs.round, inputs.sellers[index], index)
             try:
-                cid = Cid(posted.cid)
-                sealed = fetch_verified(self.store, cid, posted.content_hash, limit=limit)
-                return open_update(market, post, access, sealed)
-            except (*NOT_DELIVERED, Unreadable) as error:
+                found[index] = open_update(market, post, access, sealed)
+            except Unreadable as error:
                 place = {"job": post.job_id, "round": post.round, "index": index}
                 log.warning("update unreadable", **place, why=str(error))
-                return b""
-
-        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-            found = pool.map(lambda item: opened(*item), inputs.updates)
-            return {index: data for (index, _), data in zip(inputs.updates, found, strict=True)}
+        return found
 
     def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:
         return fetch_verified(self.store, Cid(cid), content_hash, limit=limit)
