@@ -16,7 +16,7 @@ from tests.parties.world import MOST_LOOKS, NODES, RULES, SELLERS, World, world
 
 EVERYBODY = RULES._replace(rounds=1, base=len(NODES) - 1)
 """A first execution set of all nodes."""
-SELLING = ("buyer 1", *(f"seller {number}" for number in range(len(SELLERS))))
+SELLING = ("buyer 0", "buyer 1", *(f"seller {number}" for number in range(len(SELLERS))))
 
 
 def reorganise(chain: Chain, from_block: int) -> None:
