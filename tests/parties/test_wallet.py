@@ -53,7 +53,7 @@ def session(market: World, tmp_path: Path) -> Open:
     def make(account: int, manner: Manner) -> Session:
         signer = market.signer(account)
         store = market.folder / "store"
-        return connect(market.anvil.url, record, store, signer, wallet=Wallet(manner))
+        return connect(market.anvil.url, record, store, None, signer, wallet=Wallet(manner))
 
     return make
 
