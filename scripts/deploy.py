@@ -8,12 +8,15 @@ from typing import Any
 import ape
 import click
 from ape.api import AccountAPI
-from eth_utils.crypto import keccak
 
 from offchain.chain.artifacts import load_artifacts
+from offchain.chain.deployment import Record, record_path
+from offchain.chain.errors import BadDeployment
 from offchain.market.deploy import deploy
+from offchain.market.genesis import BLOCK_HASHES, GENESIS, Parameters, Plan
+from offchain.market.parameters import read_parameters
 from offchain.parties.commands import one_line_errors
-from offchain.parties.options import Wei
+from offchain.parties.options import existing_file, folder_path
 from scripts._wallet import ApeSigner, asking_options, rpc_url, wallet_command, wallet_of
 
 LOCAL_CHAIN_IDS = (1337, 31337)
@@ -21,49 +24,63 @@ LOCAL_CHAIN_IDS = (1337, 31337)
 
 
 @wallet_command
-@click.option("--stake-unit", type=Wei(), default="1 ether", show_default=True, help="Of a seat.")
 @click.option(
-    "--bond-unit", type=Wei(), default="0.1 ether", show_default=True, help="Of an offer."
-)
-@click.option(
-    "--random-seed", help="Draw from this text in place of block hashes; local chains only."
+    "--parameters",
+    type=existing_file,
+    required=True,
+    help="YAML file, like scripts/deployment.example.yaml.",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("build/deployment.json"),
+    type=folder_path,
+    default=Path("build/deployments"),
     show_default=True,
-    help="Where the record of the contracts goes.",
+    help="Folder of the records, one file for each chain.",
 )
 @asking_options
-def cli(
-    account: AccountAPI,
-    stake_unit: int,
-    bond_unit: int,
-    random_seed: str | None,
-    out: Path,
-    **options: Any,
-) -> None:
-    """Deploy all contracts, wired to one another; nobody keeps a key to them."""
+def cli(account: AccountAPI, parameters: Path, out: Path, **options: Any) -> None:
+    """Deploy all contracts, wired to one another; nobody keeps a key to them.
+
+    Interrupted, it goes on where it stopped when it is run again, by whichever account. The
+    addresses follow from the parameters and the code, and are the same on every chain.
+    """
     provider = ape.networks.provider
     # Asked of the node itself: Ape assumes 1337 of every local network.
     chain_id: int = provider.web3.eth.chain_id
-    if random_seed is not None and chain_id not in LOCAL_CHAIN_IDS:
-        raise click.UsageError("--random-seed makes every draw foreseeable: local chains only")
+    path = record_path(out, chain_id)
     wallet = wallet_of(options)
     with one_line_errors(wallet):
-        deployment = deploy(
+        artifacts = load_artifacts()
+        chosen = read_parameters(parameters, artifacts)
+        _check_seed(chosen, chain_id)
+        _check_record(path, Plan(chosen, artifacts))
+        record = deploy(
             rpc_url(provider),
             chain_id,
-            load_artifacts(),
+            artifacts,
             ApeSigner(account, provider),
-            stake_unit=stake_unit,
-            bond_unit=bond_unit,
-            random_seed=keccak(text=random_seed) if random_seed is not None else None,
+            chosen,
             on_receipt=wallet.report_creation,
             on_ready=wallet.approve,
         )
-    deployment.write(out)
-    listed = [f"{name:20} {address}" for name, address in deployment.contracts.items()]
-    text = "\n".join([*listed, f"record: {out}"])
-    wallet.answer(text, record=str(out), contracts=deployment.contracts)
+    if wallet.manner.dry_run:
+        return wallet.nothing_to_send()
+    record.write(path)
+    contracts = record.deployment.contracts
+    listed = [f"{name:20} {address}" for name, address in contracts.items()]
+    text = "\n".join([*listed, f"read back and found in order; record: {path}"])
+    return wallet.answer(text, record=str(path), contracts=contracts)
+
+
+def _check_seed(chosen: Parameters, chain_id: int) -> None:
+    if chosen.random_seed != BLOCK_HASHES and chain_id not in LOCAL_CHAIN_IDS:
+        raise click.UsageError("randomSeed makes every draw foreseeable: local chains only")
+
+
+def _check_record(path: Path, plan: Plan) -> None:
+    """A record of another market must not be lost."""
+    if not path.exists():
+        return
+    there = Record.read(path).contracts
+    if GENESIS not in there or there[GENESIS].address != plan.genesis:
+        raise BadDeployment(f"{path} records another market: name another folder with --out")

@@ -1,4 +1,4 @@
-"""What anybody can do without an account: `ape run market status`, `ape run market export`."""
+"""What anybody can do without an account: `ape run market status|export|check|…`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eth_utils.address import is_address, to_checksum_address
 
 from offchain.parties.commands import log_as_json, one_line_errors
 from offchain.parties.export import export_job
-from offchain.parties.options import existing_file, reading_options
+from offchain.parties.options import deployment_option, reading_options
 from offchain.parties.readable import plain
 from offchain.parties.status import (
     account_status,
@@ -27,6 +27,8 @@ from offchain.parties.status import (
 from offchain.parties.tables import print_facts, print_market
 from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
+from scripts._check import check_command
+from scripts._verification import verification_command
 from scripts._wallet import json_option, rpc_url
 
 
@@ -52,7 +54,7 @@ def cli() -> None:
 
 
 @cli.command(cls=ConnectedProviderCommand)
-@click.option("--deployment", type=existing_file, required=True, help="Record of the contracts.")
+@deployment_option
 @click.option("--job", "job_id", type=int, help="All of this job, with its vote.")
 @click.option("--auction", "auction_id", type=int, help="All of this auction.")
 @click.option("--account", type=Account(), help="Seat, offers, credits and duties of this one.")
@@ -99,3 +101,7 @@ def export(deployment: Path, store: Path | None, ipfs: str | None, job_id: int, 
     for content in missing:
         click.echo(f"not to be had: {content.role} of round {content.round}, {content.cid}")
     click.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+cli.add_command(check_command, "check")
+cli.add_command(verification_command, "verification-input")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from eth_typing import ChecksumAddress
@@ -29,6 +30,7 @@ from offchain.chain.transactions import (
     STUCK_SECONDS,
     TIMEOUT_SECONDS,
     Payload,
+    RawCall,
     Receipt,
     Sender,
     SendingOptions,
@@ -36,6 +38,17 @@ from offchain.chain.transactions import (
 )
 
 BATCH_SIZE = 100  # calls per request; public nodes refuse larger ones
+
+
+def read_deployment(place: Path, rpc_url: str) -> Deployment:
+    """The deployment of a record, or of that of a node's chain in a folder of records.
+
+    Raises ``BadDeployment``, and for a folder ``ChainUnreachable``.
+    """
+    if not place.is_dir():
+        return Deployment.read(place)
+    node = Web3(NamedErrorProvider(rpc_url, ErrorLibrary(())))
+    return Deployment.read(place, node.eth.chain_id)
 
 
 class Chain:
@@ -250,6 +263,8 @@ class Chain:
     def _step(self, function: Payload) -> str:
         if isinstance(function, ContractConstructor):
             return "deploy"
+        if isinstance(function, RawCall):
+            return self._names.get(function.address, function.address)
         return f"{self._names.get(function.address, function.address)}.{function.fn_name}"
 
     def _call_parameters(self) -> TxParams:

@@ -51,7 +51,11 @@ class NotCompiled(ChainError):
 
 
 class BadDeployment(ChainError):
-    """A deployment record is missing or malformed."""
+    """A deployment record is missing or malformed, or the chain holds something else."""
+
+
+class BadParameters(ChainError):
+    """The parameters of a deployment cannot be those of a market."""
 
 
 class BadKeyFile(ChainError):

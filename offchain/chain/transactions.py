@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -43,12 +43,26 @@ STUCK_SECONDS = 60.0
 TIMEOUT_SECONDS = 300.0
 """Room for four replacements, by when the fees have risen by three quarters."""
 
-Payload = ContractFunction | ContractConstructor
+
+@dataclass(frozen=True)
+class RawCall:
+    """Bytes for a contract that has no ABI, with what they say by name."""
+
+    address: ChecksumAddress
+    data: bytes
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def build_transaction(self, known: TxParams) -> TxParams:
+        """`known` with the recipient and the data."""
+        return {**known, "to": self.address, "data": HexBytes(self.data)}
+
+
+Payload = ContractFunction | ContractConstructor | RawCall
 log = structlog.get_logger()
 
 
 class Transaction(NamedTuple):
-    """What to send: a bound function or constructor.
+    """What to send: a bound function, a constructor, or bytes.
 
     ``value`` in wei; ``gas`` is the limit (None: estimated); ``step`` names it in reports and
     errors (empty: "Contract.function").
@@ -196,7 +210,11 @@ class Sender:
             parameters, gas = self._parameters(transaction)
         except Reverted as error:
             raise error.during(transaction.step) from None
-        arguments = arguments_of(transaction.function)
+        function = transaction.function
+        if isinstance(function, RawCall):
+            arguments = dict(function.arguments)
+        else:
+            arguments = arguments_of(function)
         return self._place(_Sent(transaction.step, parameters, gas, arguments))
 
     def _cancel(self, nonce: int) -> None:

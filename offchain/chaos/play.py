@@ -33,6 +33,7 @@ from offchain.chaos.schedule import Disturbance, Kind, disturbances
 from offchain.data.files import read_samples
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
+from offchain.market.genesis import Parameters
 from offchain.market.options import DemoOptions
 from offchain.market.stage import Member, Stage, accounts_needed, set_stage, signer_of
 from offchain.parties.commands import Session, open_for
@@ -342,18 +343,16 @@ def staged(options: ChaosOptions, folder: Path, tell: Tell) -> Iterator[Play]:
             spec=small_spec(keccak(text=f"chaos {options.seed}")),
         )
         signer = signer_of(stage.deployer)
-        deployment = deploy(
+        record = deploy(
             node.url,
             node.anvil.chain_id,
             load_artifacts(),
             signer,
-            stake_unit=STAKE_UNIT,
-            bond_unit=BOND_UNIT,
-            random_seed=keccak(text=f"chaos draws {options.seed}"),
+            Parameters(STAKE_UNIT, BOND_UNIT, keccak(text=f"chaos draws {options.seed}")),
         )
-        deployment.write(stage.deployment)
-        tell(f"deployed {len(deployment.contracts)} contracts at {node.url}")
-        chain = Chain(node.url, deployment, load_artifacts(), signer)
+        record.write(stage.deployment)
+        tell(f"deployed {len(record.contracts)} contracts at {node.url}")
+        chain = Chain(node.url, record.deployment, load_artifacts(), signer)
         proxies = [
             life.enter_context(proxied(node.url, options.seed * PROXIES + number))
             for number in range(PROXIES)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from eth_typing import ChecksumAddress
-from web3.types import Nonce
-from web3.utils.address import get_create_address
+from hexbytes import HexBytes
+from web3.types import BlockIdentifier, TxParams
 
-from offchain.chain.artifacts import Artifact
+from offchain.chain.artifacts import Artifact, compiler_of
 from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
+from offchain.chain.deployment import Created, Deployment, Record
+from offchain.chain.errors import BadDeployment, NotDeployed, Reverted, TransactionTimeout
 from offchain.chain.prepared import Prepared
 from offchain.chain.signer import Signer
-from offchain.chain.transactions import Receipt
+from offchain.chain.transactions import Payload, RawCall, Receipt, Transaction
+from offchain.market.check import check
+from offchain.market.genesis import GENESIS, PROXY, SALT, Parameters, Plan
 
-PARTS_BEFORE_JOBS = 6
-"""Contracts deployed ahead of `Jobs`: its address follows from the deployer's nonce."""
+CHOOSY = ("SellerRegistry", "ConePool")
+"""The parts whose constructors refuse some parameters."""
+PENDING_SECONDS = 120.0  # for a step that is on its way, sent by another or by an earlier run
+LOOK_SECONDS = 0.25
 
 
 def deploy(
@@ -24,40 +30,117 @@ def deploy(
     chain_id: int,
     artifacts: Mapping[str, Artifact],
     signer: Signer,
+    parameters: Parameters,
     *,
-    stake_unit: int,
-    bond_unit: int,
-    random_seed: bytes | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
     on_ready: Callable[[Prepared], None] | None = None,
-) -> Deployment:
-    """Deploy every contract; `stake_unit` (of a node) and `bond_unit` (of an offer) in wei.
+) -> Record:
+    """Deploy what is not there yet: what an earlier run or another account did stays.
 
-    With `random_seed` (32 bytes) draws come from that seed instead of block hashes: for local
-    chains only, where a run shall be repeatable.
+    The addresses follow from `parameters` and the code alone, on every chain. Raises Reverted
+    before the first transaction for parameters that a contract refuses, NotDeployed where the
+    chain lacks the deterministic deployment proxy, BadDeployment where reading everything back
+    finds a fault.
     """
-    nothing = Deployment(chain_id=chain_id, block=0, contracts={})
-    chain = Chain(rpc, nothing, artifacts, signer, on_receipt=on_receipt, on_ready=on_ready)
-    nonce = chain.w3.eth.get_transaction_count(signer.address)
-    jobs = get_create_address(signer.address, Nonce(nonce + PARTS_BEFORE_JOBS))
-    block = chain.block_number()
-    contracts: dict[str, ChecksumAddress] = {}
+    plan = Plan(parameters, artifacts)
+    nothing_but_genesis = Deployment(chain_id, 0, {GENESIS: plan.genesis})
+    chain = Chain(
+        rpc, nothing_but_genesis, artifacts, signer, on_receipt=on_receipt, on_ready=on_ready
+    )
+    _check_proxy(chain)
+    _check_parameters(chain, plan)
+    _ensure(
+        chain,
+        GENESIS,
+        plan.genesis,
+        RawCall(PROXY, SALT + plan.genesis_code, parameters.recorded()),
+    )
+    genesis = chain.contract(GENESIS)
+    for name, address in plan.addresses.items():
+        _ensure(chain, name, address, genesis.functions.create(plan.creation_code(name)))
+    record = _record(chain, plan)
+    reader = Chain(rpc, record.deployment, artifacts)
+    for each in check(reader, record, artifacts):
+        if each.fault:
+            raise BadDeployment(f"the deployment is not as it should be: {each.what}: {each.fault}")
+    return record
 
-    def create(name: str, *arguments: object) -> ChecksumAddress:
-        contracts[name], _receipt = chain.deploy(name, *arguments)
-        return contracts[name]
 
-    registry = create("SellerRegistry", bond_unit)
-    if random_seed is None:
-        randomness = create("BlockhashRandomness")
-    else:
-        randomness = create("SeededRandomness", random_seed)
-    pool = create("ConePool", jobs, stake_unit)
-    yoda = create("Yoda", jobs, pool, randomness)
-    escrow = create("Escrow", jobs, yoda)
-    auctions = create("AuctionHouse", jobs, escrow)
-    # Reverts with WrongWiring if another transaction of the deployer came in between.
-    create("Jobs", registry, randomness, pool, yoda, escrow, auctions)
-    create("Lens", jobs)
-    create("KeyRings")
-    return Deployment(chain_id=chain_id, block=block, contracts=contracts)
+def _record(chain: Chain, plan: Plan) -> Record:
+    """What `Genesis` tells of how everything came to be, whoever sent the transactions."""
+    genesis = chain.contract(GENESIS).functions
+    begun = chain.call(genesis.startBlock())
+    contracts = {GENESIS: _created(chain, plan, GENESIS, begun)}
+    for part, name in enumerate(plan.names):
+        contracts[name] = _created(chain, plan, name, chain.call(genesis.createdIn(part)))
+    return Record(
+        chain_id=chain.deployment.chain_id,
+        block=begun,
+        parameters=plan.parameters.recorded(),
+        compiler=compiler_of(GENESIS),
+        contracts=contracts,
+    )
+
+
+def _created(chain: Chain, plan: Plan, name: str, block: int) -> Created:
+    address = plan.genesis if name == GENESIS else plan.addresses[name]
+    event = "Begun" if name == GENESIS else "PartCreated"
+    logs = chain.logs(GENESIS, event, block, block)
+    (transaction,) = [
+        log["transactionHash"] for log in logs if log["args"].get("at", address) == address
+    ]
+    return Created(
+        address=address,
+        block=block,
+        transaction=transaction.to_0x_hex(),
+        abi_hash=plan.artifacts[name].abi_hash,
+    )
+
+
+def _check_proxy(chain: Chain) -> None:
+    if not _has_code(chain, PROXY):
+        raise NotDeployed(
+            f"this chain has no deterministic deployment proxy at {PROXY}: have it put there once"
+            " (docs/deploy.md, A chain without the proxy)"
+        )
+
+
+def _check_parameters(chain: Chain, plan: Plan) -> None:
+    """Play the creations that may be refused: `Genesis` itself would take any parameters."""
+    for name in CHOOSY:
+        code = plan.creation_code(name) + plan.arguments(name)
+        creation: TxParams = {"data": HexBytes(code)}
+        try:
+            chain.w3.eth.call(creation)
+        except Reverted as error:
+            raise error.during(f"deploy {name}") from None
+
+
+def _ensure(chain: Chain, name: str, address: ChecksumAddress, creation: Payload) -> None:
+    """Have a contract created, by this transaction or by one that came before it."""
+    if _has_code(chain, address):
+        return
+    try:
+        chain.send_many([Transaction(creation, step=f"deploy {name}")])
+    except Reverted:
+        if not _appears(chain, name, address):
+            raise
+
+
+def _appears(chain: Chain, name: str, address: ChecksumAddress) -> bool:
+    """Whether the contract is there after all, waiting for a transaction that brings it."""
+    deadline = time.monotonic() + PENDING_SECONDS
+    while not _has_code(chain, address):
+        if not _has_code(chain, address, "pending"):
+            return _has_code(chain, address)  # mined between the two looks
+        if time.monotonic() > deadline:
+            raise TransactionTimeout(
+                f"deploy {name}: another transaction does it, but was not mined in"
+                f" {PENDING_SECONDS:g} s: run the same command again later"
+            )
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _has_code(chain: Chain, address: ChecksumAddress, block: BlockIdentifier = "latest") -> bool:
+    return bool(chain.w3.eth.get_code(address, block))

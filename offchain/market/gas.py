@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
 from offchain.chain.client import Chain
+from offchain.market.genesis import GENESIS, PROXY
 
 BLOCKS_PER_REQUEST = 50
 
@@ -24,10 +25,11 @@ class Mined(NamedTuple):
 def mined_transactions(chain: Chain) -> list[Mined]:
     """Every transaction since the deployment, in chain order."""
     names = _steps(chain)
+    deploying = (PROXY, chain.deployment.contracts[GENESIS])
     found = []
     for transaction in _transactions(chain):
         step = "deploy"
-        if transaction["to"] is not None:
+        if transaction["to"] not in deploying:
             step = names[(transaction["to"], bytes(transaction["input"][:4]))]
         receipt = chain.w3.eth.get_transaction_receipt(transaction["hash"])
         # A transaction that reverted gave its value back.

@@ -13,6 +13,7 @@ from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.records import BPS, PPM, tag_of
 from offchain.market.deploy import deploy
+from offchain.market.genesis import Parameters
 from offchain.market.options import (
     BLOCK_SECONDS,
     BOND_UNIT,
@@ -59,17 +60,15 @@ def play(options: DemoOptions, folder: Path, progress: Progress) -> Iterator[Run
 
 
 def _deploy(options: DemoOptions, stage: Stage, anvil: Anvil) -> Deployment:
-    deployment = deploy(
+    record = deploy(
         anvil.url,
         anvil.chain_id,
         load_artifacts(),
         signer_of(stage.deployer),
-        stake_unit=STAKE_UNIT,
-        bond_unit=BOND_UNIT,
-        random_seed=run_seed(options, "randomness"),
+        Parameters(STAKE_UNIT, BOND_UNIT, run_seed(options, "randomness")),
     )
-    deployment.write(stage.deployment)
-    return deployment
+    record.write(stage.deployment)
+    return record.deployment
 
 
 def _perform(run: Run, processes: Processes) -> None:

@@ -20,8 +20,7 @@ from nacl.public import PrivateKey
 
 from offchain import metrics
 from offchain.chain.artifacts import MANIFEST, load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
+from offchain.chain.client import Chain, read_deployment
 from offchain.chain.errors import ChainError, Reverted
 from offchain.chain.records import Rules, Terms
 from offchain.chain.signer import Signer
@@ -124,7 +123,7 @@ def connect(
         if wallet is not None:
             wallet.report(chain, receipt)
 
-    record = Deployment.read(deployment)
+    record = read_deployment(deployment, rpc)
     chain = Chain(
         rpc,
         record,

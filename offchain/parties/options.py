@@ -89,6 +89,13 @@ def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return apply
 
 
+deployment_option = click.option(
+    "--deployment",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Record of the contracts, or a folder of records by chain.",
+)
+
 store_options = combined(
     click.option(
         "--ipfs",
@@ -98,12 +105,7 @@ store_options = combined(
     click.option("--store", type=folder_path, help="Folder that takes the place of an IPFS node."),
 )
 
-reading_options = combined(
-    click.option(
-        "--deployment", type=existing_file, required=True, help="Record of the contracts."
-    ),
-    store_options,
-)
+reading_options = combined(deployment_option, store_options)
 
 place_options = combined(
     reading_options,

@@ -8,8 +8,7 @@ from typing import Any
 from eth_typing import ChecksumAddress
 
 from offchain.chain.artifacts import MANIFEST, load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
+from offchain.chain.client import Chain, read_deployment
 from offchain.chain.records import (
     ETHER,
     NEVER,
@@ -36,7 +35,7 @@ Facts = dict[str, Any]
 
 def read_only(rpc: str, deployment: Path) -> Ledger:
     """The contracts without an account."""
-    return Ledger(Chain(rpc, Deployment.read(deployment), load_artifacts(MANIFEST)))
+    return Ledger(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
 
 
 def market_status(ledger: Ledger) -> Facts:

@@ -17,8 +17,8 @@ ACCEPTED: dict[tuple[str, str], str] = {
     ),
     ("arbitrary-send-eth", "ConePool.slash"): "the escrow gets it, fixed at deployment",
     ("assembly", "*"): (
-        "shortens an array in place, or unrolls the rounds of the permutation; both are tested"
-        " against models in Python"
+        "shortens an array in place, unrolls the rounds of the permutation (both tested against"
+        " models in Python), or creates a contract and reads what it returned"
     ),
     ("calls-loop", "ConePool._slash"): _OWN_CONTRACTS + "; the caller chooses how many offences",
     ("calls-loop", "Escrow._markPaid"): _OWN_CONTRACTS + "; the caller chooses how many votes",

@@ -8,14 +8,22 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.deployment import Deployment
+from offchain.chain.artifacts import compiler_of, load_artifacts
+from offchain.chain.deployment import Deployment, Record, record_path
 from offchain.chain.errors import BadDeployment, BadKeyFile, NotCompiled
 from offchain.chain.signer import KeySigner, write_key_file
 
 KEY = bytes(range(1, 33))
 ADDRESS = Account.from_key(KEY).address
-RECORD = {"chain_id": 5, "block": 17, "contracts": {"Jobs": ADDRESS}}
+HASH = "0x" + "ab" * 32
+CREATED = {"address": ADDRESS, "block": 17, "transaction": HASH, "abi_hash": HASH}
+RECORD = {
+    "chain_id": 5,
+    "block": 17,
+    "parameters": {"stakeUnit": "1"},
+    "compiler": {"version": "0.8.37"},
+    "contracts": {"Jobs": CREATED},
+}
 
 
 def test_artifacts_of_a_project_that_is_not_compiled(tmp_path: Path) -> None:
@@ -34,31 +42,64 @@ def test_an_interface_has_no_bytecode(tmp_path: Path) -> None:
     assert load_artifacts(manifest)["IJobs"].bytecode == "0x"
 
 
+def test_what_compiled_a_contract(tmp_path: Path) -> None:
+    manifest = tmp_path / "__local__.json"
+    settings = {"evmVersion": "cancun", "outputSelection": {"*": []}}
+    known = {"name": "solidity", "version": "1", "settings": settings, "contractTypes": ["Jobs"]}
+    manifest.write_text(json.dumps({"contractTypes": {}, "compilers": [known]}))
+    expected = {"name": "solidity", "version": "1", "settings": {"evmVersion": "cancun"}}
+    assert compiler_of("Jobs", manifest) == expected
+    with pytest.raises(NotCompiled, match="what compiled Yoda"):
+        compiler_of("Yoda", manifest)
+
+
+def record(**changes: Any) -> Record:
+    return Record.model_validate({**RECORD, **changes})
+
+
 def test_a_deployment_reads_back_and_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deployment.json"
-    Deployment(5, 16, {}).write(path)
-    written = Deployment(5, 17, {"Jobs": ADDRESS})
-    written.write(path)
-    assert Deployment.read(path) == written
+    record(block=16).write(path)
+    record().write(path)
+    assert Record.read(path) == record()
+    assert Deployment.read(path) == Deployment(5, 17, {"Jobs": ADDRESS})
     assert [each.name for each in path.parent.iterdir()] == ["deployment.json"]
+
+
+def test_a_folder_holds_a_record_for_each_chain(tmp_path: Path) -> None:
+    for chain_id in (5, 11155111):
+        record(chain_id=chain_id).write(record_path(tmp_path, chain_id))
+    (tmp_path / "notes.json").write_text("{}")
+    assert Deployment.read(tmp_path, 11155111).chain_id == 11155111
+    with pytest.raises(BadDeployment, match=r"no record of chain 1 \(it has: 5, 11155111\)"):
+        Deployment.read(tmp_path, 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadDeployment, match=r"it has: none\): deploy there"):
+        Deployment.read(tmp_path / "empty", 5)
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"block": None}, "block must be"),
-        ({"chain_id": True}, "chain_id must be"),
-        ({"block": -1}, "block must be"),
-        ({"contracts": []}, "addresses by name"),
-        ({"contracts": {"Jobs": ADDRESS.lower()}}, "address of Jobs"),
-        ({"extra": 1}, "keys must be"),
+        ({"block": None}, "block: Input should be"),
+        ({"chain_id": True}, "chain_id: Input should be"),
+        ({"block": -1}, "block: Input should be"),
+        ({"contracts": []}, "contracts: Input should be"),
+        (
+            {"contracts": {"Jobs": {**CREATED, "address": ADDRESS.lower()}}},
+            "Jobs.address: .*checksum",
+        ),
+        ({"contracts": {"Jobs": {**CREATED, "transaction": "0x"}}}, "Jobs.transaction: "),
+        ({"parameters": {"stakeUnit": 1}}, "stakeUnit: Input should be"),
+        ({"extra": 1}, "extra: Extra inputs"),
     ],
 )
 def test_a_wrong_deployment_is_refused(tmp_path: Path, change: dict[str, Any], fault: str) -> None:
     path = tmp_path / "deployment.json"
     path.write_text(json.dumps({**RECORD, **change}))
-    with pytest.raises(BadDeployment, match=fault):
+    with pytest.raises(BadDeployment, match=fault) as caught:
         Deployment.read(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_torn_deployment_is_refused(tmp_path: Path) -> None:
@@ -66,6 +107,9 @@ def test_a_missing_or_torn_deployment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDeployment, match="deploy first"):
         Deployment.read(path)
     path.write_text(json.dumps(RECORD)[:-3])
+    with pytest.raises(BadDeployment, match="Invalid JSON"):
+        Deployment.read(path)
+    path.write_bytes(b"\xff\xfe")
     with pytest.raises(BadDeployment, match="no JSON"):
         Deployment.read(path)
 

@@ -69,6 +69,11 @@ def send(method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
     return _transact(_call(method, args, sender, value))
 
 
+def send_raw(address: str, data: bytes, *, sender: Any) -> Receipt:
+    """One transaction with bytes for a contract without an ABI. AssertionError if it reverts."""
+    return _transact({"from": _address(sender), "to": address, "data": to_hex(data)})
+
+
 def act(actor: Any, method: Any, *args: Any, sender: Any, value: int = 0) -> Receipt:
     """A call that the helper contract `actor` makes."""
     data = bytes(method.encode_input(*args))

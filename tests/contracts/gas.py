@@ -18,10 +18,23 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from rich.console import Console
 
+from offchain.chain.artifacts import load_artifacts
 from offchain.chain.records import ETHER, AuctionKind, JobState, tag_of
 from offchain.learning.contributions import contribution_proof, contributions_root
+from offchain.market.genesis import PROXY, SALT, Parameters, Plan
 from tests.contracts.crowd import Crowd
-from tests.contracts.evm import deploy, event, helper, look, mine, mine_past, rewound, rpc, send
+from tests.contracts.evm import (
+    deploy,
+    event,
+    helper,
+    look,
+    mine,
+    mine_past,
+    rewound,
+    rpc,
+    send,
+    send_raw,
+)
 from tests.contracts.gas_record import (
     BATCH,
     CROWDS,
@@ -68,6 +81,7 @@ DEPLOYED = (
     "Jobs",
     "Lens",
     "KeyRings",
+    "Genesis",
 )
 
 
@@ -78,6 +92,7 @@ def measure(market: Market, people: People) -> Meter:
         code = getattr(ape.project, name).contract_type.runtime_bytecode.bytecode
         meter.bytecode[name] = len(bytes.fromhex(code.removeprefix("0x")))
     scenarios = (
+        _genesis,
         _registry,
         _pool,
         _unbonding,
@@ -97,6 +112,20 @@ def measure(market: Market, people: People) -> Meter:
         with rewound():
             _many_sellers(meter, people, sellers)
     return meter
+
+
+# --- deployment
+
+
+def _genesis(meter: Meter, _market: Market, people: People) -> None:
+    """`Genesis` through the deployment proxy, and each part by it."""
+    plan = Plan(Parameters(STAKE, BOND), load_artifacts())
+    begun = send_raw(PROXY, SALT + plan.genesis_code, sender=people.stranger)
+    meter.common("deploy Genesis", begun.gas)
+    genesis = ape.project.Genesis.at(plan.genesis, fetch_from_explorer=False)
+    for name in plan.names:
+        receipt = send(genesis.create, plan.creation_code(name), sender=people.stranger)
+        meter.common(f"deploy {name}", receipt.gas)
 
 
 # --- keys

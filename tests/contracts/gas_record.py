@@ -112,6 +112,11 @@ def targets(meter: Meter) -> list[tuple[str, str, float, bool]]:
     return rows
 
 
+def deployment_gas(meter: Meter) -> int:
+    """Gas of the transactions that make a market."""
+    return sum(by["common"] for name, by in meter.calls.items() if name.startswith("deploy "))
+
+
 def table(meter: Meter) -> str:
     """docs/gas/README.md."""
     lines = [
@@ -121,6 +126,9 @@ def table(meter: Meter) -> str:
         " `tests/contracts/test_gas.py` fails when a figure grows by more than 2 %.",
         '"common" is the call as most users make it, "worst" the dearest form that the rules',
         "allow.",
+        "",
+        f"A deployment costs the sum of the `deploy` rows, {deployment_gas(meter):,} gas. At g gwei"
+        " per gas a call of n gas costs n · g · 10⁻⁹ ether.",
         "",
         "| aim | target | reached | holds |",
         "|---|---|---|---|",

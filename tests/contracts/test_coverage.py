@@ -21,6 +21,7 @@ DEPLOYED = (
     "BlockhashRandomness",
     "ConePool",
     "Escrow",
+    "Genesis",
     "Jobs",
     "KeyRings",
     "Lens",

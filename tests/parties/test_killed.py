@@ -42,7 +42,7 @@ def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(worlds, "NODES", NODES)
     monkeypatch.setattr(worlds, "SELLERS", SELLERS)
     with world(tmp_path) as staffed:
-        staffed.deployment.write(tmp_path / "deployment.json")
+        staffed.record.write(tmp_path / "deployment.json")
         staffed.register()
         staffed.open(EVERYBODY)
         yield staffed

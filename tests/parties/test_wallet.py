@@ -48,7 +48,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def session(market: World, tmp_path: Path) -> Open:
     """A session of an account in some manner."""
     record = tmp_path / "deployment.json"
-    market.deployment.write(record)
+    market.record.write(record)
 
     def make(account: int, manner: Manner) -> Session:
         signer = market.signer(account)

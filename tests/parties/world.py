@@ -22,7 +22,7 @@ from offchain.adversaries.sellers.training import TRAINING
 from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
+from offchain.chain.deployment import Deployment, Record
 from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
 from offchain.data.datasets import load
@@ -32,6 +32,7 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
+from offchain.market.genesis import Parameters
 from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer
 from offchain.parties.cone import ConeNode
 from offchain.parties.desk import Desk
@@ -104,7 +105,7 @@ class World:
 
     anvil: Anvil
     folder: Path
-    deployment: Deployment
+    record: Record
     samples: list[Samples]
     evaluation: EvaluationSet
     auction_id: int = 0
@@ -114,6 +115,11 @@ class World:
     """By seller number, where it is not that of SELLERS."""
     ipfs: Sequence[IpfsStore] = ()
     """IPFS nodes that the accounts use in turns; without any, all share a folder."""
+
+    @property
+    def deployment(self) -> Deployment:
+        """What parties know of the record."""
+        return self.record.deployment
 
     def chain(self, account: int) -> Chain:
         """The connection of one account."""
@@ -316,13 +322,11 @@ def world(folder: Path, random_seed: bytes | None = RANDOM_SEED) -> Iterator[Wor
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
     with start_anvil(accounts=30, seed=1, block_seconds=BLOCK_SECONDS) as anvil:
         signer = KeySigner(Account.from_key(anvil.keys[0]))
-        deployment = deploy(
+        record = deploy(
             anvil.url,
             anvil.chain_id,
             artifacts(),
             signer,
-            stake_unit=STAKE,
-            bond_unit=BOND,
-            random_seed=random_seed,
+            Parameters(STAKE, BOND, random_seed),
         )
-        yield World(anvil, folder, deployment, samples, evaluation)
+        yield World(anvil, folder, record, samples, evaluation)

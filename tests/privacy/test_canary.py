@@ -118,7 +118,7 @@ def play(market: World, places: Places) -> None:
     """One job to its end, and everything that it left behind."""
     for name in ("logs", "temporary", "home"):
         (market.folder / name).mkdir()
-    market.deployment.write(market.folder / "deployment.json")
+    market.record.write(market.folder / "deployment.json")
     for number in range(len(NODES)):
         market.node(number).join()
     market.offer(len(PROCESSES))

@@ -15,15 +15,19 @@ from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 
+EXAMPLE = Path(__file__).parents[2] / "scripts" / "deployment.example.yaml"
 ACCOUNT = "TEST::0"
 CHAIN_ID = 4242
 """Not the one that Ape assumes of local networks."""
 
 
+def ape_command(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).parent / "ape"), "run", *arguments]
+
+
 def ape_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A script, as a user runs it."""
-    command = [str(Path(sys.executable).parent / "ape"), "run", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(ape_command(*arguments), capture_output=True, text=True, check=False)
 
 
 def network(node: Anvil) -> tuple[str, ...]:
@@ -37,14 +41,21 @@ def node() -> Iterator[Anvil]:
 
 
 @pytest.fixture(scope="package")
-def record(node: Anvil, tmp_path_factory: pytest.TempPathFactory, accounts: Any) -> Path:
-    """The record of a deployment by the script."""
-    path = tmp_path_factory.mktemp("deploy") / "deployment.json"
+def funded(node: Anvil, accounts: Any) -> Anvil:
+    """The node, with ether for the account."""
     reader = Chain(node.url, Deployment(CHAIN_ID, 0, {}), load_artifacts())
     reader.w3.provider.make_request("anvil_setBalance", [accounts[0].address, hex(10**20)])
-    done = ape_run("deploy", *network(node), "--yes", "--out", str(path))
+    return node
+
+
+@pytest.fixture(scope="package")
+def record(funded: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of a deployment by the script."""
+    folder = tmp_path_factory.mktemp("deploy")
+    options = ("--yes", "--parameters", str(EXAMPLE), "--out", str(folder))
+    done = ape_run("deploy", *network(funded), *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return path
+    return folder / f"{CHAIN_ID}.json"
 
 
 @pytest.fixture(scope="package")

@@ -30,6 +30,7 @@ from offchain.data.files import write_samples
 from offchain.parties.buyer import DELIVERY_FILE
 from offchain.parties.ledger import Ledger
 from tests.parties.world import small_spec
+from tests.scripts.conftest import EXAMPLE
 
 CHAIN_ID = 20251210
 ME, SELLER, NODES = "me", "s0", ("c0", "c1", "c2", "c3", "c4")
@@ -60,7 +61,7 @@ class Person:
 
     @property
     def record(self) -> Path:
-        return self.folder / "deployment.json"
+        return self.folder / f"{CHAIN_ID}.json"
 
     @property
     def ledger(self) -> Ledger:
@@ -164,8 +165,9 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
 
     person.import_keys()
     person.run(
-        ape("run", "deploy", *person.network, "--account", ME, "--yes", "--out", str(person.record))
-    )
+        ape("run", "deploy", *person.network, "--account", ME, "--yes",
+            "--parameters", str(EXAMPLE), "--out", str(folder))
+    )  # fmt: skip
     ledger = person.ledger
     assert ledger.chain.deployment.chain_id == CHAIN_ID
 
