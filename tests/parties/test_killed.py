@@ -34,7 +34,7 @@ SMALL_FILES = 512
 NODE, SELLER = 20, 10
 """Accounts of the parties that are processes."""
 OTHER_NODES = tuple(f"node {number}" for number in range(1, len(NODES)))
-OTHERS = ("buyer 1", "seller 1", *OTHER_NODES)
+OTHERS = ("buyer 0", "buyer 1", "seller 1", *OTHER_NODES)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def revealed(market: World) -> int:
 
 @pytest.mark.slow
 def test_a_node_that_is_killed_at_every_point_is_paid_and_not_slashed(market: World) -> None:
-    market.look_until(lambda: is_voting(market), ("buyer 1", "seller 0", "seller 1"))
+    market.look_until(lambda: is_voting(market), ("buyer 0", "buyer 1", "seller 0", "seller 1"))
     market.mine_to(view(market).poll.seed_block + 2)
     node = market.node(0)
 
@@ -128,7 +128,7 @@ def test_a_seller_that_is_killed_or_has_no_disk_left_posts_and_is_paid(market: W
     offering = ("--data", str(data), "--tag", TAG, "--offer", str(market.offer(0)))
     market.look_until(
         lambda: market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING,
-        ["buyer 1"],
+        ["buyer 0", "buyer 1"],
     )
     index = market.ledger.offers(1).ids.index(market.offer(0))
 
@@ -157,7 +157,7 @@ def test_a_seller_that_is_killed_or_has_no_disk_left_posts_and_is_paid(market: W
         wait_until(lambda: 'd2m_duties_total{duty="posted"} 1.0' in get(port, "/metrics")[1])
         assert get(port, "/healthz") == (200, "ok\n")
     nodes = tuple(f"node {number}" for number in range(len(NODES)))
-    others = ("buyer 1", "seller 1", *nodes)
+    others = ("buyer 0", "buyer 1", "seller 1", *nodes)
     market.look_until(lambda: market.job().state == JobState.SETTLED, others)
     assert withdrawn(market, SELLER) == 0
     with life(market, "seller", SELLER, *offering, "--jobs", "1") as last:
