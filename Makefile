@@ -28,11 +28,11 @@ setup: ## install packages, compiler and compiled contracts, unless in place
 demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="--help" explains)
 	@$(BIN)/ape run demo $(ARGS)
 
-test: setup ## run the tests, without those marked slow or ipfs: make test ARGS="-k auction"
-	@$(BIN)/ape test tests -m "not slow and not ipfs" $(ARGS)
+test: setup ## run the tests, without those marked slow, ipfs or clients: make test ARGS="-k auction"
+	@$(BIN)/ape test tests -m "not slow and not ipfs and not clients" $(ARGS)
 
-test-all: ## run all tests, also those that need an IPFS node, which is installed for them
-	@scripts/_setup/setup.sh ipfs
+test-all: ## run all tests, also those that need an IPFS node or a second Ethereum client, which are installed for them
+	@scripts/_setup/setup.sh ipfs clients
 	@$(BIN)/ape test tests $(ARGS)
 
 chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"

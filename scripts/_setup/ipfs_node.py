@@ -5,16 +5,13 @@ js-ipfs speaks the RPC that Kubo speaks and comes from npm as a whole. It is arc
 
 from __future__ import annotations
 
-import shutil
-
-from scripts._setup import stamp
-from scripts._setup.console import ROOT, run
+from scripts._setup import npm_folder
+from scripts._setup.console import ROOT
 
 NODE = ROOT / ".tools" / "ipfs"
 
 _SOURCE = ROOT / "tests" / "store" / "devnode"
-_FILES = [_SOURCE / name for name in ("devnode.mjs", "package.json", "package-lock.json")]
-_STAMP = NODE / ".d2m-stamp"
+FILES = [_SOURCE / name for name in ("devnode.mjs", "package.json", "package-lock.json")]
 
 
 def install() -> None:
@@ -23,14 +20,4 @@ def install() -> None:
     Raises:
         SetupError: a package cannot be installed.
     """
-    wanted = {"inputs": stamp.digest(_FILES)}
-    if stamp.read(_STAMP) == wanted:
-        return
-    _STAMP.unlink(missing_ok=True)
-    NODE.mkdir(parents=True, exist_ok=True)
-    for file in _FILES:  # a module of Node finds its packages only beside itself
-        shutil.copyfile(file, NODE / file.name)
-    options = ["--ignore-scripts", "--omit=optional", "--prefer-offline", "--no-audit", "--no-fund"]
-    command = ["npm", "ci", "--prefix", str(NODE), *options]
-    run("IPFS node of the tests, about a minute", command, "npm-ipfs")
-    stamp.write(_STAMP, wanted)
+    npm_folder.install(NODE, FILES, "IPFS node of the tests, about a minute")

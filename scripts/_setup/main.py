@@ -2,7 +2,8 @@
 
 Every step stamps its result when complete: a second run skips it, an interrupted one is redone.
 With the argument `audit` it also brings what `make audit` needs, with `bench` the frameworks
-that `make bench-learning` measures beside, with `ipfs` the IPFS node of `make test-all`.
+that `make bench-learning` measures beside, with `ipfs` the IPFS node and with `clients` the second
+Ethereum client of `make test-all`.
 Runs on the standard library of the Python that `find_python.sh` has found.
 """
 
@@ -22,6 +23,7 @@ from scripts._setup import (
     bench_tools,
     compiler,
     contracts,
+    evm_client,
     ipfs_node,
     node_packages,
     python_packages,
@@ -30,6 +32,13 @@ from scripts._setup.console import LOGS, ROOT, SetupError, say
 
 _NEEDED_GB = 3  # packages 2.2, caches of pip and npm the rest
 _LOCK = LOGS / "lock"
+_EXTRAS = {
+    "audit": audit_tools.install,
+    "bench": bench_tools.install,
+    "ipfs": ipfs_node.install,
+    "clients": evm_client.install,
+}
+"""What only some commands need, by the argument that asks for it."""
 
 
 def main() -> int:
@@ -44,12 +53,9 @@ def main() -> int:
             node_packages.install()
             compiler.install()
             contracts.compile_all()
-            if sys.argv[1:] == ["audit"]:
-                audit_tools.install()
-            if sys.argv[1:] == ["bench"]:
-                bench_tools.install()
-            if sys.argv[1:] == ["ipfs"]:
-                ipfs_node.install()
+            for name, install in _EXTRAS.items():
+                if name in sys.argv[1:]:
+                    install()
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
