@@ -14,6 +14,7 @@ from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
+from offchain.market.genesis import Parameters
 from offchain.parties.buyer import DELIVERY_FILE
 from offchain.parties.seller import Samples
 from tests.clients.ethereumjs import EthereumJs, start_ethereumjs
@@ -47,18 +48,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EthereumJs]:
 def world(client: EthereumJs, tmp_path_factory: pytest.TempPathFactory) -> OtherWorld:
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
-    deployment = deploy(
+    record = deploy(
         client.url,
         client.chain_id,
         artifacts(),
         KeySigner(Account.from_key(client.keys[0])),
-        stake_unit=STAKE,
-        bond_unit=BOND,
+        Parameters(STAKE, BOND),
     )
     return OtherWorld(
         client,
         tmp_path_factory.mktemp("market"),
-        deployment,
+        record,
         [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts],
         EvaluationSet(data.evaluation_inputs, data.evaluation_labels),
     )
