@@ -10,6 +10,7 @@ from web3.types import RPCEndpoint
 from offchain.chain.client import Chain
 from offchain.chain.heads import HeadWatch
 from offchain.chain.records import JobState, JobView, Phase
+from offchain.market.genesis import BLOCK_HASHES
 from offchain.parties.cone import ConeNode
 from offchain.parties.party import Party
 from tests.parties.world import MOST_LOOKS, NODES, RULES, SELLERS, World, world
@@ -91,7 +92,7 @@ def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
 
 
 def test_another_seed_gives_another_vote_and_nothing_is_computed_twice(tmp_path: Path) -> None:
-    with world(tmp_path, random_seed=None) as market:
+    with world(tmp_path, random_seed=BLOCK_HASHES) as market:
         market.register()
         market.open(EVERYBODY)
         stop_the_clock(market)
