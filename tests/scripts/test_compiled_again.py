@@ -75,7 +75,10 @@ def test_compiling_again_gives_what_is_on_the_chain(
 
 
 def created_with(deployed: Chain, name: str, transaction: str) -> bytes:
-    """The init code of a contract, from the chain's own trace."""
+    """The init code of a contract, from the chain's own trace.
+
+    Of the latest few thousand blocks only: this file's name puts it before the others.
+    """
     if name == GENESIS:
         data = bytes(deployed.w3.eth.get_transaction(transaction)["input"])  # type: ignore[arg-type]
         return data[len(SALT) :]
