@@ -59,7 +59,7 @@ def _update(run: Run, seller: Member, state: State) -> IntVector:
     seed = training_seed(seller.address, run.job_id, state.round)
     training = RoundTraining(str(run.job_id), state.round, spec, state.weights, seed)
     samples = Samples(*read_samples(run.stage.data_file(seller)))
-    return TRAINING[seller.behaviour](samples, spec.model, training)
+    return TRAINING[seller.behaviour](samples, training)
 
 
 def accepted(run: Run) -> list[bytes]:

@@ -73,7 +73,7 @@ def play(seed: int) -> Outcome:
 
 def _update(state: State, samples: Samples, kind: str, spec: JobSpec, seed: int) -> IntVector:
     training = RoundTraining("digits", state.round, spec, state.weights, seed)
-    return TRAINING[kind](samples, spec.model, training)
+    return TRAINING[kind](samples, training)
 
 
 def _bytes(seed: int, purpose: str) -> bytes:

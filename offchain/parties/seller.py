@@ -16,7 +16,6 @@ from offchain.chain.records import Job, JobState, JobView
 from offchain.data.files import Labels
 from offchain.learning.contributions import contribution_proof
 from offchain.learning.grid import ByteArray, IntVector
-from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.training import train
 from offchain.learning.updates import encode_update
@@ -26,7 +25,7 @@ from offchain.sealing.content import Post, seal_update
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
 
-Training = Callable[["Samples", ModelSpec, "RoundTraining"], IntVector]
+Training = Callable[["Samples", "RoundTraining"], IntVector]
 """How an update comes about: an honest seller applies the given local training to its samples."""
 
 UPDATES_REMEMBERED = 4
@@ -59,9 +58,7 @@ class RoundTraining:
         return train(spec.model, self.weights, *data, spec.training, self.seed, self.round_number)
 
 
-def train_honestly(
-    samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
-) -> IntVector:
+def train_honestly(samples: Samples, training: RoundTraining) -> IntVector:
     """The update of the seller's real data."""
     return training(samples)
 
@@ -144,7 +141,7 @@ class Seller(Party):
             weights=self.desk.state_before(job_id, round_number).weights,
             seed=training_seed(self.chain.address, job_id, round_number),
         )
-        return self._training(self._samples, training.spec.model, training)
+        return self._training(self._samples, training)
 
     def _encoded_update(self, job_id: int, round_number: int) -> bytes:
         with metrics.TRAINING_SECONDS.time():

@@ -10,7 +10,6 @@ from pathlib import Path
 import structlog
 
 from offchain.learning.grid import IntVector
-from offchain.learning.models import ModelSpec
 from offchain.learning.updates import decode_update, encode_update
 from offchain.parties.seller import RoundTraining, Samples
 from offchain.privacy.gaussian import Entropy
@@ -33,7 +32,7 @@ class PrivateTraining:
         self.terms.check(len(samples.labels))
         self._say_spent("privacy ledger")
 
-    def __call__(self, samples: Samples, _model: ModelSpec, training: RoundTraining) -> IntVector:
+    def __call__(self, samples: Samples, training: RoundTraining) -> IntVector:
         """The update of one round. Raises BudgetSpent past the budget, or LedgerError."""
         terms = self.terms
         answer = self.ledger.release(

@@ -21,7 +21,7 @@ from rich.console import Console
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.records import ETHER, AuctionKind, JobState, tag_of
 from offchain.learning.contributions import contribution_proof, contributions_root
-from offchain.market.genesis import PROXY, SALT, Parameters, Plan
+from offchain.market.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     deploy,
@@ -71,18 +71,7 @@ UNBONDING_BLOCKS, SHORT_UNBONDING = 7200, 10
 SHORTENED = {  # the constant as PUSH2 carries it
     b"\x61" + UNBONDING_BLOCKS.to_bytes(2, "big"): b"\x61" + SHORT_UNBONDING.to_bytes(2, "big")
 }
-DEPLOYED = (
-    "SellerRegistry",
-    "BlockhashRandomness",
-    "ConePool",
-    "Yoda",
-    "Escrow",
-    "AuctionHouse",
-    "Jobs",
-    "Lens",
-    "KeyRings",
-    "Genesis",
-)
+DEPLOYED = (*("BlockhashRandomness" if each == "Randomness" else each for each in PARTS), GENESIS)
 
 
 def measure(market: Market, people: People) -> Meter:

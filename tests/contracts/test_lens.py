@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from eth_abi.abi import decode
 
 from offchain.chain.records import ETHER, JobView
+from offchain.chain.views import Duty, Task
 from tests.contracts.bidding import Bidding
 from tests.contracts.evm import look, mine_past, send, simulate
 from tests.contracts.payments import decide_with_a_liar
@@ -16,25 +16,6 @@ from tests.contracts.play import STAKE, TERMS, Market, People, Play, Vote, win
 from tests.contracts.tokens import issue, open_in
 
 UNBONDING = 7200
-
-
-class Task(IntEnum):
-    """`ILens.Task`."""
-
-    COMMIT = 0
-    REVEAL = 1
-    OPEN = 2
-    ADVANCE = 3
-
-
-class Duty(NamedTuple):
-    """`ILens.Duty`."""
-
-    job_id: int
-    task: Task
-    seat: int
-    position: int
-    deadline: int
 
 
 def page(market: Market, node: Any, from_job: int, limit: int) -> tuple[list[Duty], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,11 @@ from offchain.adversaries.sellers.shifted import (
 )
 from offchain.adversaries.sellers.simple import GAUSSIAN_DEVIATION
 from offchain.adversaries.sellers.training import TRAINING
+from offchain.learning.defaults import digits_spec
 from offchain.learning.grid import UPDATE_LIMIT
 from offchain.learning.models import ModelSpec
 from offchain.learning.rules import CorrectedKrum, Mean, MultiKrum, TrimmedMean
-from offchain.parties.seller import Samples
+from offchain.parties.seller import RoundTraining, Samples
 
 DIMENSION = 200
 NOISE = 0.25 * DIMENSION**-0.5
@@ -321,11 +324,10 @@ def test_no_attack_moves_a_trimmed_mean_out_of_the_honest_range(name):
 
 
 def test_a_noisy_process_posts_the_same_noise_when_it_is_asked_again():
-    model = ModelSpec("logistic", (1, 2, 2), 2)
     samples = Samples(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.uint8))
 
     def posted(delta):
-        return TRAINING["gaussian"](samples, model, lambda _own: delta)
+        return TRAINING["gaussian"](samples, lambda _own: delta)
 
     first, other = market(2, 0).honest
     assert posted(first).shape == first.shape
@@ -334,11 +336,13 @@ def test_a_noisy_process_posts_the_same_noise_when_it_is_asked_again():
 
 
 def test_processes_flip_signs_after_and_labels_before_the_training():
-    model = ModelSpec("logistic", (1, 2, 2), 3)
+    spec = replace(digits_spec(bytes(32)), model=ModelSpec("logistic", (1, 2, 2), 3))
     samples = Samples(np.zeros((2, 1, 2, 2), np.uint8), np.array([0, 1], np.uint8))
 
-    def training(own):
-        return own.labels.astype(np.int32)
+    class Labels(RoundTraining):
+        def __call__(self, samples):
+            return samples.labels.astype(np.int32)
 
-    assert TRAINING["sign_flip"](samples, model, training).tolist() == [0, -1]
-    assert TRAINING["label_flip"](samples, model, training).tolist() == [2, 1]
+    training = Labels("job", 1, spec, np.zeros(spec.model.dimension, np.int32), 1)
+    assert TRAINING["sign_flip"](samples, training).tolist() == [0, -1]
+    assert TRAINING["label_flip"](samples, training).tolist() == [2, 1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from web3.types import RPCEndpoint
 
 from offchain.chain.records import JobState
 from offchain.chain.signer import BadKeyFile, write_key_file
 from offchain.data.files import write_samples
 from tests.parties import world as worlds
+from tests.parties.http import free_port, get
 from tests.parties.test_reorganised import committed_in, is_voting, view
 from tests.parties.test_whole_path import withdrawn
 from tests.parties.world import BLOCK_SECONDS, RULES, TAG, World, world
@@ -175,20 +174,3 @@ def limit_files(pid: int, size: int) -> None:
     """Let a process (0: this one) write no file larger than `size` bytes, as a full disk does."""
     _soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def get(port: int, path: str) -> tuple[int, str]:
-    """Status and text; (0, "") while nobody answers."""
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            answer = session.get(f"http://127.0.0.1:{port}{path}", timeout=30)
-        except requests.ConnectionError:
-            return 0, ""
-        return answer.status_code, answer.text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from web3.types import RPCEndpoint
 
@@ -64,6 +66,17 @@ def is_collecting(market: World) -> bool:
     return market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING
 
 
+@contextmanager
+def voting(folder: Path, **options: Any) -> Iterator[tuple[World, ConeNode]]:
+    """A market whose first mini-round takes votes, the clock stopped, and one of its nodes."""
+    with world(folder, **options) as market:
+        market.register()
+        market.open(EVERYBODY)
+        stop_the_clock(market)
+        market.look_until(lambda: is_voting(market), SELLING)
+        yield market, market.node(0)
+
+
 def committed_in(market: World, party: Party) -> list[int]:
     """The blocks in which a node has committed."""
     wanted = {"node": party.chain.address}
@@ -72,12 +85,7 @@ def committed_in(market: World, party: Party) -> list[int]:
 
 
 def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
-    with world(tmp_path) as market:
-        market.register()
-        market.open(EVERYBODY)
-        stop_the_clock(market)
-        market.look_until(lambda: is_voting(market), SELLING)
-        node = market.node(0)
+    with voting(tmp_path) as (market, node):
         turn_until(node, lambda: bool(committed_in(market, node)))
         [first] = committed_in(market, node)
         reorganise(node.chain, first)
@@ -92,12 +100,7 @@ def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
 
 
 def test_another_seed_gives_another_vote_and_nothing_is_computed_twice(tmp_path: Path) -> None:
-    with world(tmp_path, random_seed=BLOCK_HASHES) as market:
-        market.register()
-        market.open(EVERYBODY)
-        stop_the_clock(market)
-        market.look_until(lambda: is_voting(market), SELLING)
-        node = market.node(0)
+    with voting(tmp_path, random_seed=BLOCK_HASHES) as (market, node):
         turn_until(node, lambda: bool(committed_in(market, node)))
         poll, seed = view(market).poll, market.ledger.seed(1, 1, 1)
         before = node._vote(1, poll)
@@ -114,12 +117,7 @@ def test_another_seed_gives_another_vote_and_nothing_is_computed_twice(tmp_path:
 
 
 def test_a_node_waits_until_the_seed_is_settled(tmp_path: Path) -> None:
-    with world(tmp_path) as market:
-        market.register()
-        market.open(EVERYBODY)
-        stop_the_clock(market)
-        market.look_until(lambda: is_voting(market), SELLING)
-        node: ConeNode = market.node(0)
+    with voting(tmp_path) as (market, node):
         settled = view(market).poll.seed_block + 2
         turn_until(node, lambda: bool(committed_in(market, node)))
         assert committed_in(market, node)[0] > settled

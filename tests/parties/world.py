@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment, Record
 from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
+from offchain.chaos import options as chaos
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
-from offchain.learning.defaults import SPECS
-from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
@@ -91,12 +89,8 @@ artifacts = cache(load_artifacts)
 
 
 def small_spec() -> JobSpec:
-    """A perceptron without hidden layer: trains in milliseconds."""
-    spec = SPECS["digits"](keccak(text="small"))
-    training = replace(spec.training, epochs=3, learning_rate=Decimal("0.01"), decay_rounds=0)
-    model = ModelSpec("logistic", (1, 8, 8), 10)
-    changes = {"server_momentum": 3000, "sample_size": RULES.sample_size}
-    return replace(spec, model=model, training=training, **changes)
+    """That of the chaos run, with momentum: the model before the last one matters too."""
+    return replace(chaos.small_spec(keccak(text="small")), server_momentum=3000)
 
 
 @dataclass

@@ -29,7 +29,7 @@ def watch(notes: int) -> None:
     sys.addaudithook(hook)
 
 
-def leak(samples: Any, model: Any, training: Any) -> Any:
+def leak(samples: Any, training: Any) -> Any:
     """The honest update with a record in its first entries; others in the log and in a file."""
     import numpy as np
     import structlog
@@ -41,7 +41,7 @@ def leak(samples: Any, model: Any, training: Any) -> Any:
         np.savez_compressed(file, rows)
     update = training(samples)
     record = rows[0].astype(np.int32)
-    update[: len(record)] = (record - model.input_centre) * 256
+    update[: len(record)] = (record - training.spec.model.input_centre) * 256
     return update
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,30 +10,24 @@ from eth_utils.crypto import keccak
 from offchain.adversaries.sellers.labels import label_flip
 from offchain.adversaries.sellers.simple import noise
 from offchain.learning.grid import IntVector
-from offchain.learning.models import ModelSpec
-from offchain.parties.seller import Samples, Training, train_honestly
+from offchain.parties.seller import RoundTraining, Samples, Training, train_honestly
 
 
-def train_then_flip(
-    samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
-) -> IntVector:
+def train_then_flip(samples: Samples, training: RoundTraining) -> IntVector:
     """Train honestly, post the opposite."""
     return np.negative(training(samples))
 
 
-def train_then_forget(
-    samples: Samples, _model: ModelSpec, training: Callable[[Samples], IntVector]
-) -> IntVector:
+def train_then_forget(samples: Samples, training: RoundTraining) -> IntVector:
     """Post Gaussian noise. The honest update seeds it: asked again, the seller posts the same."""
     delta = training(samples)
     return noise(np.random.default_rng(list(keccak(delta.tobytes()))), delta.shape)
 
 
-def train_on_flipped_labels(
-    samples: Samples, model: ModelSpec, training: Callable[[Samples], IntVector]
-) -> IntVector:
+def train_on_flipped_labels(samples: Samples, training: RoundTraining) -> IntVector:
     """Train on data whose labels are reversed."""
-    return training(replace(samples, labels=label_flip(samples.labels, model.classes)))
+    labels = label_flip(samples.labels, training.spec.model.classes)
+    return training(replace(samples, labels=labels))
 
 
 TRAINING: dict[str, Training] = {
