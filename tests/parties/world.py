@@ -315,14 +315,14 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, random_seed: bytes | None = RANDOM_SEED) -> Iterator[World]:
-    """A deployed market on a chain of its own; without a seed it draws by block hashes."""
+def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
+    """A deployed market on a chain of its own; with `BLOCK_HASHES` it draws by those."""
     with start_anvil(accounts=ACCOUNTS, seed=1, block_seconds=BLOCK_SECONDS) as anvil:
         yield world_on(anvil, folder, random_seed)
 
 
 def world_on(
-    node: Anvil, folder: Path, random_seed: bytes | None = None, kind: type[World] = World
+    node: Anvil, folder: Path, random_seed: bytes = BLOCK_HASHES, kind: type[World] = World
 ) -> World:
     """A market deployed through a node that runs already."""
     data = load("digits")
@@ -332,7 +332,7 @@ def world_on(
         node.chain_id,
         artifacts(),
         KeySigner(Account.from_key(node.keys[0])),
-        Parameters(STAKE, BOND, random_seed or BLOCK_HASHES),
+        Parameters(STAKE, BOND, random_seed),
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
