@@ -20,6 +20,7 @@ REFUND_SHARE = 5
 """At most a fifth of the gas that a transaction uses is refunded (EIP-3529)."""
 
 Ask = Callable[[str, list[Any]], dict[str, Any]]
+Answer = Callable[[Ask, str, list[Any]], dict[str, Any]]
 
 
 def corrected(ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
@@ -51,8 +52,8 @@ def matches(found: list[str], wanted: list[Any]) -> bool:
 
 
 @contextmanager
-def relay(url: str) -> Iterator[str]:
-    """The address of a relay before the node at `url`."""
+def relay(url: str, answer: Answer = corrected) -> Iterator[str]:
+    """The address of a relay before the node at `url`, which answers as `answer` says."""
     session = requests.Session()
     session.trust_env = False  # no proxy for loopback
 
@@ -67,7 +68,7 @@ def relay(url: str) -> Iterator[str]:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             several = asked if isinstance(asked, list) else [asked]
             told = [
-                {**corrected(ask, each["method"], each["params"]), "id": each["id"]}
+                {**answer(ask, each["method"], each["params"]), "id": each["id"]}
                 for each in several
             ]
             body = json.dumps(told if isinstance(asked, list) else told[0]).encode()

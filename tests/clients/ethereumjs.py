@@ -21,7 +21,6 @@ import requests
 from eth_account import Account
 
 from offchain.chain.fees import FEE_HISTORY_BLOCKS
-from offchain.market.genesis import PROXY
 from scripts._setup.evm_client import CLIENT
 from tests.clients.corrected import relay
 
@@ -32,11 +31,6 @@ BASE_FEE = 10**9
 BLOCK_SECONDS = 0.5
 """Between blocks. Their time stamps are whole seconds, so the chain's clock runs ahead."""
 START_SECONDS = 60
-PROXY_CODE = (
-    "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe036016000816020823780"
-    "35828234f58015156039578182fd5b8082525050506014600cf3"
-)
-"""Of the deterministic deployment proxy, as it runs on every chain that has it."""
 ZERO = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
 FORKS = (
@@ -114,7 +108,7 @@ class EthereumJs:
 
 
 def genesis(keys: tuple[bytes, ...]) -> dict[str, Any]:
-    """The first block, in geth's form: Cancun, the deployment proxy, some rich accounts."""
+    """The first block, in geth's form: Cancun, some rich accounts, nothing else."""
     return {
         "config": {
             "chainId": CHAIN_ID,
@@ -137,10 +131,7 @@ def genesis(keys: tuple[bytes, ...]) -> dict[str, Any]:
         "baseFeePerGas": hex(BASE_FEE),
         "excessBlobGas": "0x0",
         "blobGasUsed": "0x0",
-        "alloc": {
-            PROXY[2:]: {"balance": "0x0", "code": PROXY_CODE},
-            **{Account.from_key(key).address[2:]: {"balance": hex(BALANCE)} for key in keys},
-        },
+        "alloc": {Account.from_key(key).address[2:]: {"balance": hex(BALANCE)} for key in keys},
     }
 
 

@@ -30,7 +30,7 @@ from offchain.data.partition import dirichlet
 from offchain.learning.spec import JobSpec
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
-from offchain.market.genesis import Parameters
+from offchain.market.genesis import BLOCK_HASHES, Parameters
 from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer
 from offchain.parties.cone import ConeNode
 from offchain.parties.desk import Desk
@@ -56,6 +56,7 @@ MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
 
 SELLERS = ("honest", "honest", "honest", "sign_flip")
+ACCOUNTS = 30
 BUYERS = ("buyer 0", "buyer 1")
 NODES = ("honest", "honest", "honest", "honest", "random", "copier")
 RANDOM_SEED = keccak(text="caught")
@@ -308,19 +309,25 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, random_seed: bytes | None = RANDOM_SEED) -> Iterator[World]:
-    """A deployed market on a chain of its own; without a seed it draws by block hashes."""
+def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
+    """A deployed market on a chain of its own; with `BLOCK_HASHES` it draws by those."""
+    with start_anvil(accounts=ACCOUNTS, seed=1, block_seconds=BLOCK_SECONDS) as anvil:
+        yield world_on(anvil, folder, random_seed)
+
+
+def world_on(
+    node: Anvil, folder: Path, random_seed: bytes = BLOCK_HASHES, kind: type[World] = World
+) -> World:
+    """A market deployed through a node that runs already."""
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
+    record = deploy(
+        node.url,
+        node.chain_id,
+        artifacts(),
+        KeySigner(Account.from_key(node.keys[0])),
+        Parameters(STAKE, BOND, random_seed),
+    )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
-    with start_anvil(accounts=30, seed=1, block_seconds=BLOCK_SECONDS) as anvil:
-        signer = KeySigner(Account.from_key(anvil.keys[0]))
-        record = deploy(
-            anvil.url,
-            anvil.chain_id,
-            artifacts(),
-            signer,
-            Parameters(STAKE, BOND, random_seed),
-        )
-        yield World(anvil, folder, record, samples, evaluation)
+    return kind(node, folder, record, samples, evaluation)
