@@ -19,7 +19,8 @@ from eth_account.messages import SignableMessage, encode_defunct, encode_typed_d
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
-from offchain.parties.commands import Session, connect, log_as_json, one_line_errors
+from offchain.parties.commands import Session, connect, one_line_errors
+from offchain.parties.logs import log_as_json
 from offchain.parties.options import combined, place_options
 from offchain.parties.wallet import Manner, Wallet
 

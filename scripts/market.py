@@ -13,8 +13,9 @@ from ape.cli import ConnectedProviderCommand
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
-from offchain.parties.commands import log_as_json, one_line_errors
+from offchain.parties.commands import one_line_errors
 from offchain.parties.export import export_job
+from offchain.parties.logs import log_as_json
 from offchain.parties.options import deployment_option, reading_options
 from offchain.parties.readable import plain
 from offchain.parties.status import (

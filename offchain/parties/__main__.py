@@ -17,7 +17,6 @@ from offchain.chain.signer import KeySigner
 from offchain.parties.commands import (
     Session,
     connect,
-    log_as_json,
     no_gate,
     one_line_errors,
     run_buyer,
@@ -27,6 +26,7 @@ from offchain.parties.commands import (
     run_privacy,
     run_seller,
 )
+from offchain.parties.logs import log_as_json
 from offchain.parties.options import (
     auction_options,
     combined,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import click
-import structlog
 import torch
 from nacl.public import PrivateKey
 
@@ -35,7 +32,6 @@ from offchain.learning.updates import EvaluationSet, check_evaluation
 from offchain.parties.buyer import Bid, Buyer
 from offchain.parties.cone import ConeNode, Voting, vote_honestly
 from offchain.parties.errors import PartyError, explained
-from offchain.parties.health import DISK_ERRORS
 from offchain.parties.keys import bid_secret, encryption_key, request_secret, salt_secret
 from offchain.parties.ledger import Ledger
 from offchain.parties.monitor import Address, monitored
@@ -153,43 +149,6 @@ def one_line_errors(wallet: Wallet | None = None) -> Iterator[None]:
         if wallet is not None:
             wallet.failed(error, message)
         raise click.ClickException(message) from error
-
-
-def log_as_json(level: int = logging.INFO, output: TextIO | None = None) -> None:
-    """Write structured log lines to `output`, by default standard output."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(
-            file=cast(TextIO, _Lines(output or sys.stdout))
-        ),
-    )
-
-
-class _Lines:
-    """An output that a full disk does not break: a log line is lost, its writer goes on."""
-
-    def __init__(self, output: TextIO) -> None:
-        self._output = output
-
-    def write(self, text: str) -> int:
-        self._try(lambda: self._output.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._output.flush)
-
-    @staticmethod
-    def _try(step: Callable[[], object]) -> None:
-        try:
-            step()
-        except OSError as error:
-            if error.errno not in DISK_ERRORS:
-                raise
 
 
 def run_seller(

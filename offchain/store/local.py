@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from offchain.store.cid import Cid
-from offchain.store.errors import Corrupt, NotFound, TooLarge
+from offchain.store.errors import Corrupt, NotFound, TooLarge, Unreachable
 
 _UNFINISHED_PREFIX = ".writing-"
 _ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that was killed
@@ -66,6 +66,10 @@ class LocalStore:
                     )
                 data = file.read(limit + 1)  # the file may have grown since
         except FileNotFoundError:
+            if not self._folder.is_dir():
+                raise Unreachable(
+                    f"{self._folder} is gone: mount it, or name the folder that holds the content"
+                ) from None
             raise NotFound(
                 f"{cid} is not in {self._folder}: check the folder or ask its author to put it"
             ) from None

@@ -20,9 +20,9 @@ from offchain.chain.errors import (
     Reverted,
     TransactionLost,
 )
-from offchain.parties.commands import log_as_json
 from offchain.parties.errors import PartyError
 from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.logs import log_as_json
 from offchain.parties.monitor import monitored, parse_address
 from offchain.store.errors import Corrupt, NotFound
 from tests.parties.http import free_port, get

@@ -20,12 +20,12 @@ from offchain.parties import offers
 from offchain.parties.commands import (
     Session,
     connect,
-    log_as_json,
     one_line_errors,
     run_buyer,
     run_cone,
 )
 from offchain.parties.costs import CONE, GAS, OPEN_BID, OPENER, SEALED_BID, SELLER
+from offchain.parties.logs import log_as_json
 from offchain.parties.opener import open_auction
 from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
 from offchain.parties.readable import plain, shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_what_the_own_store_cannot_give_is_no_reason_to_vote_otherwise(tmp_path:
         port = closed.getsockname()[1]
     with pytest.raises(Unreachable):
         fetched(IpfsStore(f"/ip4/127.0.0.1/tcp/{port}"), cid.binary)
+
+
+def test_a_folder_that_is_gone_says_nothing_of_the_author(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    cid = LocalStore(folder).put(DATA)
+    gone = LocalStore(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(Unreachable, match="is gone"):
+        fetched(gone, cid.binary)
 
 
 class Together(LocalStore):
