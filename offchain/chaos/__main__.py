@@ -1,6 +1,7 @@
 """Play jobs while processes are killed and cut off at random: `make chaos ARGS="--jobs 5"`.
 
-Every choice follows from --seed. Logs, keys and the store stay in build/chaos.
+Every choice follows from --seed. Logs, keys and the store stay in build/chaos. With --ipfs the
+parties keep their content on that node, which is out of their reach now and then, too.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ INTERRUPTED = 130
 @click.option("--sellers", default=DEFAULTS.sellers, show_default=True, help="Sellers' processes.")
 @click.option("--nodes", default=DEFAULTS.nodes, show_default=True, help="CONE nodes' processes.")
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Of every choice.")
+@click.option("--ipfs", help="RPC of an IPFS node, /ip4/127.0.0.1/tcp/5001: the parties' store.")
 @click.option(
     "--record",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -33,6 +34,10 @@ BASE = 5
 BUYERS = 3
 
 
+_IPFS_FORM = re.compile(r"/ip4/(?P<host>[\d.]+)/tcp/(?P<port>\d+)")
+"""Of the RPC of a node that a proxy can stand before."""
+
+
 @dataclass(frozen=True)
 class ChaosOptions:
     """Sizes of a run. Raises ValueError with the remedy where they make no market."""
@@ -42,14 +47,25 @@ class ChaosOptions:
     sellers: int = 12
     nodes: int = 12
     seed: int = 1
+    ipfs: str | None = None
+    """The multiaddr of an IPFS node's RPC, all parties' store; None: a folder."""
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise ValueError("--jobs: give at least 1")
         if not 1 <= self.at_once <= BUYERS:
             raise ValueError(f"--at-once: give 1 to {BUYERS}, each job has a buyer of its own")
+        if self.ipfs is not None and _IPFS_FORM.fullmatch(self.ipfs) is None:
+            raise ValueError("--ipfs: give a node's RPC like /ip4/127.0.0.1/tcp/5001")
         if self.sellers < 2 or self.nodes < 5:
             raise ValueError("--sellers, --nodes: give at least 2 and 5")
+
+    @property
+    def ipfs_url(self) -> str:
+        """The IPFS node's address for a proxy that stands before it."""
+        found = _IPFS_FORM.fullmatch(self.ipfs or "")
+        assert found is not None
+        return f"http://{found['host']}:{found['port']}"
 
 
 RULES = Rules(

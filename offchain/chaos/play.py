@@ -38,7 +38,7 @@ from offchain.market.options import DemoOptions
 from offchain.market.stage import Member, Stage, accounts_needed, set_stage, signer_of
 from offchain.parties.commands import Session, open_for
 from offchain.parties.ledger import Ledger
-from offchain.store.local import LocalStore
+from offchain.store.choice import open_store
 
 TAG = "digits"
 PROXIES = 3
@@ -69,6 +69,7 @@ class Outcome:
     """What a run came to."""
 
     seed: int
+    has_ipfs: bool = False
     endings: list[Ending] = field(default_factory=list)
     disturbances: Counter[str] = field(default_factory=Counter)
     void: int = 0
@@ -89,13 +90,16 @@ class Play:
         node: ChainNode,
         chain: Chain,
         proxies: list[Proxy],
+        store_proxy: Proxy | None,
         tell: Tell,
     ) -> None:
+        """`store_proxy` stands before the IPFS node, where the run has one."""
         self._options = options
         self._stage = stage
         self._node = node
         self._ledger = Ledger(chain)
         self._proxies = proxies
+        self._store_proxy = store_proxy
         self._tell = tell
         self._logs = stage.folder / "logs"
         self._logs.mkdir()
@@ -107,7 +111,7 @@ class Play:
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._chain_is_away = False
         self._next_look = 0.0
-        self.outcome = Outcome(options.seed)
+        self.outcome = Outcome(options.seed, has_ipfs=options.ipfs is not None)
 
     def run(self) -> Outcome:
         """Play all jobs; the processes are stopped however it ends."""
@@ -143,7 +147,7 @@ class Play:
 
     def _play_jobs(self) -> None:
         """Open auctions, a few jobs at once, and disturb everybody until the last has ended."""
-        coming = disturbances(self._options.seed)
+        coming = disturbances(self._options.seed, has_ipfs=self._store_proxy is not None)
         following = next(coming)
         due = time.monotonic() + following.after_seconds
         deadline = time.monotonic() + JOB_LIMIT * self._options.jobs
@@ -208,7 +212,8 @@ class Play:
         samples = EvaluationSet(*read_samples(stage.evaluation_file))
         signer, known = signer_of(stage.buyers[place]), self._ledger.chain.deployment
         chain = Chain(self._node.url, known, load_artifacts(), signer)
-        session = Session(chain, LocalStore(stage.store), signer)
+        ipfs = self._options.ipfs
+        session = Session(chain, open_store(None if ipfs else stage.store, ipfs), signer)
         auction = open_for(session, TAG, stage.spec, samples, RULES, TERMS)
         self._opened += 1
         folder = stage.folder / "delivered" / str(auction)
@@ -241,7 +246,10 @@ class Play:
         self, role: str, member: Member, more: list[str], is_lasting: bool, suffix: str = ""
     ) -> Supervised:
         stage = self._stage
-        place = ["--deployment", str(stage.deployment), "--store", str(stage.store)]
+        store = ["--store", str(stage.store)]
+        if self._store_proxy is not None:
+            store = ["--ipfs", f"/ip4/127.0.0.1/tcp/{self._store_proxy.port}"]
+        place = ["--deployment", str(stage.deployment), *store]
         common = [role, "--rpc", next(self._urls), "--key", str(member.key), *place]
         name = f"{member.name}{suffix}"
         return Supervised(name, [*common, *more], self._logs, is_lasting=is_lasting)
@@ -287,6 +295,10 @@ class Play:
             proxy = self._proxies[int(what.target * len(self._proxies))]
             self._change([proxy], Weather(is_down=True), until)
             whom = f"all behind proxy {self._proxies.index(proxy)}"
+        elif what.kind is Kind.STORE_CUT:
+            assert self._store_proxy is not None
+            self._change([self._store_proxy], Weather(is_down=True), until)
+            whom = "all parties' store"
         elif what.kind is Kind.STORM:
             lost = what.severity * WORST_STORM
             self._change(self._proxies, Weather(lost, 0.5, DELAY_SECONDS), until)
@@ -357,4 +369,7 @@ def staged(options: ChaosOptions, folder: Path, tell: Tell) -> Iterator[Play]:
             life.enter_context(proxied(node.url, options.seed * PROXIES + number))
             for number in range(PROXIES)
         ]
-        yield Play(options, stage, node, chain, proxies, tell)
+        store_proxy = None
+        if options.ipfs:
+            store_proxy = life.enter_context(proxied(options.ipfs_url, options.seed))
+        yield Play(options, stage, node, chain, proxies, store_proxy, tell)

@@ -25,6 +25,8 @@ class Kind(Enum):
     CHAIN_PAUSE = "chain node pauses", 1, (2.0, 8.0)
     CHAIN_STOP = "chain node stops", 1, (1.0, 8.0)
     """Its process ends and is started again; what was not mined is forgotten."""
+    STORE_CUT = "IPFS node away", 2, (2.0, 12.0)
+    """All parties lose the IPFS node, where the run has one."""
 
     def __init__(self, text: str, weight: int, seconds: tuple[float, float]) -> None:
         self.text = text
@@ -50,12 +52,12 @@ class Disturbance:
     """In [0, 1): of a storm."""
 
 
-def disturbances(seed: int) -> Iterator[Disturbance]:
+def disturbances(seed: int, *, has_ipfs: bool) -> Iterator[Disturbance]:
     """An endless sequence, the same for the same seed whatever happens meanwhile."""
+    kinds = [each for each in Kind if has_ipfs or each is not Kind.STORE_CUT]
     number = 0
     while True:
         chance = random.Random(f"{seed}/{number}")
-        kinds = list(Kind)
         (kind,) = chance.choices(kinds, [each.weight for each in kinds])
         yield Disturbance(
             number,

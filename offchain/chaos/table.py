@@ -17,6 +17,7 @@ def row(outcome: Outcome) -> dict[str, str]:
     hits = outcome.disturbances
     outages = hits["cut off"] + hits["storm"]
     chain = hits["chain node pauses"] + hits["chain node stops"]
+    away = hits["IPFS node away"]
     return {
         "seed": str(outcome.seed),
         "jobs": str(len(outcome.endings)),
@@ -28,6 +29,7 @@ def row(outcome: Outcome) -> dict[str, str]:
         "pauses": str(hits["pause"]),
         "cuts and storms": str(outages),
         "chain node away": str(chain),
+        "IPFS node away": str(away) if outcome.has_ipfs else "a folder",
         "pieces lost": str(outcome.pieces_lost),
         "process starts": str(outcome.starts),
         "honest slashed": str(sum("was slashed" in fault for fault in outcome.faults)),

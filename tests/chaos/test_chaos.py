@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -71,9 +72,13 @@ def test_a_proxy_in_each_weather(echo: str) -> None:
 
 
 def test_the_seed_decides_what_happens() -> None:
-    first, again, other = (list(islice(disturbances(seed), 300)) for seed in (1, 1, 2))
+    first, again, other = (
+        list(islice(disturbances(seed, has_ipfs=True), 300)) for seed in (1, 1, 2)
+    )
     assert first == again != other
     assert {each.kind for each in first} == set(Kind)
+    with_a_folder = islice(disturbances(1, has_ipfs=False), 300)
+    assert {each.kind for each in with_a_folder} == set(Kind) - {Kind.STORE_CUT}
     for each in first:
         shortest, longest = each.kind.seconds
         assert shortest <= each.seconds <= longest <= LONGEST_SECONDS < WINDOW_BLOCKS
@@ -114,7 +119,13 @@ def test_the_table_keeps_a_row_for_each_seed(tmp_path: Path) -> None:
         write_table(Path(__file__).with_name("__init__.py"), outcome(1))
 
 
-@pytest.mark.parametrize("sizes", [{"jobs": 0}, {"at_once": 4}, {"nodes": 4}, {"sellers": 1}])
-def test_sizes_that_make_no_market(sizes: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "sizes", [{"jobs": 0}, {"at_once": 4}, {"nodes": 4}, {"sellers": 1}, {"ipfs": "5001"}]
+)
+def test_sizes_that_make_no_market(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give"):
         ChaosOptions(**sizes)
+
+
+def test_the_address_of_a_node_that_a_proxy_stands_before() -> None:
+    assert ChaosOptions(ipfs="/ip4/127.0.0.1/tcp/5001").ipfs_url == "http://127.0.0.1:5001"
