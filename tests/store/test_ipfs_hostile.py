@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from offchain.store import (
     Cid,
@@ -232,13 +233,13 @@ def test_what_is_no_answer_is_refused(answer: Answer) -> None:
             node.store().get(CID, limit=10**4)
 
 
-def test_what_cannot_be_pinned_is_read_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_pinned_is_read_all_the_same() -> None:
     full = say({"Message": "no space left on device"}, 500)
-    with serving(HostileNode(**(honest() | {"pin_add": full}))) as node:
+    with serving(HostileNode(**(honest() | {"pin_add": full}))) as node, capture_logs() as said:
         assert node.store().get(CID, limit=99) == DATA
-    said = capsys.readouterr().out
-    assert "not pinned" in said
-    assert "no space left on device" in said
+    [warning] = said
+    assert warning["event"] == "not pinned"
+    assert "no space left on device" in warning["why"]
 
 
 def test_unpinning_what_is_not_pinned_is_no_error() -> None:
