@@ -128,7 +128,11 @@ def _paper(spec: JobSpec) -> JobSpec:
         spec,
         model=replace(plain, input_centre=ours.input_centre),
         training=replace(
-            spec.training, learning_rate=PAPER_RATE, decay_rounds=0, augmentation="none"
+            spec.training,
+            learning_rate=PAPER_RATE,
+            decay_rounds=0,
+            augmentation="none",
+            label_smoothing=0,
         ),
         rule="corrected_krum",
         sample_size=PAPER_SAMPLE,

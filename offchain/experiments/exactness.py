@@ -85,6 +85,7 @@ class Setting:
     batch_bytes: int = inference.BATCH_BYTES
     environment: tuple[tuple[str, str], ...] = ()
     python: str = sys.executable
+    device: str = inference.CPU.type
 
 
 SETTINGS = (
@@ -123,8 +124,8 @@ def job(number: int) -> JobSpec:
     )
 
 
-def digest(number: int) -> str:
-    """The digest of a job's random round, in hexadecimal."""
+def digest(number: int, device: torch.device = inference.CPU) -> str:
+    """The digest of a job's random round, evaluated on `device`, in hexadecimal."""
     spec, generator = job(number), np.random.default_rng(number)
     state = initial_state(spec, SELLERS, spec.init_seed)
     moved = generator.integers(-99, 99, spec.model.dimension, dtype=np.int32)
@@ -134,7 +135,7 @@ def digest(number: int) -> str:
         index: encode_update(_drawn(generator, limit, spec.model.dimension))
         for index in state.sampled
     }
-    output = next_state(state, posted, _evaluation(generator), spec.init_seed, spec)
+    output = next_state(state, posted, _evaluation(generator), spec.init_seed, spec, device)
     return answer(1, 1, output, spec, bytes).result.digest.hex()
 
 
@@ -173,6 +174,7 @@ def digests(setting: Setting, count: int) -> tuple[str, list[str]]:
     command = [
         *(setting.python, "-m", "offchain.experiments.exactness", "worker", f"--count={count}"),
         *(f"--threads={setting.threads}", f"--batch-bytes={setting.batch_bytes}"),
+        f"--device={setting.device}",
         *(() if setting.onednn else ("--no-onednn",)),
     ]
     environment = {**os.environ, **dict(setting.environment)}
@@ -191,15 +193,17 @@ def differing(first: Sequence[str], other: Sequence[str]) -> int:
 @click.group(help=__doc__, invoke_without_command=True)
 @click.option("--count", type=click.IntRange(1), default=1430, show_default=True, help="Jobs.")
 @click.option("--python", multiple=True, help="Another interpreter, with another PyTorch.")
+@click.option("--gpu", is_flag=True, help="Also evaluate on the GPU that PyTorch sees.")
 @click.option("--out", type=click.Path(path_type=Path), default=REPORT, show_default=True)
 @click.pass_context
-def main(context: click.Context, count: int, python: tuple[str, ...], out: Path) -> None:
+def main(context: click.Context, count: int, python: tuple[str, ...], gpu: bool, out: Path) -> None:
     """Compare, write exactness.json and exactness.md; exits with 1 where a digest differs."""
     if context.invoked_subcommand:
         return
     settings = [
         *SETTINGS,
         *(Setting(f"another PyTorch {i}", python=p) for i, p in enumerate(python, 1)),
+        *((Setting("a GPU", device="cuda"),) if gpu else ()),
     ]
     expected: list[str] = []
     rows = []
@@ -229,15 +233,16 @@ def main(context: click.Context, count: int, python: tuple[str, ...], out: Path)
 @click.option("--count", type=int, required=True)
 @click.option("--threads", type=int, required=True)
 @click.option("--batch-bytes", type=int, required=True)
+@click.option("--device", type=torch.device, required=True)
 @click.option("--onednn/--no-onednn", default=True)
-def worker(count: int, threads: int, batch_bytes: int, onednn: bool) -> None:
+def worker(count: int, threads: int, batch_bytes: int, device: torch.device, onednn: bool) -> None:
     """Print the version of torch and a digest a line."""
     torch.set_num_threads(threads)
     torch.backends.mkldnn.set_flags(onednn)  # type: ignore[no-untyped-call]
     inference.BATCH_BYTES = batch_bytes
     click.echo(torch.__version__)
     for number in range(count):
-        click.echo(digest(number))
+        click.echo(digest(number, device))
 
 
 def _save(facts: dict[str, object], folder: Path) -> None:

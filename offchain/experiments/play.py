@@ -14,11 +14,11 @@ from offchain.experiments.cells import Cell
 from offchain.experiments.votes import Outcome
 from offchain.experiments.world import World
 from offchain.learning.grid import IntVector
-from offchain.learning.inference import predict
+from offchain.learning.inference import CPU, predict
 from offchain.learning.round import State, initial_state, model_bytes, next_state
 from offchain.learning.rules import alternatives, build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
-from offchain.learning.training_many import CPU, Work, train_many
+from offchain.learning.training_many import Work, train_many
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.store.fetch import content_hash
 
@@ -67,14 +67,14 @@ def play_round(
     outcome: Outcome,
     device: torch.device = CPU,
 ) -> tuple[Progress, RoundRecord]:
-    """One round whose vote ends with `outcome`, TRUE or WRONG; sellers train on `device`."""
+    """One round whose vote ends with `outcome`, TRUE or WRONG; `device` trains and evaluates."""
     start = time.monotonic()
     state = before.state
     trained = _trained(cell, spec, world, state, device)
     updates, stale = _posted(cell, spec, world, before, trained)
     posted = {index: encode_update(update) for index, update in updates.items()}
     seed = cell.bytes32(f"round {state.round}")
-    output = next_state(state, posted, world.evaluation, seed, spec)
+    output = next_state(state, posted, world.evaluation, seed, spec, device)
     after = output.state
     if outcome is Outcome.WRONG:
         after = stale_state(state) if cell.voting == "stale" else drawn_state(state, seed)
@@ -84,8 +84,8 @@ def play_round(
     record = RoundRecord(
         round=state.round,
         outcome=outcome.value,
-        evaluation=_correct(spec, after, world.evaluation),
-        test=_correct(spec, after, world.test),
+        evaluation=_correct(spec, after, world.evaluation, device),
+        test=_correct(spec, after, world.test, device),
         posted=len(posted),
         byzantine_posted=len(liars & posted.keys()),
         kept=len(kept),
@@ -137,5 +137,5 @@ def _work(cell: Cell, spec: JobSpec, world: World, state: State, index: int) -> 
     return Work(samples.inputs, labels, cell.integer(f"training {state.round} {index}"))
 
 
-def _correct(spec: JobSpec, state: State, samples: EvaluationSet) -> int:
-    return samples.correct(predict(spec.model, state.weights, samples.inputs))
+def _correct(spec: JobSpec, state: State, samples: EvaluationSet, device: torch.device) -> int:
+    return samples.correct(predict(spec.model, state.weights, samples.inputs, device))

@@ -12,7 +12,7 @@ from offchain.experiments.results import Result, Results, machine, specification
 from offchain.experiments.votes import Outcome, outcomes
 from offchain.experiments.world import world
 from offchain.learning.allocator import keep_freed_memory
-from offchain.learning.training_many import CPU
+from offchain.learning.inference import CPU
 
 
 def run_cell(cell: Cell, folder: Path, device: str = CPU.type) -> Result:

@@ -6,18 +6,20 @@ integer or an exact float64 sum, so honest nodes agree to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
+import torch
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
 from offchain.learning import draws, sampler
 from offchain.learning.contributions import credit, earnings, without_each
 from offchain.learning.grid import IntVector, add_update
-from offchain.learning.inference import Predictions, predict
+from offchain.learning.inference import CPU, Predictions, predict
 from offchain.learning.models import check_weights, initial_weights
 from offchain.learning.rules import alternatives, build
 from offchain.learning.spec import BASIS_POINTS, JobSpec
@@ -39,6 +41,8 @@ KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
     "outlier",
 )
 _WORST = Fraction(-1)
+_Look = Callable[[IntVector], Predictions]
+"""What a model of weights int32 (d,) predicts on the evaluation set."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
 
 
@@ -114,23 +118,28 @@ def next_state(
     evaluation: EvaluationSet,
     seed: bytes,
     spec: JobSpec,
+    device: torch.device = CPU,
 ) -> RoundOutput:
     """Compute a round.
 
     ``updates`` maps a sampled seller's index to the bytes it posted, whose hash has been checked;
     bytes that could not be fetched are ``b""``. A sampled seller that is absent is late; entries of
-    sellers that were not sampled are ignored. ``seed`` (32 bytes) draws the next sample. Raises
-    ValueError when the state or the evaluation set does not fit the specification.
+    sellers that were not sampled are ignored. ``seed`` (32 bytes) draws the next sample. Models are
+    evaluated on ``device``; the result is the same on any. Raises ValueError when the state or the
+    evaluation set does not fit the specification.
     """
     _check_state(state, spec)
     check_evaluation(evaluation, spec.model)
-    trials = [_try(state, index, updates.get(index), evaluation, spec) for index in state.sampled]
-    base = predict(spec.model, state.weights, evaluation.inputs)
+    look = partial(predict, spec.model, inputs=evaluation.inputs, device=device)
+    trials = [
+        _try(state, index, updates.get(index), evaluation, look, spec) for index in state.sampled
+    ]
+    base = look(state.weights)
     before = evaluation.correct(base)
     trials = _refuse_harmful(trials, len(evaluation), spec)
-    weights, new, trials = _aggregate(state, base, trials, evaluation, spec)
+    weights, new, trials = _aggregate(state, base, trials, evaluation, look, spec)
     probabilities = _step(state, trials, len(evaluation), spec)
-    earned = _earn(trials, weights, evaluation.correct(new), before, evaluation, spec)
+    earned = _earn(trials, weights, evaluation.correct(new), before, evaluation, look)
     following = State(
         round=state.round + 1,
         weights=weights,
@@ -162,7 +171,12 @@ class _Trial:
 
 
 def _try(
-    state: State, index: int, data: bytes | None, evaluation: EvaluationSet, spec: JobSpec
+    state: State,
+    index: int,
+    data: bytes | None,
+    evaluation: EvaluationSet,
+    look: _Look,
+    spec: JobSpec,
 ) -> _Trial:
     """Decode an update and measure the model it makes."""
     if data is None:
@@ -173,7 +187,7 @@ def _try(
         return _Trial(index, TOO_LARGE, str(error))
     except MalformedUpdate as error:
         return _Trial(index, MALFORMED, str(error))
-    predictions = predict(spec.model, add_update(state.weights, delta), evaluation.inputs)
+    predictions = look(add_update(state.weights, delta))
     correct = evaluation.correct(predictions)
     return _Trial(index, KEPT, delta=delta, predictions=predictions, correct=correct)
 
@@ -199,6 +213,7 @@ def _aggregate(
     base: Predictions,
     trials: list[_Trial],
     evaluation: EvaluationSet,
+    look: _Look,
     spec: JobSpec,
 ) -> tuple[IntVector, Predictions, list[_Trial]]:
     """New weights, their predictions, and the trials with what the rule left out as outliers.
@@ -215,7 +230,7 @@ def _aggregate(
     f = _byzantine_left(trials, len(candidates), spec)
     decisions = [build(name, f).decide(updates) for name in alternatives(spec.rule)]
     models = [_move(state, decision.aggregate, spec) for decision in decisions]
-    predictions = [predict(spec.model, model, evaluation.inputs) for model in models]
+    predictions = [look(model) for model in models]
     counts = [evaluation.correct(each) for each in predictions]
     best = counts.index(max(counts))
     kept = {candidates[row].index for row in decisions[best].kept}
@@ -272,17 +287,14 @@ def _earn(
     after: int,
     before: int,
     evaluation: EvaluationSet,
-    spec: JobSpec,
+    look: _Look,
 ) -> dict[int, int]:
     """By seller, what the kept updates earned on the way from ``before`` to ``after`` samples."""
     kept = {t.index: t for t in trials if t.reason == KEPT and t.delta is not None}
     if not kept:
         return {}
     updates = np.stack([t.delta for t in kept.values() if t.delta is not None])
-    losses = [
-        after - evaluation.correct(predict(spec.model, model, evaluation.inputs))
-        for model in without_each(weights, updates)
-    ]
+    losses = [after - evaluation.correct(look(model)) for model in without_each(weights, updates)]
     utilities = [trial.correct - before for trial in kept.values()]
     return dict(zip(kept, earnings(updates, utilities, losses, after - before), strict=True))
 

@@ -24,7 +24,7 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.rules import RuleError, alternatives
 from offchain.learning.sampler import SamplerSpec
 
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 BASIS_POINTS = 10_000
 SAMPLE_LIMIT = 256
 """Most draws in a round."""
@@ -47,7 +47,10 @@ class TrainingSpec:
     """Rounds over which the step falls along half a cosine; 0 keeps it."""
     augmentation: str = "none"
     """``flip``: each image of a batch is mirrored left to right with probability one half;
-    ``shift``: each batch is moved by up to 2 pixels; ``flip_shift``: both."""
+    ``shift``: each image is moved by up to 2 pixels; ``flip_shift``: both."""
+    label_smoothing: int = 0
+    """Part of a label that is spread evenly over all classes, in basis points below one (Szegedy et
+    al., CVPR 2016): a seller whose labels are one-sided then drives its scores less far apart."""
 
     def __post_init__(self) -> None:
         take_integer(self.epochs, "epochs", 1, 1000)
@@ -56,6 +59,7 @@ class TrainingSpec:
         take_choice(self.optimiser, "optimiser", OPTIMISERS)
         take_integer(self.decay_rounds, "decay_rounds", 0, 1 << 16)
         take_choice(self.augmentation, "augmentation", AUGMENTATIONS)
+        take_integer(self.label_smoothing, "label_smoothing", 0, BASIS_POINTS - 1)
 
     def step(self, round_number: int) -> float:
         """The optimiser's step in a round (from 1).
@@ -79,6 +83,7 @@ class TrainingSpec:
             "optimiser": self.optimiser,
             "decay_rounds": self.decay_rounds,
             "augmentation": self.augmentation,
+            "label_smoothing": self.label_smoothing,
         }
 
     @classmethod

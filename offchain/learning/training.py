@@ -13,10 +13,10 @@ from offchain.learning.grid import UPDATE_LIMIT, ByteArray, IntVector, from_grid
 from offchain.learning.inference import Predictions, check_inputs
 from offchain.learning.layers import Step
 from offchain.learning.models import INPUT_FRACTION_BITS, ModelSpec, check_weights, to_tensors
-from offchain.learning.spec import TrainingSpec
+from offchain.learning.spec import BASIS_POINTS, TrainingSpec
 
 SHIFT = 2
-"""Pixels by which augmentation moves a batch at most, its border repeated."""
+"""Pixels by which augmentation moves an image at most, its border repeated."""
 
 
 def network(spec: ModelSpec) -> nn.Module:
@@ -68,8 +68,7 @@ def train(
     optimiser = optimiser_of(model.parameters(), hyper, round_number)
     for images, targets in batches(spec, inputs, labels, hyper, seed):
         optimiser.zero_grad(set_to_none=True)
-        loss = nn.functional.cross_entropy(model(_channels_last(images)), targets)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(losses(model(_channels_last(images)), targets, hyper).mean())
         optimiser.step()
     return update_of([p.detach() for p in model.parameters()], weights)
 
@@ -108,6 +107,16 @@ def batches(
             yield augmented(values[batch], hyper.augmentation, random), targets[batch]
 
 
+def losses(outputs: Tensor, targets: Tensor, hyper: TrainingSpec) -> Tensor:
+    """Cross-entropy (n,) of scores (n, classes) against labels (n,), smoothed as specified."""
+    return nn.functional.cross_entropy(
+        outputs,
+        targets,
+        reduction="none",
+        label_smoothing=hyper.label_smoothing / BASIS_POINTS,
+    )
+
+
 def update_of(parameters: Iterable[Tensor], weights: IntVector) -> IntVector:
     """What training has changed, on the grid, clipped; ``parameters`` in the network's order."""
     trained = torch.cat([each.flatten() for each in parameters]).numpy()
@@ -121,10 +130,16 @@ def augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Ten
         images = torch.where(mirrored, images.flip(3), images)
     if "shift" not in augmentation:
         return images
-    height, width = images.shape[2:]
-    top, left = torch.randint(0, 2 * SHIFT + 1, (2,), generator=random).tolist()
+    count, channels, height, width = images.shape
+    top, left = torch.randint(0, 2 * SHIFT + 1, (2, count, 1), generator=random)
     padded = nn.functional.pad(images, (SHIFT,) * 4, mode="replicate")
-    return padded[:, :, top : top + height, left : left + width]
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    return padded[
+        torch.arange(count).view(-1, 1, 1, 1),
+        torch.arange(channels).view(1, -1, 1, 1),
+        rows.view(count, 1, -1, 1),
+        columns.view(count, 1, 1, -1),
+    ]
 
 
 def _channels_last(values: Tensor) -> Tensor:

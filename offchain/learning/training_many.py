@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from offchain.learning.grid import ByteArray, IntVector
-from offchain.learning.inference import Predictions
+from offchain.learning.inference import CPU, Predictions
 from offchain.learning.models import ModelSpec
 from offchain.learning.spec import TrainingSpec
 from offchain.learning.training import (
     batches,
     check_training,
     loaded,
+    losses,
     optimiser_of,
     train,
     update_of,
@@ -31,8 +32,6 @@ from offchain.learning.training import (
 
 STACKED_DIMENSION = 6_000
 """Most parameters of a network that a processor trains faster stacked than one after the other."""
-CPU = torch.device("cpu")
-
 Batch = tuple[Tensor, Tensor]
 
 
@@ -79,7 +78,7 @@ def train_stacked(
         for name, value in model.named_parameters()
     }
     optimiser = optimiser_of(stack.values(), hyper, round_number)
-    gradients = vmap(grad(_loss_of(model)))
+    gradients = vmap(grad(_loss_of(model, hyper)))
     orders = [batches(spec, each.inputs, each.labels, hyper, each.seed) for each in work]
     steps = [_steps(each, hyper) for each in work]
     updates: dict[int, IntVector] = {}
@@ -99,12 +98,14 @@ def _steps(work: Work, hyper: TrainingSpec) -> int:
     return hyper.epochs * -(-len(work.labels) // hyper.batch_size)
 
 
-def _loss_of(model: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor], Tensor]:
+def _loss_of(
+    model: nn.Module, hyper: TrainingSpec
+) -> Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor], Tensor]:
     def loss(
         parameters: Mapping[str, Tensor], images: Tensor, labels: Tensor, shares: Tensor
     ) -> Tensor:
         outputs: Tensor = functional_call(model, dict(parameters), (images,))
-        return (nn.functional.cross_entropy(outputs, labels, reduction="none") * shares).sum()
+        return (losses(outputs, labels, hyper) * shares).sum()
 
     return loss
 

@@ -15,6 +15,7 @@ from offchain.learning.training import (
     augmented,
     check_training,
     loaded,
+    losses,
     network_inputs,
     optimiser_of,
     update_of,
@@ -62,7 +63,7 @@ def train_per_example(
     for _ in range(steps(len(targets), hyper)):
         batch = torch.from_numpy(poisson_batch(len(targets), size, entropy))
         images = augmented(values[batch], hyper.augmentation, random)
-        total = _clipped_sum(model, images, targets[batch], terms.clip)
+        total = _clipped_sum(model, images, targets[batch], hyper, terms.clip)
         total += rounded_normal(spec.dimension, terms.noise * UNITS, entropy)
         _set_gradient(model, total * (terms.clip / UNITS / size))
         optimiser.step()
@@ -81,14 +82,16 @@ def privatised(update: IntVector, terms: PrivacyTerms, entropy: Entropy) -> IntV
     return kept
 
 
-def _clipped_sum(model: nn.Module, images: Tensor, labels: Tensor, clip: float) -> LongVector:
+def _clipped_sum(
+    model: nn.Module, images: Tensor, labels: Tensor, hyper: TrainingSpec, clip: float
+) -> LongVector:
     """Sum int64 (d,) of the clipped gradients of n examples, in UNITS of the clipping norm."""
     parameters = {name: p.detach() for name, p in model.named_parameters()}
     dimension = sum(p.numel() for p in parameters.values())
 
     def loss(values: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
         scores = functional_call(model, values, (image[None],))
-        return nn.functional.cross_entropy(scores, label[None])
+        return losses(scores, label[None], hyper).sum()
 
     gradients = vmap(grad(loss), in_dims=(None, 0, 0))
     total = np.zeros(dimension, dtype=np.int64)

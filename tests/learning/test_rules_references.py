@@ -89,11 +89,12 @@ def slow_bulyan(rows, f):
 
 
 def slow_geometric_median(rows, f):
-    x, z = np.array(rows, dtype=np.longdouble) / GRID_ONE, 0
+    x, z = np.array(rows, dtype=np.longdouble), 0
+    nearest = GRID_ONE // 10  # 0.1 on the grid
     for _ in range(8):
-        weights = 1 / np.maximum(np.longdouble(1) / 10, np.sqrt(((x - z) ** 2).sum(axis=1)))
+        weights = 1 / np.maximum(nearest, np.sqrt(((x - z) ** 2).sum(axis=1)))
         z = (weights[:, None] * x).sum(axis=0) / weights.sum()
-    return z * GRID_ONE
+    return z
 
 
 def slow_centered_clipping(rows, f):

@@ -12,7 +12,7 @@ from offchain.learning.inference import predict
 from offchain.learning.layers import Operator
 from offchain.learning.models import ModelSpec, initial_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import network, train
+from offchain.learning.training import SHIFT, augmented, network, train
 
 HYPER = TrainingSpec(10, 8, Decimal("0.01"), "adam")
 MODELS = [
@@ -139,3 +139,33 @@ def test_later_rounds_take_smaller_steps():
     hyper = replace(HYPER, decay_rounds=10)
     first, last = (train(spec, weights, inputs, labels, hyper, 1, number) for number in (1, 10))
     assert np.abs(last).sum() < np.abs(first).sum() / 4
+
+
+def test_each_image_is_moved_by_itself_and_nothing_of_it_is_new():
+    images = torch.arange(5 * 2 * 6 * 6, dtype=torch.float32).view(5, 2, 6, 6)
+    moved = augmented(images, "shift", torch.Generator().manual_seed(3))
+    padded = torch.nn.functional.pad(images, (SHIFT,) * 4, mode="replicate")
+    places = [
+        [
+            (top, left)
+            for top in range(2 * SHIFT + 1)
+            for left in range(2 * SHIFT + 1)
+            if torch.equal(image, whole[:, top : top + 6, left : left + 6])
+        ]
+        for image, whole in zip(moved, padded, strict=True)
+    ]
+    assert all(len(found) == 1 for found in places)
+    assert len({found[0] for found in places}) > 1
+
+
+def test_smoothed_labels_keep_the_scores_closer_together():
+    inputs, labels = halves()
+    spec = MODELS[2]
+    weights = initial_weights(spec, bytes(32))
+    hyper = replace(HYPER, epochs=60)
+    hard, soft = (
+        train(spec, weights, inputs, labels, replace(hyper, label_smoothing=share), seed=1)
+        for share in (0, 1000)
+    )
+    assert accuracy(spec, add_update(weights, soft), inputs, labels) > 0.95
+    assert np.abs(soft).sum() < np.abs(hard).sum()

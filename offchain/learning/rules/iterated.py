@@ -27,7 +27,7 @@ STEPS = 8
 spread of the honest updates: at f/n = 0.3 eight steps divide it by 800. More change nothing that
 can be seen (tests/learning/test_rules_resilience.py)."""
 SMOOTHING = GRID_ONE // 10
-"""ν = 0.1 in weights: nearer than this counts as this near. The value of Pillutla et al."""
+"""ν, 0.1 in weights, on the grid: nearer than this counts as this near (Pillutla et al.)."""
 
 
 class _Centre(Rule):
