@@ -9,7 +9,7 @@ import pytest
 
 from offchain.chain.records import ETHER, AuctionKind, Conduct, JobState, Terms
 from offchain.store.fetch import content_hash
-from tests.parties.world import NODES, RULES, SELLERS, STAKE, World, world
+from tests.parties.world import NODES, RULES, SELLERS, STAKE, WINDOW_BLOCKS, World, world
 
 
 def withdrawn(market: World, account: int, token: str = ETHER) -> int:
@@ -80,9 +80,10 @@ def test_a_job_paid_in_a_token_after_a_sealed_auction(tmp_path: Path) -> None:
         token = market.token("PlainToken", holders=(1, 2))
         kind = AuctionKind.SEALED_SECOND_PRICE
         terms = Terms(
-            kind, token, window_blocks=20, reveal_blocks=40, increment_bps=0, reserve=STAKE
+            kind, token, WINDOW_BLOCKS, reveal_blocks=WINDOW_BLOCKS, increment_bps=0, reserve=STAKE
         )
         market.open(RULES._replace(rounds=1), terms=terms)
+        market.seal()
         market.play()
 
         assert market.job().state == JobState.SETTLED
