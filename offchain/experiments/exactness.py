@@ -2,7 +2,8 @@
 
 Many small rounds with random models, data, updates and rules are computed in fresh processes that
 differ in threads, kernels, batch sizes, the instructions that the libraries may use, and, with
---python, in PyTorch itself. Every digest must be the same.
+--python, in PyTorch itself. Every digest must be the same. What `worker` printed on
+another machine is compared with --recorded.
 """
 
 from __future__ import annotations
@@ -185,6 +186,13 @@ def digests(setting: Setting, count: int) -> tuple[str, list[str]]:
     return version, found
 
 
+def _read(path: Path, count: int) -> tuple[str, list[str]]:
+    version, *found = path.read_text().split()
+    if len(found) < count:
+        raise click.UsageError(f"{path} has {len(found)} digests: give --count {len(found)}")
+    return version, found[:count]
+
+
 def differing(first: Sequence[str], other: Sequence[str]) -> int:
     """How many digests differ; lists of different lengths are an error."""
     return sum(a != b for a, b in zip(first, other, strict=True))
@@ -194,9 +202,22 @@ def differing(first: Sequence[str], other: Sequence[str]) -> int:
 @click.option("--count", type=click.IntRange(1), default=1430, show_default=True, help="Jobs.")
 @click.option("--python", multiple=True, help="Another interpreter, with another PyTorch.")
 @click.option("--gpu", is_flag=True, help="Also evaluate on the GPU that PyTorch sees.")
+@click.option(
+    "--recorded",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What worker printed on another machine; the file's name says which.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=REPORT, show_default=True)
 @click.pass_context
-def main(context: click.Context, count: int, python: tuple[str, ...], gpu: bool, out: Path) -> None:
+def main(
+    context: click.Context,
+    count: int,
+    python: tuple[str, ...],
+    gpu: bool,
+    recorded: tuple[Path, ...],
+    out: Path,
+) -> None:
     """Compare, write exactness.json and exactness.md; exits with 1 where a digest differs."""
     if context.invoked_subcommand:
         return
@@ -205,35 +226,37 @@ def main(context: click.Context, count: int, python: tuple[str, ...], gpu: bool,
         *(Setting(f"another PyTorch {i}", python=p) for i, p in enumerate(python, 1)),
         *((Setting("a GPU", device="cuda"),) if gpu else ()),
     ]
-    expected: list[str] = []
-    rows = []
-    for setting in track(settings, description="settings"):
-        version, found = digests(setting, count)
-        expected = expected or found
-        different = differing(expected, found)
-        rows.append(
-            {"setting": setting.name, "torch": version, "rounds": count, "different": different}
-        )
+    elsewhere = {path.stem.replace("-", " "): _read(path, count) for path in recorded}
+    computed = {
+        setting.name: digests(setting, count) for setting in track(settings, description="settings")
+    }
+    expected = computed[SETTINGS[0].name][1]
+    rows = [
+        (name, version, count, differing(expected, found))
+        for name, (version, found) in {**computed, **elsewhere}.items()
+    ]
     changed, of = map(sum, zip(*map(flips, range(count)), strict=True))
     facts = {
         "command": "python -m offchain.experiments.exactness",
         "machine": machine(),
-        "rows": rows,
+        "rows": [
+            dict(zip(("setting", "torch", "rounds", "different"), row, strict=True)) for row in rows
+        ],
         "float32_flips": changed,
         "float32_predictions": of,
     }
     _save(facts, out)
-    different = sum(int(str(row["different"])) for row in rows)
+    different = sum(row[3] for row in rows)
     click.echo(f"{count * len(rows)} rounds compared, {different} differ: {out / 'exactness.md'}")
     if different:
         raise SystemExit(1)
 
 
-@main.command(hidden=True)
-@click.option("--count", type=int, required=True)
-@click.option("--threads", type=int, required=True)
-@click.option("--batch-bytes", type=int, required=True)
-@click.option("--device", type=torch.device, required=True)
+@main.command()
+@click.option("--count", type=int, default=1430, show_default=True)
+@click.option("--threads", type=int, default=1, show_default=True)
+@click.option("--batch-bytes", type=int, default=inference.BATCH_BYTES, show_default=True)
+@click.option("--device", type=torch.device, default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--onednn/--no-onednn", default=True)
 def worker(count: int, threads: int, batch_bytes: int, device: torch.device, onednn: bool) -> None:
     """Print the version of torch and a digest a line."""

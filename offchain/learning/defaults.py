@@ -72,13 +72,13 @@ def digits_spec(init_seed: bytes) -> JobSpec:
 
 def mnist_spec(init_seed: bytes) -> JobSpec:
     """MNIST; ``init_seed`` has 32 bytes."""
-    model = one_convolution((1, 28, 28), channels=64, centre=0)
+    model = one_convolution((1, 28, 28), channels=128, centre=0)
     return _images("mnist", model, "shift", init_seed)
 
 
 def fashion_mnist_spec(init_seed: bytes) -> JobSpec:
     """Fashion-MNIST; ``init_seed`` has 32 bytes."""
-    model = one_convolution((1, 28, 28), channels=128, centre=0)
+    model = one_convolution((1, 28, 28), channels=64, centre=0, stride=1)
     return _images("fashion-mnist", model, "flip", init_seed)
 
 
@@ -97,14 +97,18 @@ SPECS = {
 """The proposed specification by data set name."""
 
 
-def one_convolution(input_shape: tuple[int, ...], channels: int, centre: int) -> ModelSpec:
-    """One 5×5 convolution of stride 2, 2×2 max-pool, one dense layer of ten classes.
+def one_convolution(
+    input_shape: tuple[int, ...], channels: int, centre: int, stride: int = 2
+) -> ModelSpec:
+    """One 5×5 convolution, a max-pool to a quarter of each side, one dense layer of ten classes.
 
-    The stride buys four times the channels of a stride of 1 at the same cost.
+    A stride of 2 buys four times the channels of a stride of 1 at the same cost, which suits
+    MNIST and CIFAR-10; Fashion-MNIST gains from finer places.
     """
+    pool = 4 // stride
     operators = (
-        Operator("convolution", outputs=channels, side=5, stride=2, padding=2),
-        Operator("max_pool", side=2, stride=2),
+        Operator("convolution", outputs=channels, side=5, stride=stride, padding=2),
+        Operator("max_pool", side=pool, stride=pool),
         Operator("relu"),
         Operator("flatten"),
         Operator("dense", outputs=10),

@@ -47,7 +47,7 @@ class TrainingSpec:
     """Rounds over which the step falls along half a cosine; 0 keeps it."""
     augmentation: str = "none"
     """``flip``: each image of a batch is mirrored left to right with probability one half;
-    ``shift``: each image is moved by up to 2 pixels; ``flip_shift``: both."""
+    ``shift``: each image is moved by up to a pixel; ``flip_shift``: both."""
     label_smoothing: int = 0
     """Part of a label that is spread evenly over all classes, in basis points below one (Szegedy et
     al., CVPR 2016): a seller whose labels are one-sided then drives its scores less far apart."""

@@ -15,8 +15,9 @@ from offchain.learning.layers import Step
 from offchain.learning.models import INPUT_FRACTION_BITS, ModelSpec, check_weights, to_tensors
 from offchain.learning.spec import BASIS_POINTS, TrainingSpec
 
-SHIFT = 2
-"""Pixels by which augmentation moves an image at most, its border repeated."""
+SHIFT = 1
+"""Pixels by which augmentation moves an image at most, its border repeated. With two, fifty rounds
+end before the network has learnt what else there is to see."""
 
 
 def network(spec: ModelSpec) -> nn.Module:
