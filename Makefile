@@ -9,6 +9,8 @@ unexport PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
 ARGS ?=
+# A file's tests share a chain, so files go to workers whole; each worker takes about 1 GB.
+TEST := $(BIN)/ape test tests --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-all chaos reproduce statistics gas thorough mutations audit bench-learning check format clean
 
@@ -29,11 +31,11 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 	@$(BIN)/ape run demo $(ARGS)
 
 test: setup ## run the tests, without those marked slow, ipfs or clients: make test ARGS="-k auction"
-	@$(BIN)/ape test tests -m "not slow and not ipfs and not clients" $(ARGS)
+	@$(TEST) -m "not slow and not ipfs and not clients" $(ARGS)
 
 test-all: ## run all tests, also those that need an IPFS node or a second Ethereum client, which are installed for them
 	@scripts/_setup/setup.sh ipfs clients
-	@$(BIN)/ape test tests $(ARGS)
+	@$(TEST) $(ARGS)
 
 chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
 	@$(BIN)/python -m offchain.chaos $(ARGS)

@@ -138,8 +138,8 @@ def augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Ten
     return padded[
         torch.arange(count).view(-1, 1, 1, 1),
         torch.arange(channels).view(1, -1, 1, 1),
-        rows.view(count, 1, -1, 1),
-        columns.view(count, 1, 1, -1),
+        rows.view(count, 1, height, 1),
+        columns.view(count, 1, 1, width),
     ]
 
 

@@ -77,6 +77,7 @@ def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_pa
         assert held(store, contents) == {(SAMPLER, RULES.rounds)}
 
 
+@pytest.mark.slow  # half a minute and more: several jobs, or one played twice
 def test_what_another_job_needs_stays(tmp_path: Path) -> None:
     """The second auction names the specification and the evaluation set of the first job."""
     with world(tmp_path) as market:

@@ -153,6 +153,7 @@ def test_a_window_that_passed_is_told_once(
         assert capsys.readouterr().out.count("missed: the window has passed") == 1
 
 
+@pytest.mark.slow  # half a minute and more: several jobs, or one played twice
 def test_two_jobs_at_once_are_served_side_by_side(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         market.register()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from web3.types import RPCEndpoint
 
 from offchain.chain.client import Chain
@@ -84,6 +85,7 @@ def committed_in(market: World, party: Party) -> list[int]:
     return [log["blockNumber"] for log in logs]
 
 
+@pytest.mark.slow  # half a minute and more: several jobs, or one played twice
 def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
     with voting(tmp_path) as (market, node):
         turn_until(node, lambda: bool(committed_in(market, node)))

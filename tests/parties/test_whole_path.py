@@ -101,6 +101,7 @@ def test_a_job_paid_in_a_token_after_a_sealed_auction(tmp_path: Path) -> None:
         assert held == [10 * STAKE, 10 * STAKE - price]
 
 
+@pytest.mark.slow  # half a minute and more: several jobs, or one played twice
 def test_one_seed_gives_the_same_digests(tmp_path: Path) -> None:
     digests = []
     for name in ("first", "second"):
