@@ -9,7 +9,7 @@ unexport PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
 ARGS ?=
-# A file's tests share a chain, so files go to workers whole; each worker takes about 1 GB.
+# A file's tests share a chain, so files go to workers whole. A debugger needs one process: ARGS="-n 0".
 TEST := $(BIN)/ape test tests --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-all chaos reproduce statistics gas thorough mutations audit bench-learning check format clean

@@ -32,8 +32,6 @@ SAMPLE_SIZE = 6
 BASE = 5
 """Half of the nodes vote in a first mini-round, so that all of them work all the time."""
 BUYERS = 3
-
-
 _IPFS_FORM = re.compile(r"/ip4/(?P<host>[\d.]+)/tcp/(?P<port>\d+)")
 """Of the RPC of a node that a proxy can stand before."""
 

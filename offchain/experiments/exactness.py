@@ -186,7 +186,8 @@ def digests(setting: Setting, count: int) -> tuple[str, list[str]]:
     return version, found
 
 
-def _read(path: Path, count: int) -> tuple[str, list[str]]:
+def read_recorded(path: Path, count: int) -> tuple[str, list[str]]:
+    """As `digests`, from what a worker printed elsewhere. Raises UsageError where it is short."""
     version, *found = path.read_text().split()
     if len(found) < count:
         raise click.UsageError(f"{path} has {len(found)} digests: give --count {len(found)}")
@@ -226,7 +227,7 @@ def main(
         *(Setting(f"another PyTorch {i}", python=p) for i, p in enumerate(python, 1)),
         *((Setting("a GPU", device="cuda"),) if gpu else ()),
     ]
-    elsewhere = {path.stem.replace("-", " "): _read(path, count) for path in recorded}
+    elsewhere = {path.stem.replace("-", " "): read_recorded(path, count) for path in recorded}
     computed = {
         setting.name: digests(setting, count) for setting in track(settings, description="settings")
     }

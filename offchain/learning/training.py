@@ -16,8 +16,7 @@ from offchain.learning.models import INPUT_FRACTION_BITS, ModelSpec, check_weigh
 from offchain.learning.spec import BASIS_POINTS, TrainingSpec
 
 SHIFT = 1
-"""Pixels by which augmentation moves an image at most, its border repeated. With two, fifty rounds
-end before the network has learnt what else there is to see."""
+"""Pixels by which augmentation moves an image at most, its border repeated."""
 
 
 def network(spec: ModelSpec) -> nn.Module:

@@ -32,6 +32,7 @@ from offchain.learning.training import (
 
 STACKED_DIMENSION = 6_000
 """Most parameters of a network that a processor trains faster stacked than one after the other."""
+
 Batch = tuple[Tensor, Tensor]
 
 

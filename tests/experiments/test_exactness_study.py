@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from offchain.experiments.exactness import MODELS, RULES, differing, digest, job
+import click
+import pytest
+import torch
+from click.testing import CliRunner
+
+from offchain.experiments.exactness import (
+    MODELS,
+    RULES,
+    differing,
+    digest,
+    job,
+    read_recorded,
+    worker,
+)
 
 
 def test_every_rule_meets_every_network():
@@ -21,3 +34,14 @@ def test_a_difference_is_counted():
     assert differing(["a", "b", "c"], ["a", "x", "y"]) == 2
     with pytest.raises(ValueError, match="shorter"):
         differing(["a", "b"], ["a"])
+
+
+def test_what_a_worker_prints_can_be_recorded(tmp_path: Path):
+    printed = CliRunner().invoke(worker, ["--count=3"], catch_exceptions=False)
+    elsewhere = tmp_path / "another-machine.txt"
+    elsewhere.write_text(printed.output)
+    version, found = read_recorded(elsewhere, 2)
+    assert version == torch.__version__
+    assert found == [digest(0), digest(1)]
+    with pytest.raises(click.UsageError, match="has 3 digests: give --count 3"):
+        read_recorded(elsewhere, 4)
