@@ -16,7 +16,7 @@ from offchain.market.deploy import deploy
 from offchain.market.genesis import BLOCK_HASHES, GENESIS, Parameters, Plan
 from offchain.market.parameters import read_parameters
 from offchain.parties.commands import one_line_errors
-from offchain.parties.options import existing_file, folder_path
+from offchain.parties.options import existing_file, folder_path, max_fee_option
 from scripts._wallet import ApeSigner, asking_options, rpc_url, wallet_command, wallet_of
 
 LOCAL_CHAIN_IDS = (1337, 31337)
@@ -37,8 +37,11 @@ LOCAL_CHAIN_IDS = (1337, 31337)
     show_default=True,
     help="Folder of the records, one file for each chain.",
 )
+@max_fee_option
 @asking_options
-def cli(account: AccountAPI, parameters: Path, out: Path, **options: Any) -> None:
+def cli(
+    account: AccountAPI, parameters: Path, out: Path, max_fee: int | None, **options: Any
+) -> None:
     """Deploy all contracts, wired to one another; nobody keeps a key to them.
 
     Interrupted, it goes on where it stopped when it is run again, by whichever account. The
@@ -60,6 +63,7 @@ def cli(account: AccountAPI, parameters: Path, out: Path, **options: Any) -> Non
             artifacts,
             ApeSigner(account, provider),
             chosen,
+            max_fee=max_fee,
             on_receipt=wallet.report_creation,
             on_ready=wallet.approve,
         )

@@ -1,7 +1,8 @@
 """Play jobs while processes are killed and cut off at random: `make chaos ARGS="--jobs 5"`.
 
 Every choice follows from --seed. Logs, keys and the store stay in build/chaos. With --ipfs the
-parties keep their content on that node, which is out of their reach now and then, too.
+parties keep their content on that node, which is out of their reach now and then, too. With
+--namespaces a third of the parties each run in a network namespace, and partitions separate them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import click
 
 from offchain.chain.anvil import AnvilFailed, AnvilMissing
+from offchain.chaos.namespaces import NamespacesRefused
 from offchain.chaos.options import ChaosOptions
 from offchain.chaos.play import Outcome, Stalled, staged
 from offchain.chaos.table import row, write_table
@@ -24,6 +26,7 @@ from offchain.parties.commands import USER_ERRORS
 
 FOLDER = Path("build/chaos")
 DEFAULTS = ChaosOptions()
+FAILURES = (AnvilMissing, AnvilFailed, NamespacesRefused, Stalled, ValueError)
 INTERRUPTED = 130
 """Exit status of a program that Ctrl-C ended."""
 
@@ -35,6 +38,7 @@ INTERRUPTED = 130
 @click.option("--nodes", default=DEFAULTS.nodes, show_default=True, help="CONE nodes' processes.")
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Of every choice.")
 @click.option("--ipfs", help="RPC of an IPFS node, /ip4/127.0.0.1/tcp/5001: the parties' store.")
+@click.option("--namespaces", is_flag=True, help="Network namespaces: needs root on Linux.")
 @click.option(
     "--record",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
@@ -45,7 +49,7 @@ def main(record: Path | None, **sizes: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         outcome = _play(ChaosOptions(**sizes))
-    except (AnvilMissing, AnvilFailed, Stalled, ValueError, *USER_ERRORS) as error:
+    except (*FAILURES, *USER_ERRORS) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo(f"interrupted: all processes are stopped, their logs are in {FOLDER}", err=True)

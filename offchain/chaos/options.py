@@ -47,6 +47,8 @@ class ChaosOptions:
     seed: int = 1
     ipfs: str | None = None
     """The multiaddr of an IPFS node's RPC, all parties' store; None: a folder."""
+    namespaces: bool = False
+    """Whether parties run in network namespaces, which partitions separate."""
 
     def __post_init__(self) -> None:
         if self.jobs < 1:

@@ -28,8 +28,9 @@ from offchain.chaos.options import (
     small_spec,
 )
 from offchain.chaos.processes import STOP_SECONDS, Supervised
-from offchain.chaos.proxy import Proxy, Weather, proxied
+from offchain.chaos.proxy import Proxy, Weather
 from offchain.chaos.schedule import Disturbance, Kind, disturbances
+from offchain.chaos.sites import Site, sites
 from offchain.data.files import read_samples
 from offchain.learning.updates import EvaluationSet
 from offchain.market.deploy import deploy
@@ -41,8 +42,6 @@ from offchain.parties.ledger import Ledger
 from offchain.store.choice import open_store
 
 TAG = "digits"
-PROXIES = 3
-"""Parties are spread over them in turns, so that cutting one off divides the market."""
 STEP_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 """Between two looks of the controller at the market."""
@@ -70,6 +69,7 @@ class Outcome:
 
     seed: int
     has_ipfs: bool = False
+    has_namespaces: bool = False
     endings: list[Ending] = field(default_factory=list)
     disturbances: Counter[str] = field(default_factory=Counter)
     void: int = 0
@@ -89,29 +89,27 @@ class Play:
         stage: Stage,
         node: ChainNode,
         chain: Chain,
-        proxies: list[Proxy],
-        store_proxy: Proxy | None,
+        places: list[Site],
         tell: Tell,
     ) -> None:
-        """`store_proxy` stands before the IPFS node, where the run has one."""
         self._options = options
         self._stage = stage
         self._node = node
         self._ledger = Ledger(chain)
-        self._proxies = proxies
-        self._store_proxy = store_proxy
+        self._sites = places
         self._tell = tell
         self._logs = stage.folder / "logs"
         self._logs.mkdir()
-        self._urls = cycle(proxy.url for proxy in proxies)
+        self._turns = cycle(places)
         self._serving: list[Supervised] = []
         self._buyers: dict[int, tuple[int, Supervised]] = {}
         self._past_buyers: list[Supervised] = []
         self._opened = 0
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._chain_is_away = False
+        self._parted: set[int] = set()
         self._next_look = 0.0
-        self.outcome = Outcome(options.seed, has_ipfs=options.ipfs is not None)
+        self.outcome = Outcome(options.seed, options.ipfs is not None, options.namespaces)
 
     def run(self) -> Outcome:
         """Play all jobs; the processes are stopped however it ends."""
@@ -127,7 +125,7 @@ class Play:
         self.outcome.faults = faults(self._ledger, self._options.jobs, deliveries, texts)
         self.outcome.endings = endings(self._ledger)
         self.outcome.void = len(self._ledger.chain.logs("AuctionHouse", "AuctionVoid"))
-        self.outcome.pieces_lost = sum(proxy.lost for proxy in self._proxies)
+        self.outcome.pieces_lost = sum(proxy.lost for proxy in self._proxies())
         self.outcome.starts = sum(each.starts for each in self._everybody())
         self.outcome.seconds = time.monotonic() - started
         return self.outcome
@@ -147,7 +145,10 @@ class Play:
 
     def _play_jobs(self) -> None:
         """Open auctions, a few jobs at once, and disturb everybody until the last has ended."""
-        coming = disturbances(self._options.seed, has_ipfs=self._store_proxy is not None)
+        outcome = self.outcome
+        coming = disturbances(
+            outcome.seed, has_ipfs=outcome.has_ipfs, has_namespaces=outcome.has_namespaces
+        )
         following = next(coming)
         due = time.monotonic() + following.after_seconds
         deadline = time.monotonic() + JOB_LIMIT * self._options.jobs
@@ -245,14 +246,19 @@ class Play:
     def _party(
         self, role: str, member: Member, more: list[str], is_lasting: bool, suffix: str = ""
     ) -> Supervised:
-        stage = self._stage
+        stage, site = self._stage, next(self._turns)
         store = ["--store", str(stage.store)]
-        if self._store_proxy is not None:
-            store = ["--ipfs", f"/ip4/127.0.0.1/tcp/{self._store_proxy.port}"]
+        if site.store is not None:
+            store = ["--ipfs", f"/ip4/{site.store.host}/tcp/{site.store.port}"]
         place = ["--deployment", str(stage.deployment), *store]
-        common = [role, "--rpc", next(self._urls), "--key", str(member.key), *place]
+        common = [role, "--rpc", site.chain.url, "--key", str(member.key), *place, *more]
         name = f"{member.name}{suffix}"
-        return Supervised(name, [*common, *more], self._logs, is_lasting=is_lasting)
+        return Supervised(name, common, self._logs, site.prefix, is_lasting=is_lasting)
+
+    def _proxies(self) -> list[Proxy]:
+        """Those before the chain's node and those before the IPFS node."""
+        found = (proxy for site in self._sites for proxy in (site.chain, site.store))
+        return [proxy for proxy in found if proxy is not None]
 
     @staticmethod
     def _patience() -> list[str]:
@@ -292,16 +298,22 @@ class Play:
             (victim.kill if what.kind is Kind.KILL else victim.pause)(until)
             whom = victim.name
         elif what.kind is Kind.CUT:
-            proxy = self._proxies[int(what.target * len(self._proxies))]
-            self._change([proxy], Weather(is_down=True), until)
-            whom = f"all behind proxy {self._proxies.index(proxy)}"
+            site = self._site(what)
+            self._change([site.chain], Weather(is_down=True), until)
+            whom = f"all of site {site.number}"
         elif what.kind is Kind.STORE_CUT:
-            assert self._store_proxy is not None
-            self._change([self._store_proxy], Weather(is_down=True), until)
+            stores = [site.store for site in self._sites if site.store is not None]
+            self._change(stores, Weather(is_down=True), until)
             whom = "all parties' store"
+        elif what.kind is Kind.PARTITION:
+            site = self._site(what)
+            if site.number in self._parted:
+                return
+            self._part(site, until)
+            whom = f"site {site.number} from all others"
         elif what.kind is Kind.STORM:
             lost = what.severity * WORST_STORM
-            self._change(self._proxies, Weather(lost, 0.5, DELAY_SECONDS), until)
+            self._change(self._proxies(), Weather(lost, 0.5, DELAY_SECONDS), until)
             whom = f"{lost:.1%} of all pieces"
         elif self._chain_is_away:
             return
@@ -319,6 +331,21 @@ class Play:
             for proxy in proxies:
                 if proxy.weather is weather:
                     proxy.weather = Weather()
+
+        self._later.append((until, undo))
+
+    def _site(self, what: Disturbance) -> Site:
+        return self._sites[int(what.target * len(self._sites))]
+
+    def _part(self, site: Site, until: float) -> None:
+        assert site.namespace is not None
+        site.namespace.part()
+        self._parted.add(site.number)
+
+        def undo() -> None:
+            assert site.namespace is not None
+            site.namespace.join()
+            self._parted.remove(site.number)
 
         self._later.append((until, undo))
 
@@ -365,11 +392,5 @@ def staged(options: ChaosOptions, folder: Path, tell: Tell) -> Iterator[Play]:
         record.write(stage.deployment)
         tell(f"deployed {len(record.contracts)} contracts at {node.url}")
         chain = Chain(node.url, record.deployment, load_artifacts(), signer)
-        proxies = [
-            life.enter_context(proxied(node.url, options.seed * PROXIES + number))
-            for number in range(PROXIES)
-        ]
-        store_proxy = None
-        if options.ipfs:
-            store_proxy = life.enter_context(proxied(options.ipfs_url, options.seed))
-        yield Play(options, stage, node, chain, proxies, store_proxy, tell)
+        places = life.enter_context(sites(options, node.url))
+        yield Play(options, stage, node, chain, places, tell)

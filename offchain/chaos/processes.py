@@ -18,11 +18,16 @@ STOP_SECONDS = 20
 class Supervised:
     """A party's process under a supervisor that starts it again whenever it has ended."""
 
-    def __init__(self, name: str, arguments: list[str], logs: Path, *, is_lasting: bool) -> None:
-        """`is_lasting`: whether it is started again even where it ended without an error."""
+    def __init__(
+        self, name: str, arguments: list[str], logs: Path, prefix: list[str], *, is_lasting: bool
+    ) -> None:
+        """`is_lasting`: whether it is started again even where it ended without an error.
+
+        `prefix`: what goes before the command, such as to run it in a network namespace.
+        """
         self.name = name
         self.starts = 0
-        self._arguments = arguments
+        self._command = [*prefix, sys.executable, "-m", "offchain.parties", *arguments]
         self._log = logs / f"{name}.log"
         self._is_lasting = is_lasting
         self._start_at = 0.0
@@ -84,7 +89,7 @@ class Supervised:
         self.starts += 1
         with self._log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "offchain.parties", *self._arguments],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 16
 """Bytes read at once; a larger request is several chances to be lost."""
 
@@ -35,12 +36,16 @@ class Lost(ConnectionError):
 class Proxy:
     """Passes connections on to one node. `weather` may be changed while it runs."""
 
-    def __init__(self, target: str, seed: int) -> None:
-        """`target` is the node's URL; losses and delays follow from `seed`."""
+    def __init__(self, target: str, seed: int, host: str) -> None:
+        """`target` is the node's URL; losses and delays follow from `seed`.
+
+        `host`: the address of this machine that parties connect to.
+        """
         parts = urlsplit(target)
         self._target = (parts.hostname, parts.port)
         self._chance = random.Random(seed)
         self.weather = Weather()
+        self.host = host
         self.port = 0
         self.lost = 0
         """Connections broken so far."""
@@ -48,11 +53,11 @@ class Proxy:
     @property
     def url(self) -> str:
         """Where parties connect."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def open(self) -> asyncio.AbstractServer:
-        """Listen on a free port of this machine."""
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        """Listen on a free port."""
+        server = await asyncio.start_server(self._connected, self.host, 0)
         self.port = server.sockets[0].getsockname()[1]
         return server
 
@@ -85,10 +90,10 @@ class Proxy:
 
 
 @contextmanager
-def proxied(target: str, seed: int) -> Iterator[Proxy]:
+def proxied(target: str, seed: int, host: str = LOOPBACK) -> Iterator[Proxy]:
     """Run a proxy in a thread of its own while the context lasts."""
     loop = asyncio.new_event_loop()
-    proxy = Proxy(target, seed)
+    proxy = Proxy(target, seed, host)
     server = loop.run_until_complete(proxy.open())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

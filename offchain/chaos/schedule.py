@@ -19,7 +19,7 @@ class Kind(Enum):
     PAUSE = "pause", 5, (1.0, 15.0)
     """A party's process, by SIGSTOP."""
     CUT = "cut off", 3, (2.0, 12.0)
-    """All parties behind one proxy lose the chain's node."""
+    """All parties of one site lose the chain's node."""
     STORM = "storm", 3, (5.0, 20.0)
     """Requests and answers on all proxies are lost and late."""
     CHAIN_PAUSE = "chain node pauses", 1, (2.0, 8.0)
@@ -27,6 +27,8 @@ class Kind(Enum):
     """Its process ends and is started again; what was not mined is forgotten."""
     STORE_CUT = "IPFS node away", 2, (2.0, 12.0)
     """All parties lose the IPFS node, where the run has one."""
+    PARTITION = "partition", 3, (2.0, 12.0)
+    """No packet leaves or reaches a site's network namespace, where the run has them."""
 
     def __init__(self, text: str, weight: int, seconds: tuple[float, float]) -> None:
         self.text = text
@@ -52,9 +54,12 @@ class Disturbance:
     """In [0, 1): of a storm."""
 
 
-def disturbances(seed: int, *, has_ipfs: bool) -> Iterator[Disturbance]:
-    """An endless sequence, the same for the same seed whatever happens meanwhile."""
-    kinds = [each for each in Kind if has_ipfs or each is not Kind.STORE_CUT]
+def disturbances(
+    seed: int, *, has_ipfs: bool = False, has_namespaces: bool = False
+) -> Iterator[Disturbance]:
+    """An endless sequence, the same for the same arguments whatever happens meanwhile."""
+    is_there = {Kind.STORE_CUT: has_ipfs, Kind.PARTITION: has_namespaces}
+    kinds = [each for each in Kind if is_there.get(each, True)]
     number = 0
     while True:
         chance = random.Random(f"{seed}/{number}")

@@ -17,7 +17,6 @@ def row(outcome: Outcome) -> dict[str, str]:
     hits = outcome.disturbances
     outages = hits["cut off"] + hits["storm"]
     chain = hits["chain node pauses"] + hits["chain node stops"]
-    away = hits["IPFS node away"]
     return {
         "seed": str(outcome.seed),
         "jobs": str(len(outcome.endings)),
@@ -29,7 +28,8 @@ def row(outcome: Outcome) -> dict[str, str]:
         "pauses": str(hits["pause"]),
         "cuts and storms": str(outages),
         "chain node away": str(chain),
-        "IPFS node away": str(away) if outcome.has_ipfs else "a folder",
+        "IPFS node away": str(hits["IPFS node away"]) if outcome.has_ipfs else "no node",
+        "partitions": str(hits["partition"]) if outcome.has_namespaces else "no namespaces",
         "pieces lost": str(outcome.pieces_lost),
         "process starts": str(outcome.starts),
         "honest slashed": str(sum("was slashed" in fault for fault in outcome.faults)),

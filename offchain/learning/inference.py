@@ -56,7 +56,8 @@ def predict(
     batch = max(1, bound // (8 * spec.largest_array))
     with torch.inference_mode():
         for start in range(0, len(inputs), batch):
-            chunk = torch.from_numpy(inputs[start : start + batch]).to(device, torch.float64)
+            part = inputs[start : start + batch]
+            chunk = torch.tensor(part, dtype=torch.float64, device=device)
             chunk -= spec.input_centre
             # numpy's argmax returns the first maximum; torch's promises none in particular.
             found.append(_logits(spec, layers, chunk).cpu().numpy().argmax(axis=1))

@@ -32,20 +32,27 @@ def deploy(
     signer: Signer,
     parameters: Parameters,
     *,
+    max_fee: int | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
     on_ready: Callable[[Prepared], None] | None = None,
 ) -> Record:
     """Deploy what is not there yet: what an earlier run or another account did stays.
 
-    The addresses follow from `parameters` and the code alone, on every chain. Raises Reverted
-    before the first transaction for parameters that a contract refuses, NotDeployed where the
-    chain lacks the deterministic deployment proxy, BadDeployment where reading everything back
-    finds a fault.
+    The addresses follow from `parameters` and the code alone, on every chain. `max_fee` in wei per
+    gas. Raises Reverted before the first transaction for parameters that a contract refuses,
+    NotDeployed where the chain lacks the deterministic deployment proxy, FeeTooHigh where gas is
+    dearer than `max_fee`, BadDeployment where reading everything back finds a fault.
     """
     plan = Plan(parameters, artifacts)
     nothing_but_genesis = Deployment(chain_id, 0, {GENESIS: plan.genesis})
     chain = Chain(
-        rpc, nothing_but_genesis, artifacts, signer, on_receipt=on_receipt, on_ready=on_ready
+        rpc,
+        nothing_but_genesis,
+        artifacts,
+        signer,
+        max_fee=max_fee,
+        on_receipt=on_receipt,
+        on_ready=on_ready,
     )
     _check_proxy(chain)
     _check_parameters(chain, plan)

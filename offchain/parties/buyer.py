@@ -138,7 +138,8 @@ class Buyer(AuctionParty):
             self._reveal(made)
 
     def _seal(self, auction: Auction) -> None:
-        tier = tier_for(self._bid.limit, auction.reserve, larger=self._bid.larger_deposit)
+        larger = self._bid.larger_deposit
+        tier = tier_for(self._bid.limit, auction.reserve, auction.token, larger=larger)
         seal = self.ledger.auctions.functions.sealBid
         bid = seal(self._auction_id, self._commitment(), tier)
         self._pay(auction, bid, auction.reserve << tier)

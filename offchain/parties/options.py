@@ -107,14 +107,13 @@ store_options = combined(
 
 reading_options = combined(deployment_option, store_options)
 
-place_options = combined(
-    reading_options,
-    click.option(
-        "--max-fee",
-        type=Wei(),
-        help="Most to pay per gas, like '200 gwei'; without it, whatever the chain asks for.",
-    ),
+max_fee_option = click.option(
+    "--max-fee",
+    type=Wei(),
+    help="Most to pay per gas, like '200 gwei'; without it, whatever the chain asks for.",
 )
+
+place_options = combined(reading_options, max_fee_option)
 
 seller_options = combined(
     click.option("--data", type=existing_file, required=True, help="Own data, .npz."),

@@ -34,7 +34,8 @@ def bid_plan(ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: boo
         return Plan(title, "bids, at most", limit, auction.token, OPEN_BID, price)
     deposit = 0
     if limit >= auction.reserve > 0:
-        deposit = auction.reserve << tier_for(limit, auction.reserve, larger=larger_deposit)
+        tier = tier_for(limit, auction.reserve, auction.token, larger=larger_deposit)
+        deposit = auction.reserve << tier
     return Plan(title, "a deposit", deposit, auction.token, SEALED_BID, price)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from offchain.chain.amounts import shown_amount
+from offchain.chain.records import ETHER
 from offchain.parties.errors import PartyError
 
 SEALED_DOMAIN = keccak(text="D2M sealed bid v1")
@@ -27,7 +29,7 @@ def sealed_commitment(
     return keccak(encode(types, values))
 
 
-def tier_for(amount: int, reserve: int, *, larger: bool = False) -> int:
+def tier_for(amount: int, reserve: int, token: str | None = ETHER, *, larger: bool = False) -> int:
     """The smallest tier whose deposit, reserve · 2^tier, covers a bid of at least the reserve.
 
     With `larger` one tier more, where there is one: then the deposit tells others less of the bid.
@@ -36,5 +38,5 @@ def tier_for(amount: int, reserve: int, *, larger: bool = False) -> int:
     tier = max(0, (-(-amount // reserve) - 1).bit_length())
     if tier > MAX_TIER:
         most = reserve << MAX_TIER
-        raise PartyError(f"a sealed bid here is at most {most}, {amount} is above it: bid less")
+        raise PartyError(f"a sealed bid here is at most {shown_amount(most, token)}: bid less")
     return min(tier + larger, MAX_TIER)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,27 +20,6 @@ from offchain.chaos.play import Outcome
 from offchain.chaos.proxy import Weather, proxied
 from offchain.chaos.schedule import LONGEST_SECONDS, Kind, disturbances
 from offchain.chaos.table import BEGIN, END, write_table
-
-
-class Echo(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def echo() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def answers(url: str, body: bytes = b"x") -> bool:
@@ -73,12 +49,13 @@ def test_a_proxy_in_each_weather(echo: str) -> None:
 
 def test_the_seed_decides_what_happens() -> None:
     first, again, other = (
-        list(islice(disturbances(seed, has_ipfs=True), 300)) for seed in (1, 1, 2)
+        list(islice(disturbances(seed, has_ipfs=True, has_namespaces=True), 300))
+        for seed in (1, 1, 2)
     )
     assert first == again != other
     assert {each.kind for each in first} == set(Kind)
-    with_a_folder = islice(disturbances(1, has_ipfs=False), 300)
-    assert {each.kind for each in with_a_folder} == set(Kind) - {Kind.STORE_CUT}
+    without = islice(disturbances(1), 300)
+    assert {each.kind for each in without} == set(Kind) - {Kind.STORE_CUT, Kind.PARTITION}
     for each in first:
         shortest, longest = each.kind.seconds
         assert shortest <= each.seconds <= longest <= LONGEST_SECONDS < WINDOW_BLOCKS

@@ -181,6 +181,14 @@ def test_foreseeable_draws_are_refused_off_local_chains(node: Anvil, tmp_path: P
     assert "randomSeed makes every draw foreseeable" in done.stdout + done.stderr
 
 
+def test_gas_that_is_dearer_than_allowed_is_not_paid(funded: Anvil, tmp_path: Path) -> None:
+    cap = ("--max-fee", "1 wei", *options(parameters(tmp_path, "7 ether"), tmp_path / "out"))
+    done = ape_run("deploy", *network(funded), *cap)
+    assert done.returncode == 1
+    assert "--max-fee is raised" in done.stdout + done.stderr
+    assert MINED not in done.stdout
+
+
 def test_parameters_that_a_contract_refuses_cost_nothing(funded: Anvil, tmp_path: Path) -> None:
     done = deploy(funded, parameters(tmp_path, "1 wei"), tmp_path / "out")
     assert done.returncode == 1

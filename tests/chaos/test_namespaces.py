@@ -1,0 +1,61 @@
+"""Network namespaces as partitions: real ones, where this machine gives them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from offchain.chaos.namespaces import Namespace, NamespacesRefused, namespaces
+from offchain.chaos.proxy import proxied
+
+CLIENT = """
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1], data=b"x", timeout=1).read()
+"""
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[list[Namespace]]:
+    try:
+        with namespaces(2) as found:
+            yield found
+    except NamespacesRefused as error:
+        pytest.skip(str(error))
+
+
+def reaches(place: Namespace, url: str) -> bool:
+    command = [*place.prefix, sys.executable, "-c", CLIENT, url]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_partition_ends_all_traffic_of_one_namespace_alone(
+    two: list[Namespace], echo: str
+) -> None:
+    one, other = two
+    with proxied(echo, 1, one.host) as near, proxied(echo, 1, other.host) as far:
+        assert reaches(one, near.url)
+        assert reaches(other, far.url)
+        assert not reaches(one, echo)  # loopback is its own
+        one.part()
+        assert not reaches(one, near.url)
+        assert reaches(other, far.url)
+        one.join()
+        assert reaches(one, near.url)
+
+
+def test_what_a_killed_run_left_is_replaced(two: list[Namespace]) -> None:
+    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert names.stdout.count("d2m-chaos-") == len(two)
+    with namespaces(1) as again:
+        assert again == two[:1]
+    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert "d2m-chaos-0" not in names.stdout
+
+
+def test_a_machine_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NamespacesRefused, match="iproute2"), namespaces(1):
+        pass
