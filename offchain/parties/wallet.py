@@ -171,9 +171,8 @@ def mined_lines(receipt: Receipt, events: Sequence[Event]) -> list[str]:
 
 def _token_in(events: Sequence[Event]) -> str | None:
     """A transaction moves one token: that of the auction or job which it is about."""
-    return next(
-        (str(event["args"]["token"]) for _, event in events if "token" in event["args"]), None
-    )
+    found = (token_of(event["args"]) for _, event in events)
+    return next((token for token in found if token), None)
 
 
 def _unit(contract: str, token: str | None) -> str | None:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -29,7 +30,7 @@ from offchain.parties.logs import log_as_json
 from offchain.parties.opener import open_auction
 from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
 from offchain.parties.readable import plain, shown
-from offchain.parties.wallet import Manner, Wallet
+from offchain.parties.wallet import Manner, Wallet, mined_lines
 from tests.parties.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
@@ -238,6 +239,14 @@ def test_amounts_are_shown_in_both_units() -> None:
     assert shown_amount(whole) == f"123456789012345678901.234567890123456789 ether ({whole} wei)"
     assert shown_amount(7, "0xAb") == "7 (smallest units of token 0xAb)"
     assert shown_amount(7, None) == "7 (smallest units of its token)"
+
+
+def test_the_token_of_an_event_is_found_in_its_structs() -> None:
+    receipt: Any = SimpleNamespace(
+        step="AuctionHouse.open", succeeded=True, block=1, gas_used=2, fee=3
+    )
+    opened: Any = {"event": "AuctionOpened", "args": {"auctionId": 1, "terms": TERMS}}
+    assert "reserve=1 ether (" in mined_lines(receipt, [("AuctionHouse", opened)])[1]
 
 
 def test_arguments_in_short_and_in_full() -> None:
