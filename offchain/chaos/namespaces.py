@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
 
-_NAME = "d2m-chaos-{}"
-"""Of a namespace and of its link on this machine's side, which has at most 15 characters."""
-_NETWORK = "198.18.{}.{}"
-"""Addresses set apart for trials, which no real network uses (RFC 2544)."""
+_OWN_NAME = re.compile(r"d2m-(\d+)-\d+")
+"""Of a namespace and of its link on this machine's side: the run's process, then a number. A link's
+name has at most 15 characters."""
+_FIRST_ADDRESS = IPv4Address("198.18.0.0")
+"""Of the addresses set apart for trials, which no real network uses (RFC 2544)."""
+_RUNS = 512
+"""So many times 256 of them there are: runs side by side mostly have different ones."""
 
 
 class NamespacesRefused(RuntimeError):
@@ -21,62 +28,79 @@ class NamespacesRefused(RuntimeError):
 class Namespace:
     """A network namespace with one link to this machine."""
 
+    run: int
+    """Process id of the run that it belongs to."""
     number: int
+
+    @property
+    def name(self) -> str:
+        """As `ip netns` lists it."""
+        return f"d2m-{self.run}-{self.number}"
 
     @property
     def host(self) -> str:
         """This machine's address on the link."""
-        return _NETWORK.format(self.number, 1)
+        return str(self._network + 1)
 
     @property
     def prefix(self) -> list[str]:
         """What goes before a command that runs inside. The process is the command's own."""
-        return ["ip", "netns", "exec", self._name]
+        return ["ip", "netns", "exec", self.name]
 
     def part(self) -> None:
         """From now on nothing passes, in either direction; nobody is told."""
-        _ip("link", "set", self._name, "down")
+        _ip("link", "set", self.name, "down")
 
     def join(self) -> None:
         """Packets pass again; connections that lasted go on."""
-        _ip("link", "set", self._name, "up")
+        _ip("link", "set", self.name, "up")
 
-    @property
-    def _name(self) -> str:
-        return _NAME.format(self.number)
-
-    def _add(self) -> None:
-        name = self._name
+    def add(self) -> None:
+        """Make it, and its link."""
+        name = self.name
         _ip("netns", "add", name)
         _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("address", "add", f"{self.host}/30", "dev", name)
-        _ip("-n", name, "address", "add", f"{_NETWORK.format(self.number, 2)}/30", "dev", "eth0")
+        _ip("-n", name, "address", "add", f"{self._network + 2}/30", "dev", "eth0")
         for place in (("-n", name, "link", "set", "lo"), ("-n", name, "link", "set", "eth0")):
             _ip(*place, "up")
         self.join()
 
-    def _remove(self) -> None:
-        """Remove it and its link, wherever they came from."""
-        for what in (("link", "delete", self._name), ("netns", "delete", self._name)):
-            with suppress(NamespacesRefused):
-                _ip(*what)
+    @property
+    def _network(self) -> IPv4Address:
+        return _FIRST_ADDRESS + self.run % _RUNS * 256 + self.number * 4
 
 
 @contextmanager
 def namespaces(count: int) -> Iterator[list[Namespace]]:
     """So many, while the context lasts. Raises NamespacesRefused."""
+    _remove_leftovers()
     with ExitStack() as life:
-        found = [Namespace(number) for number in range(count)]
+        found = [Namespace(os.getpid(), number) for number in range(count)]
         for each in found:
-            each._remove()  # what a killed run left
-            life.callback(each._remove)
-            each._add()
+            life.callback(_remove, each.name)
+            each.add()
         yield found
 
 
-def _ip(*arguments: str) -> None:
+def _remove_leftovers() -> None:
+    """Of runs that were killed."""
+    for line in _ip("netns", "list").splitlines():
+        name = line.partition(" ")[0]
+        known = _OWN_NAME.fullmatch(name)
+        if known and not Path("/proc", known[1]).exists():
+            _remove(name)
+
+
+def _remove(name: str) -> None:
+    for what in ("link", "netns"):
+        with suppress(NamespacesRefused):  # half of it may be there
+            _ip(what, "delete", name)
+
+
+def _ip(*arguments: str) -> str:
     try:
-        subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+        done = subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise NamespacesRefused("network namespaces need Linux and iproute2's `ip`") from error
     except subprocess.CalledProcessError as error:
@@ -84,3 +108,4 @@ def _ip(*arguments: str) -> None:
         raise NamespacesRefused(
             f"network namespaces need root: ip {' '.join(arguments)}: {why}"
         ) from error
+    return done.stdout

@@ -20,7 +20,7 @@ WINDOW_BLOCKS = round(2 * (LONGEST_SECONDS + START_SECONDS) / BLOCK_SECONDS)
 window is slashed 2 % for its silence, by the rules. Windows end early when all have acted."""
 PATIENCE_BLOCKS = 4
 """Before a party pushes an overdue job on: any may be away, so none is relied on."""
-AUCTION_BLOCKS = 90
+AUCTION_BLOCKS = 60
 """For a buyer's process to start and bid; one that is killed meanwhile may come too late."""
 RESERVE = WAD // 10
 LIMIT = WAD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,13 +47,24 @@ def test_a_partition_ends_all_traffic_of_one_namespace_alone(
         assert reaches(one, near.url)
 
 
-def test_what_a_killed_run_left_is_replaced(two: list[Namespace]) -> None:
-    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
-    assert names.stdout.count("d2m-chaos-") == len(two)
-    with namespaces(1) as again:
-        assert again == two[:1]
-    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
-    assert "d2m-chaos-0" not in names.stdout
+def names() -> set[str]:
+    done = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    return {line.partition(" ")[0] for line in done.stdout.splitlines()}
+
+
+def test_what_a_killed_run_left_is_removed_and_what_others_use_stays(two: list[Namespace]) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left, used = Namespace(ended.pid, 0), Namespace(os.getppid(), 9)
+    try:
+        left.add()
+        used.add()
+        with namespaces(0):
+            assert left.name not in names()
+            assert {used.name, *(each.name for each in two)} <= names()
+    finally:
+        subprocess.run(["ip", "netns", "delete", used.name], check=True)
+    assert used.name not in names()
 
 
 def test_a_machine_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
