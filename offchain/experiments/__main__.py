@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,15 +141,15 @@ def cell(results: Path, device: str, **values: Any) -> None:
     click.echo(summary(run_cell(chosen, results)))
 
 
-def unique(cells: Iterator[Cell]) -> list[Cell]:
+def unique(cells: Iterable[Cell]) -> list[Cell]:
     """Each cell once, in the order of appearance."""
     return list(dict.fromkeys(cells))
 
 
 def _phases(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
     """First what others share: what honest nodes learn. Then the rest."""
-    shared = {c.learning for c in cells if all(vote is Outcome.TRUE for vote in outcomes(c))}
-    return list(shared), [c for c in cells if c not in shared]
+    shared = unique(c.learning for c in cells if all(vote is Outcome.TRUE for vote in outcomes(c)))
+    return shared, [c for c in cells if c not in shared]
 
 
 def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int, device: str) -> None:
