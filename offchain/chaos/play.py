@@ -17,6 +17,7 @@ from offchain.chain.client import Chain
 from offchain.chain.records import tag_of
 from offchain.chaos.chain_node import ChainNode
 from offchain.chaos.checks import Ending, endings, faults, unpaid
+from offchain.chaos.namespaces import Namespace
 from offchain.chaos.options import (
     BOND_UNIT,
     LIMIT,
@@ -107,9 +108,11 @@ class Play:
         self._opened = 0
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._chain_is_away = False
-        self._parted: set[int] = set()
+        self._parted: set[Namespace] = set()
         self._next_look = 0.0
-        self.outcome = Outcome(options.seed, options.ipfs is not None, options.namespaces)
+        self.outcome = Outcome(
+            options.seed, has_ipfs=options.ipfs is not None, has_namespaces=options.namespaces
+        )
 
     def run(self) -> Outcome:
         """Play all jobs; the processes are stopped however it ends."""
@@ -307,9 +310,9 @@ class Play:
             whom = "all parties' store"
         elif what.kind is Kind.PARTITION:
             site = self._site(what)
-            if site.number in self._parted:
+            if site.namespace is None or site.namespace in self._parted:
                 return
-            self._part(site, until)
+            self._part(site.namespace, until)
             whom = f"site {site.number} from all others"
         elif what.kind is Kind.STORM:
             lost = what.severity * WORST_STORM
@@ -337,15 +340,13 @@ class Play:
     def _site(self, what: Disturbance) -> Site:
         return self._sites[int(what.target * len(self._sites))]
 
-    def _part(self, site: Site, until: float) -> None:
-        assert site.namespace is not None
-        site.namespace.part()
-        self._parted.add(site.number)
+    def _part(self, namespace: Namespace, until: float) -> None:
+        namespace.part()
+        self._parted.add(namespace)
 
         def undo() -> None:
-            assert site.namespace is not None
-            site.namespace.join()
-            self._parted.remove(site.number)
+            namespace.join()
+            self._parted.remove(namespace)
 
         self._later.append((until, undo))
 

@@ -6,7 +6,6 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from offchain.chain.amounts import shown_amount
-from offchain.chain.records import ETHER
 from offchain.parties.errors import PartyError
 
 SEALED_DOMAIN = keccak(text="D2M sealed bid v1")
@@ -29,10 +28,11 @@ def sealed_commitment(
     return keccak(encode(types, values))
 
 
-def tier_for(amount: int, reserve: int, token: str | None = ETHER, *, larger: bool = False) -> int:
+def tier_for(amount: int, reserve: int, token: str, *, larger: bool = False) -> int:
     """The smallest tier whose deposit, reserve · 2^tier, covers a bid of at least the reserve.
 
-    With `larger` one tier more, where there is one: then the deposit tells others less of the bid.
+    Both in `token`. With `larger` one tier more, where there is one: then the deposit tells others
+    less of the bid.
     Raises PartyError where no deposit is large enough.
     """
     tier = max(0, (-(-amount // reserve) - 1).bit_length())

@@ -14,8 +14,9 @@ from offchain.chaos.proxy import proxied
 
 CLIENT = """
 import sys, urllib.request
-urllib.request.urlopen(sys.argv[1], data=b"x", timeout=1).read()
+urllib.request.urlopen(sys.argv[1], data=b"x", timeout=3).read()
 """
+# Seconds: the kernel sends a lost first packet again after one, as just after a link is up.
 
 
 @pytest.fixture(scope="module")

@@ -41,13 +41,14 @@ def won(market: World) -> dict[str, Any]:
 
 def test_the_smallest_deposit_that_covers_a_bid() -> None:
     reserve = 100
-    assert [tier_for(bid, reserve) for bid in (100, 101, 200, 201, 400, 401)] == [0, 1, 1, 2, 2, 3]
-    assert tier_for(100, reserve, larger=True) == 1
-    assert tier_for(reserve << MAX_TIER, reserve, larger=True) == MAX_TIER
+    assert [tier_for(bid, reserve, ETHER) for bid in (100, 101, 200, 201, 400)] == [0, 1, 1, 2, 2]
+    assert tier_for(401, reserve, ETHER) == 3
+    assert tier_for(100, reserve, ETHER, larger=True) == 1
+    assert tier_for(reserve << MAX_TIER, reserve, ETHER, larger=True) == MAX_TIER
     with pytest.raises(
         PartyError, match=rf"at most 0\.0+104\d+ ether \({reserve << MAX_TIER} wei\)"
     ):
-        tier_for((reserve << MAX_TIER) + 1, reserve)
+        tier_for((reserve << MAX_TIER) + 1, reserve, ETHER)
 
 
 def test_a_salt_differs_from_auction_to_auction() -> None:
