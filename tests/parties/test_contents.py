@@ -58,6 +58,7 @@ def look(market: World, name: str) -> None:
     party.look(party.chain.block_number())
 
 
+@pytest.mark.slow  # half a minute: a week of blocks
 def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         begin(market)

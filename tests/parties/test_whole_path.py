@@ -36,7 +36,11 @@ def balance(market: World, contract: str) -> int:
     return market.chain(0).balance(market.deployment.contracts[contract])
 
 
-@pytest.mark.parametrize("reborn", [False, True], ids=["steady", "restarted at every look"])
+@pytest.mark.parametrize(
+    "reborn",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["steady", "restarted at every look"],
+)
 def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
     with world(tmp_path) as market:
         market.register()

@@ -18,6 +18,7 @@ from offchain.market.genesis import GENESIS, SALT
 from scripts._verification import INPUT_FILE
 from tests.scripts.conftest import ape_run
 
+pytestmark = pytest.mark.slow  # all contracts are compiled once more, with the optimiser
 SOLC = Path(os.environ["SOLCX_BINARY_PATH"]) / "solc-v0.8.37"
 
 
