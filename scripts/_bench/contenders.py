@@ -43,6 +43,8 @@ class Contender:
 OURS, MARKET, FLOWER, LOADER, PFL = "ours", "ours-market", "flower", "flower-loader", "pfl"
 FLOWER_KEEPS, PFL_KEEPS = "flower-keeps", "pfl-keeps"
 FEW, MANY = "ours-few", "ours-many"
+SMALL, SMALL_MARKET = "ours-small", "ours-small-market"
+SMALL_FLOWER, SMALL_PFL = "flower-small", "pfl-small"
 
 CONTENDERS = (
     Contender(OURS, "ours", "this project, learning only: training and mean", "", ("learning",)),
@@ -79,4 +81,8 @@ CONTENDERS = (
     ),
     Contender(FEW, "ours", "50 sellers, the whole round", "", ("market",), "few"),
     Contender(MANY, "ours", "200 sellers, the same ten train", "", ("market",), "many"),
+    Contender(SMALL, "ours", "the small job, learning only", "", ("learning",), "small"),
+    Contender(SMALL_MARKET, "ours", "the small job, the whole round", "", ("market",), "small"),
+    Contender(SMALL_FLOWER, "flower", "the small job, as flower", "bench-flower", (), "small"),
+    Contender(SMALL_PFL, "pfl_research", "the small job, as pfl", "bench-pfl", (), "small"),
 )

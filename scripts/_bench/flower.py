@@ -16,6 +16,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.common import MessageType
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
+from flwr.serverapp.strategy.strategy_utils import sample_nodes
 from flwr.simulation import run_simulation
 
 from scripts._bench import job as bench
@@ -33,15 +34,16 @@ class Scheduled(FedAvg):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """A message to one node for each seller of the round."""
+        """A message to one node for each seller of the round, once all nodes are connected."""
         chosen = self._schedule[server_round - 1].tolist()
+        nodes, _ = sample_nodes(grid, self.min_available_nodes, len(chosen))
         return [
             Message(
                 content=RecordDict({"arrays": arrays, "config": ConfigRecord({"seller": seller})}),
                 message_type=MessageType.TRAIN,
                 dst_node_id=node,
             )
-            for node, seller in zip(sorted(grid.get_node_ids()), chosen, strict=False)
+            for node, seller in zip(nodes, chosen, strict=True)
         ]
 
     def aggregate_train(
@@ -58,7 +60,7 @@ class Scheduled(FedAvg):
 def server_app(job: bench.Job, report: bench.Report) -> ServerApp:
     """The server: averages, and measures each new model."""
     app = ServerApp()
-    model = bench.network()
+    model = bench.network(job.network)
     bench.load_weights(model, job.weights)
     inputs, labels = bench.to_inputs(job.evaluation_inputs), bench.to_labels(job.evaluation_labels)
 

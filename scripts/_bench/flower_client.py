@@ -22,12 +22,13 @@ def client_app(job_path: str, loader: bool) -> ClientApp:
     def train(message: Message, context: Context) -> Message:
         torch.set_num_threads(1)
         config = message.content["config"]
+        job = _job(job_path)
         inputs, labels = _samples(job_path, int(config["seller"]))
-        model = bench.network()
+        model = bench.network(job.network)
         model.load_state_dict(message.content["arrays"].to_torch_state_dict())
         optimiser = torch.optim.Adam(model.parameters(), lr=bench.RATE)
         for _ in range(bench.EPOCHS):
-            for batch in _batches(inputs, labels, loader):
+            for batch in _batches(inputs, labels, job.batch, loader):
                 optimiser.zero_grad()
                 nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
                 optimiser.step()
@@ -42,11 +43,13 @@ def client_app(job_path: str, loader: bool) -> ClientApp:
     return app
 
 
-def _batches(inputs: Tensor, labels: Tensor, loader: bool) -> Iterable[tuple[Tensor, Tensor]]:
+def _batches(
+    inputs: Tensor, labels: Tensor, size: int, loader: bool
+) -> Iterable[tuple[Tensor, Tensor]]:
     if loader:
-        return DataLoader(TensorDataset(inputs, labels), batch_size=bench.BATCH, shuffle=True)
+        return DataLoader(TensorDataset(inputs, labels), batch_size=size, shuffle=True)
     order = torch.randperm(len(labels))
-    return ((inputs[part], labels[part]) for part in order.split(bench.BATCH))
+    return ((inputs[part], labels[part]) for part in order.split(size))
 
 
 @cache

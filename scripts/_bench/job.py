@@ -18,8 +18,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+CONVOLUTION, PERCEPTRON = "convolution", "perceptron"
+"""The networks: of the paper's kind on 28×28 images, and a small one on 8×8 digits."""
 CHANNELS, KERNEL, CLASSES, SIDE = 16, 5, 10, 28
-EPOCHS, BATCH, RATE = 3, 64, 0.01
+HIDDEN, SMALL_SIDE = 32, 8
+EPOCHS, RATE = 3, 0.01
 INPUT_SCALE = 256.0
 
 
@@ -28,7 +31,7 @@ class Job:
     """Data, first weights, and who trains in which round."""
 
     inputs: tuple[npt.NDArray[np.uint8], ...]
-    """By seller, uint8 (n, 1, 28, 28), in random order."""
+    """By seller, uint8 (n, 1, side, side), in random order."""
     labels: tuple[npt.NDArray[np.uint8], ...]
     evaluation_inputs: npt.NDArray[np.uint8]
     evaluation_labels: npt.NDArray[np.uint8]
@@ -36,6 +39,8 @@ class Job:
     """(rounds, K): the sellers of each round, without repeats."""
     weights: npt.NDArray[np.int32]
     """The first model on the grid, int32 (d,) of units 2**-16."""
+    network: str = CONVOLUTION
+    batch: int = 64
 
     @property
     def rounds(self) -> int:
@@ -54,6 +59,8 @@ class Job:
             evaluation_labels=self.evaluation_labels,
             schedule=self.schedule,
             weights=self.weights,
+            network=self.network,
+            batch=self.batch,
         )
 
 
@@ -68,11 +75,22 @@ def read(path: str | Path) -> Job:
             evaluation_labels=held["evaluation_labels"],
             schedule=held["schedule"],
             weights=held["weights"],
+            network=str(held["network"]),
+            batch=int(held["batch"]),
         )
 
 
-def network() -> nn.Module:
-    """The network, as the peers' users would write it."""
+def network(name: str) -> nn.Module:
+    """The network of a name, as the peers' users would write it."""
+    if name == PERCEPTRON:
+        return nn.Sequential(
+            OrderedDict(
+                flatten=nn.Flatten(),
+                hidden0=nn.Linear(SMALL_SIDE**2, HIDDEN),
+                relu0=nn.ReLU(),
+                dense=nn.Linear(HIDDEN, CLASSES),
+            )
+        )
     area = CHANNELS * (SIDE // 2) ** 2
     return nn.Sequential(
         OrderedDict(

@@ -26,14 +26,16 @@ from offchain.data.errors import DataError
 from offchain.data.partition import dirichlet
 from offchain.learning.models import initial_weights
 from scripts._bench.contenders import CONTENDERS, Contender
-from scripts._bench.job import Job
-from scripts._bench.ours import MODEL
+from scripts._bench.job import CONVOLUTION, PERCEPTRON, Job
+from scripts._bench.ours import MODELS
 from scripts._bench.table import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "experiments"
-DATASET, ALPHA, SEED = "fashion-mnist", 0.5, 1
+DATASET, SMALL_DATASET, ALPHA, SEED = "fashion-mnist", "digits", 0.5, 1
 SELLERS, MORE_SELLERS, DRAWS = 50, 200, 10
+SMALL_BATCH = 16
+"""About thirty samples are two batches."""
 _WORK = ROOT / "build" / "bench"
 _PATIENCE_SECONDS = 600
 """For one run; each takes half a minute at most on an idle machine."""
@@ -44,15 +46,23 @@ def jobs(rounds: int) -> dict[str, Job]:
     """The jobs by name.
 
     `many` has 200 sellers, `few` the first 50 of them, and the same ten train in each round: what
-    differs is the number of sellers alone. Raises DataError when the data cannot be had.
+    differs is the number of sellers alone. In `small` a step of training is little work, so that
+    what is around it shows. Raises DataError when the data cannot be had.
     """
     data = load(DATASET)
     many = _job(data, MORE_SELLERS, SELLERS, rounds)
-    few = replace(many, inputs=many.inputs[:SELLERS], labels=many.labels[:SELLERS])
-    return {"main": _job(data, SELLERS, SELLERS, rounds), "few": few, "many": many}
+    small = _job(load(SMALL_DATASET), SELLERS, SELLERS, rounds, PERCEPTRON)
+    return {
+        "main": _job(data, SELLERS, SELLERS, rounds),
+        "few": replace(many, inputs=many.inputs[:SELLERS], labels=many.labels[:SELLERS]),
+        "many": many,
+        "small": replace(small, batch=SMALL_BATCH),
+    }
 
 
-def _job(data: Dataset, sellers: int, drawn_from: int, rounds: int) -> Job:
+def _job(
+    data: Dataset, sellers: int, drawn_from: int, rounds: int, network: str = CONVOLUTION
+) -> Job:
     random = np.random.Generator(np.random.PCG64(SEED))
     parts = dirichlet(data.train_labels, sellers, ALPHA, SEED)
     orders = [random.permutation(part) for part in parts]
@@ -63,7 +73,8 @@ def _job(data: Dataset, sellers: int, drawn_from: int, rounds: int) -> Job:
         evaluation_inputs=data.evaluation_inputs,
         evaluation_labels=data.evaluation_labels,
         schedule=np.sort(np.array(schedule)),
-        weights=initial_weights(MODEL, bytes(32)),
+        weights=initial_weights(MODELS[network], bytes(32)),
+        network=network,
     )
 
 
@@ -144,7 +155,7 @@ def main(
                 seconds = np.median(runs[-1]["round_seconds"][1:])
                 click.echo(
                     f"{repetition + 1}/{repetitions}  {count} cores  {contender.name:18}"
-                    f" {seconds:6.2f} s a round  accuracy {runs[-1]['accuracy']:.4f}"
+                    f" {seconds:7.3f} s a round  accuracy {runs[-1]['accuracy']:.4f}"
                 )
     command = " ".join(["make bench-learning", *_arguments()])
     record = {

@@ -22,23 +22,28 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.round import State, initial_state, model_bytes, next_state, sampler_bytes
 from offchain.learning.rules import RULES
 from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.training import train
+from offchain.learning.training_many import Work, train_many
 from offchain.learning.updates import EvaluationSet, encode_update
 from offchain.store.fetch import content_hash
 from scripts._bench import job as bench
 
-MODEL = ModelSpec(
-    "convolution", (1, bench.SIDE, bench.SIDE), bench.CLASSES, bench.CHANNELS, bench.KERNEL
-)
+MODELS = {
+    bench.CONVOLUTION: ModelSpec(
+        "convolution", (1, bench.SIDE, bench.SIDE), bench.CLASSES, bench.CHANNELS, bench.KERNEL
+    ),
+    bench.PERCEPTRON: ModelSpec(
+        "perceptron", (1, bench.SMALL_SIDE, bench.SMALL_SIDE), bench.CLASSES, hidden=(bench.HIDDEN,)
+    ),
+}
 
 
-def specification(draws: int) -> JobSpec:
-    """The default job on Fashion-MNIST with the benchmark's model and training."""
-    training = TrainingSpec(bench.EPOCHS, bench.BATCH, Decimal(str(bench.RATE)), "adam")
+def specification(network: str, batch: int, draws: int) -> JobSpec:
+    """The default job on images with the benchmark's model and training."""
+    training = TrainingSpec(bench.EPOCHS, batch, Decimal(str(bench.RATE)), "adam")
     spec = fashion_mnist_spec(bytes(32))
     return replace(
         spec,
-        model=MODEL,
+        model=MODELS[network],
         training=training,
         sample_size=draws,
         rule="multi_krum",
@@ -51,13 +56,13 @@ def main(job_path: str, report_path: str, cores: str, kind: str) -> None:
     torch.set_num_threads(int(cores))
     keep_freed_memory()
     job = bench.read(job_path)
-    spec = specification(draws=job.schedule.shape[1])
+    spec = specification(job.network, job.batch, draws=job.schedule.shape[1])
     evaluation = EvaluationSet(job.evaluation_inputs, job.evaluation_labels)
     state = replace(initial_state(spec, len(job.inputs), bytes(32)), weights=job.weights)
     report = bench.Report(job, ())
     report.begin()
     for sellers in job.schedule.tolist():
-        updates = {seller: _train(job, spec, state, seller) for seller in sellers}
+        updates = _train(job, spec, state, sellers)
         if kind == "market":
             state, right = _market(state, updates, evaluation, spec)
         else:
@@ -68,10 +73,11 @@ def main(job_path: str, report_path: str, cores: str, kind: str) -> None:
     report.write(report_path)
 
 
-def _train(job: bench.Job, spec: JobSpec, state: State, seller: int) -> IntVector:
-    seed = state.round * len(job.inputs) + seller
-    data = job.inputs[seller], job.labels[seller]
-    return train(spec.model, state.weights, *data, spec.training, seed, state.round)
+def _train(job: bench.Job, spec: JobSpec, state: State, sellers: list[int]) -> dict[int, IntVector]:
+    first = state.round * len(job.inputs)
+    work = [Work(job.inputs[each], job.labels[each], first + each) for each in sellers]
+    updates = train_many(spec.model, state.weights, work, spec.training, state.round)
+    return dict(zip(sellers, updates, strict=True))
 
 
 def _average(state: State, updates: dict[int, IntVector]) -> State:

@@ -28,9 +28,9 @@ _NEVER = 10**9
 class Network(nn.Module):
     """The network with the loss and the metrics that pfl asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self.network = bench.network()
+        self.network = bench.network(name)
 
     def loss(self, inputs: Tensor, labels: Tensor, eval: bool = False) -> Tensor:
         """Mean cross-entropy."""
@@ -75,7 +75,7 @@ def main(job_path: str, report_path: str, cores: str) -> None:
     }
     turns = iter(job.schedule.reshape(-1).tolist())
     sellers = FederatedDataset.from_slices(data, lambda: next(turns))
-    network = Network()
+    network = Network(job.network)
     bench.load_weights(network.network, job.weights)
     FederatedAveraging().run(
         NNAlgorithmParams(
@@ -89,7 +89,7 @@ def main(job_path: str, report_path: str, cores: str) -> None:
         NNTrainHyperParams(
             local_num_epochs=bench.EPOCHS,
             local_learning_rate=bench.RATE,
-            local_batch_size=bench.BATCH,
+            local_batch_size=job.batch,
         ),
         NNEvalHyperParams(local_batch_size=None),
         callbacks=[Measured(job, report)],

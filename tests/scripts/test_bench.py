@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,25 +33,28 @@ def small_job(rounds: int) -> bench.Job:
         evaluation_inputs=samples(50)[0],
         evaluation_labels=np.zeros(50, np.uint8),
         schedule=np.array([[0, 2], [1, 2]])[:rounds],
-        weights=initial_weights(ours.MODEL, bytes(32)),
+        weights=initial_weights(ours.MODELS[bench.CONVOLUTION], bytes(32)),
     )
 
 
-def test_the_peers_network_is_the_job_s() -> None:
-    model, weights = bench.network(), initial_weights(ours.MODEL, bytes(32))
+@pytest.mark.parametrize("name", ours.MODELS)
+def test_the_peers_network_is_the_job_s(name: str) -> None:
+    spec = ours.MODELS[name]
+    model, weights = bench.network(name), initial_weights(spec, bytes(32))
     bench.load_weights(model, weights)
     flat = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
-    assert [name for name, _ in model.named_parameters()] == [n for n, _ in ours.MODEL.parameters]
+    assert [name for name, _ in model.named_parameters()] == [n for n, _ in spec.parameters]
     assert np.array_equal(flat * 65536.0, weights)
 
 
 def test_a_job_survives_its_file(tmp_path: Path) -> None:
-    job = small_job(rounds=2)
+    job = replace(small_job(rounds=2), network=bench.PERCEPTRON, batch=7)
     job.save(tmp_path / "job.npz")
     read = bench.read(tmp_path / "job.npz")
     for mine, other in zip(job.inputs + job.labels, read.inputs + read.labels, strict=True):
         assert np.array_equal(mine, other)
     assert np.array_equal(job.schedule, read.schedule)
+    assert (read.network, read.batch) == (bench.PERCEPTRON, 7)
 
 
 @pytest.mark.parametrize("kind", ["learning", "market"])
@@ -92,7 +96,7 @@ def test_the_first_round_of_a_run_does_not_count() -> None:
 
 def test_the_document_holds_times_and_ratios_of_who_ran() -> None:
     text = table.markdown(record())
-    assert "| flower | 6.00 | 6.00 to 6.00 | 9.00 | 4.0 | 81.25 % |" in text
+    assert "| flower | 6.000 | 6.000 to 6.000 | 9.000 | 4.0 | 81.25 % |" in text
     assert "| Flower / ours, learning only | 4.00 |" in text
     assert "pfl-research / ours" not in text
     assert "## 1 core\n" in text
