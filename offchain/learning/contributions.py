@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import isqrt
-from statistics import median_low
 from typing import NamedTuple
 
 import numpy as np
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from offchain.learning.copies import copies
 from offchain.learning.grid import IntVector, add_update
 from offchain.learning.rules.stack import gram, rounded_quotient
 
@@ -24,8 +23,8 @@ MICROSAMPLES = 10**6
 FIRST_WEIGHT = 2
 """Weight of what an update does alone beside what it does last. Marginal contributions that fall as
 1/size would give Σ 1/size² → π²/6; of 1, 1.5 and 2 the last ranked best."""
-COSINE_ONE = 10**6
-"""Cosines are compared in millionths."""
+COPY_WAY = Fraction(1, 2)
+"""Copies share one credit from halfway between the round's median pair and equality on."""
 
 
 class Share(NamedTuple):
@@ -83,13 +82,13 @@ def earnings(
     """
     k = len(updates)
     products = [[int(product) for product in row] for row in gram(updates)]
-    agreements, copies = _agreements(products), _copies(products)
+    agreements, alike = _agreements(products), copies(products, COPY_WAY)
     earned = []
     for i, (utility, loss) in enumerate(zip(utilities, losses, strict=True)):
         first = Fraction(FIRST_WEIGHT * (k * utility - sum(utilities)), k * k)
         last = Fraction(gain - sum(losses), k)
         value = max(Fraction(0), loss + agreements[i] * (last + first))
-        earned.append(max(1, int(value * MICROSAMPLES / copies[i])))
+        earned.append(max(1, int(value * MICROSAMPLES / alike[i])))
     return earned
 
 
@@ -100,31 +99,6 @@ def _agreements(products: list[list[int]]) -> list[Fraction]:
     if total <= 0:
         return [Fraction(0)] * len(inner)
     return [min(Fraction(1), max(Fraction(0), Fraction(2 * len(inner) * x, total))) for x in inner]
-
-
-def _copies(products: list[list[int]]) -> list[int]:
-    """By update, how many are its copies, itself included.
-
-    Two updates are copies when their cosine is at least halfway from the round's median pair to 1.
-    No fixed bound would do: honest updates of one distribution had cosines of 0.86 in a first round
-    and 0.4 later, when two from the same data had 0.67.
-    """
-    cosines = [
-        [_cosine(products, i, j) for j in range(len(products))] for i in range(len(products))
-    ]
-    pairs = [cosine for i, row in enumerate(cosines) for cosine in row[:i]]
-    typical = median_low(pairs) if pairs else 0
-    return [
-        1 + sum(2 * c >= COSINE_ONE + typical for j, c in enumerate(row) if j != i)
-        for i, row in enumerate(cosines)
-    ]
-
-
-def _cosine(products: list[list[int]], i: int, j: int) -> int:
-    """Of COSINE_ONE, rounded down; 0 where it is negative or an update is all zeros."""
-    if products[i][j] <= 0:
-        return 0
-    return isqrt((products[i][j] * COSINE_ONE) ** 2 // (products[i][i] * products[j][j]))
 
 
 def shares(contributions: Sequence[int]) -> list[Share]:

@@ -18,10 +18,12 @@ from eth_abi.exceptions import DecodingError
 
 from offchain.learning import draws, sampler
 from offchain.learning.contributions import credit, earnings, without_each
+from offchain.learning.copies import copies
 from offchain.learning.grid import IntVector, add_update
 from offchain.learning.inference import CPU, Predictions, predict
 from offchain.learning.models import check_weights, initial_weights
 from offchain.learning.rules import alternatives, build
+from offchain.learning.rules.stack import gram
 from offchain.learning.spec import BASIS_POINTS, JobSpec
 from offchain.learning.updates import (
     EvaluationSet,
@@ -41,6 +43,9 @@ KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
     "outlier",
 )
 _WORST = Fraction(-1)
+REPEATED_WAY = Fraction(2, 3)
+"""How far from the round's median cosine to 1 an update repeats another. Stricter than what copies
+are paid by: the nearest honest pairs of a first round lay halfway."""
 _Look = Callable[[IntVector], Predictions]
 """What a model of weights int32 (d,) predicts on the evaluation set."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
@@ -272,13 +277,29 @@ def _step(state: State, trials: list[_Trial], samples: int, spec: JobSpec) -> tu
     not see a common factor), but it takes away most of the variance: without it whoever happens to
     be drawn while the model is young rises, and who was not drawn is hardly ever drawn later. A
     seller with no readable update has the worst utility, -1.
+
+    Who repeats another's update does not rise, though it may fall. Colluders who all post one
+    vector near the mean of the honest (ALIE, Min-Max, Min-Sum) make better models by themselves
+    than one-sided honest data do: without this they are drawn until they are most of a round.
     """
     utilities = [Fraction(0)] * len(state.draws)
     median = _median_correct(trials)
+    repeated = _repeated(trials)
     for trial in trials:
         readable = trial.predictions is not None
-        utilities[trial.index] = (trial.correct - median) / samples if readable else _WORST
+        utility = (trial.correct - median) / samples if readable else _WORST
+        utilities[trial.index] = min(utility, Fraction(0)) if trial.index in repeated else utility
     return sampler.step(state.probabilities, state.draws, utilities, spec.sampler)
+
+
+def _repeated(trials: list[_Trial]) -> set[int]:
+    """Indices of the sellers whose updates have copies in the round."""
+    readable = {trial.index: trial.delta for trial in trials if trial.delta is not None}
+    if not readable:
+        return set()
+    products = [[int(product) for product in row] for row in gram(np.stack([*readable.values()]))]
+    alike = copies(products, REPEATED_WAY)
+    return {index for index, count in zip(readable, alike, strict=True) if count > 1}
 
 
 def _earn(

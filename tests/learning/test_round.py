@@ -145,6 +145,31 @@ def test_an_update_at_the_threshold_is_not_harmful():
     assert output.state.contributions[3] == 1, "it agrees with nobody and nobody misses it"
 
 
+GOOD, OTHER_GOOD = [0, 1, 1, 0, 0, 0], [-3, 1, 1, 0, 0, 0]
+"""Models that get everything right; their cosine is 0.43."""
+HALF, OTHER_HALF = [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("posted", "good_rise"),
+    [
+        ((GOOD, OTHER_GOOD, HALF, OTHER_HALF), True),
+        ((GOOD, GOOD, HALF, OTHER_HALF), False),
+        ((GOOD, OTHER_GOOD, HALF, HALF), True),
+    ],
+)
+def test_who_repeats_an_update_does_not_rise_but_may_fall(posted, good_rise):
+    """Two sellers get everything right, two the half: the median lies between them."""
+    spec, state, labels = oriented_job()
+    updates = {i: encode_update(np.array(u, dtype=np.int32)) for i, u in enumerate(posted)}
+    inputs = np.stack([labels, 1 - labels], axis=1) * np.uint8(255)
+    output = next_state(state, updates, EvaluationSet(inputs, labels), SEED, spec)
+    assert [verdict.utility for verdict in output.verdicts] == [50, 50, 0, 0]
+    utilities = [Fraction(int(good_rise), 4)] * 2 + [Fraction(-1, 4)] * 2
+    stepped = sampler.step(state.probabilities, state.draws, utilities, spec.sampler)
+    assert output.state.probabilities == stepped
+
+
 def test_a_repeated_draw_is_not_paid_twice():
     _spec, state, _labels = oriented_job()
     assert len(set(state.draws[:3])) > 1
