@@ -43,9 +43,9 @@ KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
     "outlier",
 )
 _WORST = Fraction(-1)
-REPEATED_WAY = Fraction(2, 3)
-"""How far from the round's median cosine to 1 an update repeats another. Stricter than what copies
-are paid by: the nearest honest pairs of a first round lay halfway."""
+REPEATED_WAY = Fraction(9, 10)
+"""How far from the round's median cosine to 1 an update repeats another. Honest sellers on data of
+their own stayed below six tenths (docs/experiments.md), and lose what they would have risen."""
 _Look = Callable[[IntVector], Predictions]
 """What a model of weights int32 (d,) predicts on the evaluation set."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
