@@ -44,8 +44,8 @@ KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
 )
 _WORST = Fraction(-1)
 REPEATED_WAY = Fraction(9, 10)
-"""How far from the round's median cosine to 1 an update repeats another. Honest sellers on data of
-their own stayed below six tenths (docs/experiments.md), and lose what they would have risen."""
+"""How far from the round's median cosine to 1 an update repeats another. Strict, because an honest
+seller that is taken for a copy loses what it would have risen."""
 _Look = Callable[[IntVector], Predictions]
 """What a model of weights int32 (d,) predicts on the evaluation set."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
