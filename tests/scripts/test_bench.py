@@ -15,7 +15,7 @@ from scripts._bench import job as bench
 from scripts._bench import ours, table
 
 
-def small_job(rounds: int) -> bench.Job:
+def tiny_job(rounds: int) -> bench.Job:
     """Three sellers of images whose class is where they are bright."""
     random = np.random.default_rng(1)
 
@@ -48,7 +48,7 @@ def test_the_peers_network_is_the_job_s(name: str) -> None:
 
 
 def test_a_job_survives_its_file(tmp_path: Path) -> None:
-    job = replace(small_job(rounds=2), network=bench.PERCEPTRON, batch=7)
+    job = replace(tiny_job(rounds=2), network=bench.PERCEPTRON, batch=7)
     job.save(tmp_path / "job.npz")
     read = bench.read(tmp_path / "job.npz")
     for mine, other in zip(job.inputs + job.labels, read.inputs + read.labels, strict=True):
@@ -59,7 +59,7 @@ def test_a_job_survives_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["learning", "market"])
 def test_ours_reports_every_round(kind: str, tmp_path: Path) -> None:
-    small_job(rounds=2).save(tmp_path / "job.npz")
+    tiny_job(rounds=2).save(tmp_path / "job.npz")
     ours.main(str(tmp_path / "job.npz"), str(tmp_path / "report.json"), "1", kind)
     report = json.loads((tmp_path / "report.json").read_text())
     assert len(report["round_seconds"]) == 2
