@@ -133,6 +133,7 @@ def _paper(spec: JobSpec) -> JobSpec:
             decay_rounds=0,
             augmentation="none",
             label_smoothing=0,
+            logit_adjustment=0,
         ),
         rule="corrected_krum",
         sample_size=PAPER_SAMPLE,

@@ -24,7 +24,7 @@ from offchain.learning.models import ModelSpec
 from offchain.learning.rules import RuleError, alternatives
 from offchain.learning.sampler import SamplerSpec
 
-SPEC_VERSION = 3
+SPEC_VERSION = 4
 BASIS_POINTS = 10_000
 SAMPLE_LIMIT = 256
 """Most draws in a round."""
@@ -51,6 +51,10 @@ class TrainingSpec:
     label_smoothing: int = 0
     """Part of a label that is spread evenly over all classes, in basis points below one (Szegedy et
     al., CVPR 2016): a seller whose labels are one-sided then drives its scores less far apart."""
+    logit_adjustment: int = 0
+    """τ in basis points: in training τ·log of the class's share among the seller's labels is added
+    to each score (Menon et al., ICLR 2021; among federated sellers Zhang et al., ICML 2022). The
+    model need not learn how often the seller happens to hold a class."""
 
     def __post_init__(self) -> None:
         take_integer(self.epochs, "epochs", 1, 1000)
@@ -60,6 +64,7 @@ class TrainingSpec:
         take_integer(self.decay_rounds, "decay_rounds", 0, 1 << 16)
         take_choice(self.augmentation, "augmentation", AUGMENTATIONS)
         take_integer(self.label_smoothing, "label_smoothing", 0, BASIS_POINTS - 1)
+        take_integer(self.logit_adjustment, "logit_adjustment", 0, BASIS_POINTS)
 
     def step(self, round_number: int) -> float:
         """The optimiser's step in a round (from 1).
@@ -84,6 +89,7 @@ class TrainingSpec:
             "decay_rounds": self.decay_rounds,
             "augmentation": self.augmentation,
             "label_smoothing": self.label_smoothing,
+            "logit_adjustment": self.logit_adjustment,
         }
 
     @classmethod

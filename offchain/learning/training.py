@@ -66,9 +66,11 @@ def train(
     check_training(spec, weights, inputs, labels)
     model = loaded(spec, weights)
     optimiser = optimiser_of(model.parameters(), hyper, round_number)
+    added = adjustment(labels, spec.classes, hyper)
     for images, targets in batches(spec, inputs, labels, hyper, seed):
         optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses(model(_channels_last(images)), targets, hyper).mean())
+        scores = model(_channels_last(images)) + added
+        torch.autograd.backward(losses(scores, targets, hyper).mean())
         optimiser.step()
     return update_of([p.detach() for p in model.parameters()], weights)
 
@@ -105,6 +107,16 @@ def batches(
     for _ in range(hyper.epochs):
         for batch in torch.split(torch.randperm(len(labels), generator=random), hyper.batch_size):
             yield augmented(values[batch], hyper.augmentation, random), targets[batch]
+
+
+def adjustment(labels: Predictions, classes: int, hyper: TrainingSpec) -> Tensor:
+    """What training adds to the scores, float32 (classes,): τ·log((n_c + 1)/(n + classes)).
+
+    n_c of the seller's n ``labels`` are of class c; one more of each keeps the logarithm finite.
+    """
+    counts = np.bincount(labels, minlength=classes) + 1
+    tau = hyper.logit_adjustment / BASIS_POINTS
+    return torch.from_numpy((tau * np.log(counts / counts.sum())).astype(np.float32))
 
 
 def losses(outputs: Tensor, targets: Tensor, hyper: TrainingSpec) -> Tensor:

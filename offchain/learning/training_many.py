@@ -21,6 +21,7 @@ from offchain.learning.inference import CPU, Predictions
 from offchain.learning.models import ModelSpec
 from offchain.learning.spec import TrainingSpec
 from offchain.learning.training import (
+    adjustment,
     batches,
     check_training,
     loaded,
@@ -71,6 +72,8 @@ def train_stacked(
     device: torch.device = CPU,
 ) -> list[IntVector]:
     """As ``train_many``, always stacked."""
+    if not work:
+        return []
     for each in work:
         check_training(spec, weights, each.inputs, each.labels)
     model = loaded(spec, weights).to(device)
@@ -80,12 +83,14 @@ def train_stacked(
     }
     optimiser = optimiser_of(stack.values(), hyper, round_number)
     gradients = vmap(grad(_loss_of(model, hyper)))
+    added = torch.stack([adjustment(each.labels, spec.classes, hyper) for each in work]).to(device)
     orders = [batches(spec, each.inputs, each.labels, hyper, each.seed) for each in work]
     steps = [_steps(each, hyper) for each in work]
     updates: dict[int, IntVector] = {}
     for number, parts in enumerate(zip_longest(*orders), 1):
         images, labels, shares = _together(parts, spec, hyper.batch_size)
-        found = gradients(stack, images.to(device), labels.to(device), shares.to(device))
+        batch = images.to(device), labels.to(device), shares.to(device)
+        found = gradients(stack, added, *batch)
         for name, value in stack.items():
             value.grad = found[name]
         optimiser.step()
@@ -101,12 +106,16 @@ def _steps(work: Work, hyper: TrainingSpec) -> int:
 
 def _loss_of(
     model: nn.Module, hyper: TrainingSpec
-) -> Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor], Tensor]:
+) -> Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor, Tensor], Tensor]:
     def loss(
-        parameters: Mapping[str, Tensor], images: Tensor, labels: Tensor, shares: Tensor
+        parameters: Mapping[str, Tensor],
+        added: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        shares: Tensor,
     ) -> Tensor:
-        outputs: Tensor = functional_call(model, dict(parameters), (images,))
-        return (losses(outputs, labels, hyper) * shares).sum()
+        scores: Tensor = functional_call(model, dict(parameters), (images,)) + added
+        return (losses(scores, labels, hyper) * shares).sum()
 
     return loss
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +13,15 @@ from offchain.learning.inference import predict
 from offchain.learning.layers import Operator
 from offchain.learning.models import ModelSpec, initial_weights, to_tensors
 from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import SHIFT, augmented, network, train
+from offchain.learning.training import (
+    SHIFT,
+    adjustment,
+    augmented,
+    loaded,
+    network,
+    network_inputs,
+    train,
+)
 
 HYPER = TrainingSpec(10, 8, Decimal("0.01"), "adam")
 MODELS = [
@@ -169,3 +178,28 @@ def test_smoothed_labels_keep_the_scores_closer_together():
     )
     assert accuracy(spec, add_update(weights, soft), inputs, labels) > 0.95
     assert np.abs(soft).sum() < np.abs(hard).sum()
+
+
+def test_adjusted_scores_do_not_learn_how_often_a_class_occurs():
+    spec = MODELS[2]
+    labels = np.repeat(np.arange(2, dtype=np.uint8), (90, 10))
+    inputs = np.full((100, *spec.input_shape), 128, np.uint8)  # they tell nothing
+    weights = initial_weights(spec, bytes(32))
+    hyper = replace(HYPER, epochs=60)
+    gaps = []
+    for share in (0, 5_000, 10_000):
+        adjusted = replace(hyper, logit_adjustment=share)
+        delta = train(spec, weights, inputs, labels, adjusted, seed=1)
+        model = loaded(spec, add_update(weights, delta))
+        zero, one = model(network_inputs(spec, inputs[:1]))[0, :2].tolist()
+        gaps.append(zero - one)
+    assert gaps[0] == pytest.approx(math.log(9), abs=0.3)
+    assert gaps[1] == pytest.approx(math.log(9) / 2, abs=0.3)
+    assert gaps[2] == pytest.approx(0, abs=0.3)
+
+
+def test_the_adjustment_is_the_log_share_with_one_more_of_each_class():
+    labels = np.array([0, 0, 2], np.uint8)
+    added = adjustment(labels, 4, replace(HYPER, logit_adjustment=10_000))
+    assert torch.allclose(added.exp(), torch.tensor([3, 1, 2, 1]) / 7)
+    assert not adjustment(labels, 4, HYPER).any()

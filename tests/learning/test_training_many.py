@@ -56,7 +56,7 @@ def test_each_learns_what_it_learns_alone(
     spec: ModelSpec, optimiser: str, augmentation: str
 ) -> None:
     hyper = replace(HYPER, optimiser=optimiser, augmentation=augmentation, label_smoothing=900)
-    hyper = replace(hyper, decay_rounds=4)
+    hyper = replace(hyper, decay_rounds=4, logit_adjustment=8000)
     weights, work = initial_weights(spec, bytes(32)), work_of(spec)
     together = train_stacked(spec, weights, work, hyper, round_number=2)
     for each, update in zip(work, together, strict=True):

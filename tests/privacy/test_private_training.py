@@ -133,3 +133,8 @@ def test_a_noised_update_stays_within_the_limit() -> None:
     terms = PrivacyTerms("per-update", clip=8.0, noise=1000.0, epsilon=8.0, delta=1e-5)
     noisy = privatised(np.zeros(100, dtype=np.int32), terms, repeatable(1))
     assert np.abs(noisy).max() == UPDATE_LIMIT
+
+
+def test_the_shares_of_the_labels_do_not_reach_the_update() -> None:
+    adjusted = replace(ONE_STEP, logit_adjustment=10_000)
+    assert (private(LOGISTIC, adjusted, TERMS) == private(LOGISTIC, ONE_STEP, TERMS)).all()
