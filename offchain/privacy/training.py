@@ -51,7 +51,8 @@ def train_per_example(
     ``steps`` batches; each record is in a batch with probability batch_size/n, independently. Its
     gradient is clipped to the L2 norm C; the sum gets noise of deviation C·noise and is divided by
     the expected size of a batch. The optimiser then sees nothing else of the data, so scores are
-    not adjusted to the labels' shares. Source: Abadi et al. (CCS 2016). Raises ValueError on data that does not fit.
+    not adjusted to the labels' shares. Source: Abadi et al. (CCS 2016). Raises ValueError on data
+    that does not fit.
     """
     check_training(spec, weights, inputs, labels)
     values, targets = network_inputs(spec, inputs), torch.from_numpy(labels.astype(np.int64))
