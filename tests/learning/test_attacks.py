@@ -12,15 +12,19 @@ from offchain.adversaries.sellers.shifted import (
     EPSILON_GRID,
     IPM_EPSILON,
     LARGEST_Z,
+    VARIED_LENGTH,
     Z_GRID,
     alie_z,
 )
 from offchain.adversaries.sellers.simple import GAUSSIAN_DEVIATION
 from offchain.adversaries.sellers.training import TRAINING
+from offchain.learning.copies import copies
 from offchain.learning.defaults import digits_spec
 from offchain.learning.grid import UPDATE_LIMIT
 from offchain.learning.models import ModelSpec
+from offchain.learning.round import REPEATED_WAY
 from offchain.learning.rules import CorrectedKrum, Mean, MultiKrum, TrimmedMean
+from offchain.learning.rules.stack import gram
 from offchain.parties.seller import RoundTraining, Samples
 
 DIMENSION = 200
@@ -56,8 +60,8 @@ def aggregate_under(name, seen):
 
 def test_every_attack_has_its_name():
     assert set(ATTACKS) == {
-        "sign_flip", "gaussian", "alie", "ipm", "min_max", "min_sum", "mimic", "stale",
-        "lazy_copy", "line_searched_alie", "line_searched_ipm",
+        "sign_flip", "gaussian", "alie", "varied_alie", "ipm", "min_max", "min_sum", "mimic",
+        "stale", "lazy_copy", "line_searched_alie", "line_searched_ipm",
     }  # fmt: skip
     assert set(RELABELLINGS) == {"label_flip"}
     assert set(TRAINING) == {"honest", "sign_flip", "label_flip", "gaussian"}
@@ -87,7 +91,9 @@ def test_one_seed_gives_one_attack_and_leaves_what_it_saw_alone(name):
     assert (posted == ATTACKS[name](second)).all()
     assert (first.honest == second.honest).all()
     assert (first.own == second.own).all()
-    assert (posted == ATTACKS[name](other)).all() == (name not in {"gaussian", "lazy_copy"})
+    assert (posted == ATTACKS[name](other)).all() == (
+        name not in {"gaussian", "lazy_copy", "varied_alie"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,25 @@ def test_alie_posts_the_mean_less_z_deviations():
     assert z == pytest.approx(0.6745, abs=1e-4)
     expected = np.rint([100 - z * 5000**0.5, 10 - z * 450**0.5]).tolist()
     assert ATTACKS["alie"](view(honest, own)).tolist() == [expected] * 3
+
+
+def test_varied_alie_is_alie_on_average_and_nobodys_copy():
+    wide = 100 * DIMENSION  # as in a network, so that directions of noise hardly overlap
+    scattered = np.random.default_rng(0).normal(1, 1.5, (15, wide))  # cosines of about 0.3
+    updates = np.rint(1000 * scattered).astype(np.int32)
+    seen = view(updates[:10], updates[10:])
+    alike, varied = ATTACKS["alie"](seen), ATTACKS["varied_alie"](seen)
+    shifted = alike[0].astype(np.float64)
+    away = np.linalg.norm(varied - shifted, axis=1) / np.linalg.norm(shifted)
+    assert away == pytest.approx(VARIED_LENGTH, rel=0.2)
+    middle = np.linalg.norm(varied.mean(axis=0) - shifted) / np.linalg.norm(shifted)
+    assert middle < VARIED_LENGTH / 2
+
+    def copied(posted):
+        return copies(gram(np.concatenate([seen.honest, posted])).tolist(), REPEATED_WAY)[10:]
+
+    assert copied(alike) == [5] * 5
+    assert copied(varied) == [1] * 5
 
 
 def test_ipm_posts_the_negative_mean_scaled():

@@ -12,6 +12,7 @@ from offchain.adversaries.sellers.shifted import (
     line_searched_ipm,
     min_max,
     min_sum,
+    varied_alie,
 )
 from offchain.adversaries.sellers.simple import gaussian, lazy_copy, mimic, sign_flip, stale
 from offchain.adversaries.sellers.view import Attack, View
@@ -22,6 +23,7 @@ ATTACKS: dict[str, Attack] = {
     "sign_flip": sign_flip,
     "gaussian": gaussian,
     "alie": alie,
+    "varied_alie": varied_alie,
     "ipm": ipm,
     "min_max": min_max,
     "min_sum": min_sum,

@@ -1,7 +1,8 @@
 """Attacks that shift the honest mean: ALIE and IPM, Min-Max and Min-Sum.
 
-All know every honest update, and all sellers post the same vector. With μ and σ of the honest
-updates x_1 … x_h it is μ − zσ or −εμ; a Byzantine seller can go far in many entries by little each.
+All know every honest update, and all sellers post the same vector, or nearly so. With μ and σ of
+the honest updates x_1 … x_h it is μ − zσ or −εμ; a Byzantine seller can go far in many entries by
+little each.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from statistics import NormalDist
 
 import numpy as np
 
-from offchain.adversaries.sellers.view import View
+from offchain.adversaries.sellers.view import View, on_grid
 from offchain.learning.grid import FloatVector, IntVector
 
 IPM_EPSILON = 2.0
 """The default of byzfl. It turns a mean around when ε > h/m: from more than a third on."""
 LARGEST_Z = 10.0
 """For Byzantine majorities, to whom the formula of ALIE sets no limit."""
+VARIED_LENGTH = 0.3
+"""Of the shifted mean: two sellers' cosine is then 1/(1 + 0.3²) = 0.92, less than what a round
+takes for a copy among honest updates whose median cosine is 0.3 (``REPEATED_WAY``)."""
 Z_GRID = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, LARGEST_Z)
 """What the line search tries beside the fixed z: from inside the honest cloud to far outside. A
 distance-based rule lets a shift through up to some z, so the steps are fine where that lies."""
@@ -48,6 +52,17 @@ def alie(view: View) -> IntVector:
     Source: Baruch, Baruch and Goldberg, "A little is enough" (NeurIPS 2019).
     """
     return view.posted_by_all(view.mean - _z(view) * view.deviation)
+
+
+def varied_alie(view: View) -> IntVector:
+    """ALIE, to which each seller adds Gaussian noise of its own: none posts a copy of another's.
+
+    The noise is VARIED_LENGTH times as long as μ − zσ; the mean of m sellers hardly shows it. Ours:
+    a round holds back who posts the same as another (``offchain/learning/copies.py``).
+    """
+    shifted = view.mean - _z(view) * view.deviation
+    noise = view.generator.standard_normal(view.own.shape)
+    return on_grid(shifted + noise * (VARIED_LENGTH * _norm(shifted) / len(shifted) ** 0.5))
 
 
 def ipm(view: View) -> IntVector:
