@@ -76,15 +76,14 @@ TITLES = {
 
 
 def _page(name: str, results: Sequence[Result]) -> list[str]:
-    machine = results[0]["machine"]
+    machines = dict.fromkeys(_machine(result["machine"]) for result in results)
     notes = sorted({result["note"] for result in results if result["note"]})
     return [
         f"# {TITLES[name]}",
         "",
         "Made, not written: `make reproduce`. Accuracies are on the published test set, which no"
         f" round sees, after the last round and as the mean of the last {LAST_ROUNDS}.",
-        f"Machine: {machine['processor']}, one core a cell; Python {machine['python']},"
-        f" torch {machine['torch']}; sellers trained on {machine.get('device', 'cpu')}.",
+        f"Machine: {'; also: '.join(machines)}.",
         *(f"\n{note}" for note in notes),
         "",
         *TABLES[name](results),
@@ -97,6 +96,13 @@ def _page(name: str, results: Sequence[Result]) -> list[str]:
         *(result["command"] for result in results),
         "```",
     ]
+
+
+def _machine(machine: dict[str, str]) -> str:
+    return (
+        f"{machine['processor']}, one core a cell, Python {machine['python']},"
+        f" torch {machine['torch']}, sellers trained on {machine['device']}"
+    )
 
 
 def _accuracy(results: Sequence[Result]) -> list[str]:

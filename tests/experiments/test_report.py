@@ -63,6 +63,18 @@ def test_the_same_results_give_the_same_files(results: Results, tmp_path: Path) 
     assert first == [path.read_bytes() for path in save("nodes", results, False, tmp_path / "b")]
 
 
+def test_every_machine_that_made_a_row_is_named_once(results: Results, tmp_path: Path) -> None:
+    elsewhere = Results(tmp_path / "results")
+    for cell in CELLS["scale"]:
+        found = results.read(cell)
+        assert found
+        processor = f"processor {cell.sellers}"
+        elsewhere.write(cell, {**found, "machine": {**found["machine"], "processor": processor}})
+    page, _, _ = save("scale", elsewhere, False, tmp_path)
+    assert page.read_text().count("processor 6,") == 1
+    assert page.read_text().count("processor 8,") == 1
+
+
 def test_points_lost_are_against_the_run_without_lies(results: Results, tmp_path: Path) -> None:
     text = save("nodes", results, False, tmp_path)[0].read_text()
     [failed] = [line for line in text.splitlines() if "50 % nodes stale" in line]
