@@ -136,6 +136,7 @@ def _paper(spec: JobSpec) -> JobSpec:
             logit_adjustment=0,
         ),
         rule="corrected_krum",
+        harmful_move=BPS,
         sample_size=PAPER_SAMPLE,
         server_momentum=0,
     )
@@ -149,16 +150,18 @@ def _light(spec: JobSpec) -> JobSpec:
 
 
 def _uniform(spec: JobSpec, rule: str) -> JobSpec:
-    """Sellers drawn uniformly, nothing refused before the rule."""
+    """Sellers drawn uniformly, nothing refused before the rule or after it."""
     sampler = replace(spec.sampler, alpha=Decimal(1))
-    return replace(spec, sampler=sampler, harmful_threshold=BPS, rule=rule)
+    return replace(spec, sampler=sampler, harmful_threshold=BPS, harmful_move=BPS, rule=rule)
 
 
 METHODS: dict[str, Callable[[JobSpec], JobSpec]] = {
     "default": _default,
     "paper": _paper,
     "light": _light,
-    "light_corrected_krum": lambda spec: replace(_light(spec), rule="corrected_krum"),
+    "light_corrected_krum": lambda spec: replace(
+        _light(spec), rule="corrected_krum", harmful_move=BPS
+    ),
     "light_fedavg": lambda spec: _uniform(_light(spec), "mean"),
     "light_median": lambda spec: _uniform(_light(spec), "median"),
     "light_multi_krum": lambda spec: _uniform(_light(spec), "multi_krum"),

@@ -34,13 +34,14 @@ from offchain.learning.updates import (
     encode_model,
 )
 
-KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER = (
+KEPT, LATE, MALFORMED, TOO_LARGE, HARMFUL, OUTLIER, UNUSED = (
     "kept",
     "late",
     "malformed",
     "too large",
     "harmful",
     "outlier",
+    "unused",
 )
 _WORST = Fraction(-1)
 REPEATED_WAY = Fraction(9, 10)
@@ -81,7 +82,7 @@ class Verdict:
     index: int
     kept: bool
     reason: str
-    """``kept``, ``late``, ``malformed``, ``too large``, ``harmful`` or ``outlier``."""
+    """``kept``, ``late``, ``malformed``, ``too large``, ``harmful``, ``outlier`` or ``unused``."""
     utility: int
     """Evaluation samples gained by its model over the base model; 0 where there is no update."""
     detail: str = ""
@@ -225,8 +226,9 @@ def _aggregate(
 
     Of a rule's alternatives the one whose model gets the most evaluation samples right, the first
     of equals. Robust rules lose accuracy where nobody lies, because sellers with rare data look
-    like liars; the buyer's own samples tell the two apart. Where no update is left the
-    weights stay, and so does what they predict, ``base``.
+    like liars; the buyer's own samples tell the two apart. Where no update is left, or even the
+    best model does much harm, the weights stay, and so does what they predict, ``base``: whoever
+    has most of one round's updates can waste it and not more.
     """
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
@@ -238,6 +240,9 @@ def _aggregate(
     predictions = [look(model) for model in models]
     counts = [evaluation.correct(each) for each in predictions]
     best = counts.index(max(counts))
+    lost = evaluation.correct(base) - counts[best]
+    if lost > Fraction(spec.harmful_move * len(evaluation), BASIS_POINTS):
+        return state.weights, base, _unused(trials, f"the round's model loses {lost} samples")
     kept = {candidates[row].index for row in decisions[best].kept}
     marked = [
         replace(t, reason=OUTLIER, detail="further from the others than the rule tolerates")
@@ -246,6 +251,10 @@ def _aggregate(
         for t in trials
     ]
     return models[best], predictions[best], marked
+
+
+def _unused(trials: list[_Trial], detail: str) -> list[_Trial]:
+    return [replace(t, reason=UNUSED, detail=detail) if t.reason == KEPT else t for t in trials]
 
 
 def _move(state: State, aggregate: IntVector, spec: JobSpec) -> IntVector:

@@ -123,6 +123,9 @@ class JobSpec:
     """Part of the model's last move that is added to the next one, in basis points below one."""
     init_seed: bytes
     """32 bytes from which the initial weights follow."""
+    harmful_move: int = BASIS_POINTS
+    """The model stays as it is when the round's new one classifies fewer evaluation samples
+    correctly than it does, by more than this share in basis points; by default it never stays."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.dataset, str) or not 1 <= len(self.dataset) <= 64:
@@ -133,6 +136,7 @@ class JobSpec:
         take_integer(self.byzantine_sellers, "byzantine_sellers", 0, BASIS_POINTS // 2 - 1)
         take_integer(self.sample_size, "sample_size", 1, SAMPLE_LIMIT)
         take_integer(self.harmful_threshold, "harmful_threshold", 0, BASIS_POINTS)
+        take_integer(self.harmful_move, "harmful_move", 0, BASIS_POINTS)
         take_integer(self.server_momentum, "server_momentum", 0, BASIS_POINTS - 1)
         if len(self.init_seed) != 32:
             raise SpecError("init_seed: expected 32 bytes")
@@ -150,6 +154,7 @@ class JobSpec:
                 "byzantine_sellers": self.byzantine_sellers,
                 "sample_size": self.sample_size,
                 "harmful_threshold": self.harmful_threshold,
+                "harmful_move": self.harmful_move,
                 "server_momentum": self.server_momentum,
                 "init_seed": "0x" + self.init_seed.hex(),
             }

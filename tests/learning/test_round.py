@@ -296,6 +296,37 @@ def test_a_round_that_keeps_nothing_moves_nothing(job):
     assert (state.previous == state.weights).all()
 
 
+def harmful_move(limit):
+    """A model that is always right, and a round whose updates all turn it around."""
+    spec, state, labels = oriented_job()
+    right = np.array([0, 1, 1, 0, 0, 0], dtype=np.int32)
+    state = replace(state, weights=right, previous=right - 1)
+    updates = dict.fromkeys(range(4), encode_update(-2 * right))
+    inputs = np.stack([labels, 1 - labels], axis=1) * np.uint8(255)
+    spec = replace(spec, server_momentum=5000, harmful_move=limit)
+    return right, next_state(state, updates, EvaluationSet(inputs, labels), SEED, spec)
+
+
+def test_a_model_that_does_much_harm_is_not_taken():
+    """Who has all of a round can waste it, and earns nothing by it."""
+    before, output = harmful_move(9999)
+    assert (output.state.weights == before).all()
+    assert (output.state.previous == before).all()
+    assert set(reasons(output).values()) == {"unused"}
+    assert {v.detail for v in output.verdicts} == {"the round's model loses 100 samples"}
+    assert output.state.contributions == (0,) * 4
+    assert output.metric_numerator == 100
+    assert output.predictions[-100:] == output.predictions[:100]  # of the base model
+    assert (output.state.round, sum(output.state.draws)) == (2, 40)
+
+
+def test_a_model_that_does_no_more_harm_than_the_job_bears_is_taken():
+    before, output = harmful_move(10_000)
+    assert (output.state.weights != before).any()
+    assert set(reasons(output).values()) == {"kept"}
+    assert output.metric_numerator == 0
+
+
 @pytest.mark.parametrize("order", ["mean|multi_krum", "multi_krum|mean"])
 def test_of_alternatives_the_one_that_does_best_on_the_evaluation_set_is_taken(job, order):
     """Of four sellers one posts the opposite, three times as far: only the mean follows it."""

@@ -52,6 +52,7 @@ def test_equal_decimals_give_equal_bytes():
         (["sample_size"], True, "sample_size"),
         (["byzantine_sellers"], 5000, "byzantine_sellers"),
         (["harmful_threshold"], -1, "harmful_threshold"),
+        (["harmful_move"], 10_001, "harmful_move"),
         (["server_momentum"], 10_000, "server_momentum"),
         (["init_seed"], "0x00", "init_seed"),
         (["init_seed"], "00" * 32, "init_seed"),
