@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from offchain.learning.layers import Operator
@@ -78,7 +79,8 @@ def digits_spec(init_seed: bytes) -> JobSpec:
 def mnist_spec(init_seed: bytes) -> JobSpec:
     """MNIST; ``init_seed`` has 32 bytes."""
     model = one_convolution((1, 28, 28), channels=128, centre=0)
-    return _images("mnist", model, "shift", init_seed)
+    spec = _images("mnist", model, "shift", init_seed)
+    return replace(spec, training=replace(spec.training, logit_adjustment=0))
 
 
 def fashion_mnist_spec(init_seed: bytes) -> JobSpec:
