@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from offchain.learning.layers import Operator
@@ -31,8 +30,8 @@ HARMFUL_THRESHOLD = 2500
 docs/experiments.md; refusing every update that lowers the accuracy by itself cost half of the
 honest ones."""
 HARMFUL_MOVE = 200
-"""A fiftieth of the evaluation set. In no round of the recorded runs without lies did the model
-lose that much; rounds of which liars had about half cost 2.5 to 28 hundredths."""
+"""A fiftieth of the evaluation set. In no round of these specifications' recorded runs without lies
+did the model lose that much; rounds of which liars had about half cost 2.5 to 28 hundredths."""
 EPOCHS = 3
 BATCH = 64
 """Local epochs and batch of the paper."""
@@ -77,10 +76,9 @@ def digits_spec(init_seed: bytes) -> JobSpec:
 
 
 def mnist_spec(init_seed: bytes) -> JobSpec:
-    """MNIST; ``init_seed`` has 32 bytes."""
+    """MNIST; ``init_seed`` has 32 bytes. Scores stay unadjusted: it cost 0.2 points."""
     model = one_convolution((1, 28, 28), channels=128, centre=0)
-    spec = _images("mnist", model, "shift", init_seed)
-    return replace(spec, training=replace(spec.training, logit_adjustment=0))
+    return _images("mnist", model, "shift", init_seed, logit_adjustment=0)
 
 
 def fashion_mnist_spec(init_seed: bytes) -> JobSpec:
@@ -125,7 +123,13 @@ def one_convolution(
     return ModelSpec("sequence", input_shape, 10, operators=operators, input_centre=centre)
 
 
-def _images(dataset: str, model: ModelSpec, augmentation: str, init_seed: bytes) -> JobSpec:
+def _images(
+    dataset: str,
+    model: ModelSpec,
+    augmentation: str,
+    init_seed: bytes,
+    logit_adjustment: int = LOGIT_ADJUSTMENT,
+) -> JobSpec:
     return JobSpec(
         dataset=dataset,
         model=model,
@@ -137,7 +141,7 @@ def _images(dataset: str, model: ModelSpec, augmentation: str, init_seed: bytes)
             DECAY_ROUNDS,
             augmentation,
             LABEL_SMOOTHING,
-            LOGIT_ADJUSTMENT,
+            logit_adjustment,
         ),
         sampler=SAMPLER,
         rule=RULE,

@@ -222,7 +222,7 @@ def _aggregate(
     look: _Look,
     spec: JobSpec,
 ) -> tuple[IntVector, Predictions, list[_Trial]]:
-    """New weights, their predictions, and the trials with what the rule left out as outliers.
+    """New weights, their predictions, and the trials with what was not taken marked.
 
     Of a rule's alternatives the one whose model gets the most evaluation samples right, the first
     of equals. Robust rules lose accuracy where nobody lies, because sellers with rare data look

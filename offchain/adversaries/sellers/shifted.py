@@ -51,7 +51,7 @@ def alie(view: View) -> IntVector:
 
     Source: Baruch, Baruch and Goldberg, "A little is enough" (NeurIPS 2019).
     """
-    return view.posted_by_all(view.mean - _z(view) * view.deviation)
+    return view.posted_by_all(_shifted(view))
 
 
 def varied_alie(view: View) -> IntVector:
@@ -60,7 +60,7 @@ def varied_alie(view: View) -> IntVector:
     The noise is VARIED_LENGTH times as long as μ − zσ; the mean of m sellers hardly shows it. Ours:
     a round holds back who posts the same as another (``offchain/learning/copies.py``).
     """
-    shifted = view.mean - _z(view) * view.deviation
+    shifted = _shifted(view)
     noise = view.generator.standard_normal(view.own.shape)
     return on_grid(shifted + noise * (VARIED_LENGTH * _norm(shifted) / len(shifted) ** 0.5))
 
@@ -122,6 +122,10 @@ def min_sum(view: View) -> IntVector:
     slack = max(between.sum(axis=1).max() - own.sum(), 0.0)
     square = len(own) * float(deviation @ deviation)
     return view.posted_by_all(view.mean - np.sqrt(_ratio(slack, square)) * deviation)
+
+
+def _shifted(view: View) -> FloatVector:
+    return view.mean - _z(view) * view.deviation
 
 
 def _z(view: View) -> float:
