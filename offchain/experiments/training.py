@@ -46,6 +46,9 @@ class Setting:
 SETTINGS = (
     Setting("logistic, 30 features", ModelSpec("logistic", (30,), 2), 100, 16),
     Setting("perceptron, 30 features", ModelSpec("perceptron", (30,), 2, hidden=(16,)), 100, 16),
+    Setting(
+        "perceptron, 64 features", ModelSpec("perceptron", (1, 8, 8), 10, hidden=(32,)), 30, 16
+    ),
     Setting("digits, 32 channels", SPECS["digits"](bytes(32)).model, 120, 16),
     Setting("perceptron, 784 features", ModelSpec("perceptron", _IMAGE, 10, hidden=(64,)), 240, 64),
     Setting("images, 16 channels", one_convolution(_IMAGE, 16, 0), 240, 64),

@@ -69,7 +69,7 @@ def train(
     added = adjustment(labels, spec.classes, hyper)
     for images, targets in batches(spec, inputs, labels, hyper, seed):
         optimiser.zero_grad(set_to_none=True)
-        scores = model(_channels_last(images)) + added
+        scores = model(channels_last(images)) + added
         torch.autograd.backward(losses(scores, targets, hyper).mean())
         optimiser.step()
     return update_of([p.detach() for p in model.parameters()], weights)
@@ -154,9 +154,14 @@ def augmented(images: Tensor, augmentation: str, random: torch.Generator) -> Ten
     ]
 
 
-def _channels_last(values: Tensor) -> Tensor:
-    """Images in the layout in which a processor trains them about twice as fast."""
-    return values.contiguous(memory_format=torch.channels_last) if values.dim() == 4 else values
+def channels_last(values: Tensor) -> Tensor:
+    """Images in the layout in which a processor trains them about twice as fast.
+
+    Copied, because ``contiguous`` leaves images of one channel as they are: both layouts fit them.
+    """
+    if values.dim() != 4:
+        return values
+    return torch.empty_like(values, memory_format=torch.channels_last).copy_(values)
 
 
 def optimiser_of(
@@ -165,5 +170,5 @@ def optimiser_of(
     """The specified optimiser with the step of a round (from 1)."""
     rate = hyper.step(round_number)
     if hyper.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=rate)
+        return torch.optim.Adam(parameters, lr=rate, fused=True)
     return torch.optim.SGD(parameters, lr=rate)

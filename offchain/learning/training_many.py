@@ -31,7 +31,7 @@ from offchain.learning.training import (
     update_of,
 )
 
-STACKED_DIMENSION = 6_000
+STACKED_DIMENSION = 5_000
 """Most parameters of a network that a processor trains faster stacked than one after the other."""
 
 Batch = tuple[Tensor, Tensor]

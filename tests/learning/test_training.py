@@ -17,6 +17,7 @@ from offchain.learning.training import (
     SHIFT,
     adjustment,
     augmented,
+    channels_last,
     loaded,
     network,
     network_inputs,
@@ -203,3 +204,13 @@ def test_the_adjustment_is_the_log_share_with_one_more_of_each_class():
     added = adjustment(labels, 4, replace(HYPER, logit_adjustment=10_000))
     assert torch.allclose(added.exp(), torch.tensor([3, 1, 2, 1]) / 7)
     assert not adjustment(labels, 4, HYPER).any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_reach_the_convolution_channels_last(channels):
+    images = torch.rand(2, channels, 4, 5)
+    laid_out = channels_last(images)
+    assert torch.equal(laid_out, images)
+    assert laid_out.stride() == (20 * channels, 1, 5 * channels, channels)
+    convolved = torch.nn.Conv2d(channels, 8, 3)(laid_out)
+    assert convolved.is_contiguous(memory_format=torch.channels_last)
