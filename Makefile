@@ -33,8 +33,8 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 test: setup ## run the tests, without those marked slow, ipfs or clients: make test ARGS="-k auction"
 	@$(TEST) -m "not slow and not ipfs and not clients" $(ARGS)
 
-test-all: ## run all tests, also those that need an IPFS node or a second Ethereum client, which are installed for them
-	@scripts/_setup/setup.sh ipfs clients
+test-all: ## run all tests, also those that need an IPFS node, a second Ethereum client or Ray, which are installed for them
+	@scripts/_setup/setup.sh ipfs clients ray
 	@$(TEST) $(ARGS)
 
 chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"

@@ -54,9 +54,7 @@ def ray(cells: Sequence[Cell], folder: Path, workers: int, device: str) -> Itera
     try:
         import ray as cluster
     except ImportError as error:
-        raise EngineMissing(
-            "Ray is not installed: .venv/bin/pip install -r requirements/ray.txt"
-        ) from error
+        raise EngineMissing("Ray is not installed: run scripts/_setup/setup.sh ray") from error
     address = os.environ.get("RAY_ADDRESS")
     size = {} if address else {"num_cpus": workers}
     cluster.init(address=address, log_to_driver=False, include_dashboard=False, **size)

@@ -2,8 +2,8 @@
 
 Every step stamps its result when complete: a second run skips it, an interrupted one is redone.
 With the argument `audit` it also brings what `make audit` needs, with `bench` the frameworks
-that `make bench-learning` measures beside, with `ipfs` the IPFS node and with `clients` the second
-Ethereum client of `make test-all`.
+that `make bench-learning` measures beside, with `ray` what runs experiments on a cluster, with
+`ipfs` the IPFS node and with `clients` the second Ethereum client of `make test-all`.
 Runs on the standard library of the Python that `find_python.sh` has found.
 """
 
@@ -27,6 +27,7 @@ from scripts._setup import (
     ipfs_node,
     node_packages,
     python_packages,
+    ray_packages,
 )
 from scripts._setup.console import LOGS, ROOT, SetupError, say
 
@@ -37,6 +38,7 @@ _EXTRAS = {
     "bench": bench_tools.install,
     "ipfs": ipfs_node.install,
     "clients": evm_client.install,
+    "ray": ray_packages.install,
 }
 """What only some commands need, by the argument that asks for it."""
 

@@ -12,8 +12,8 @@ from scripts._setup import compiler, contracts
 from scripts._setup.console import ROOT
 
 
-def locked_versions() -> dict[str, str]:
-    lock = (ROOT / "requirements/lock.txt").read_text()
+def locked_versions(name: str = "lock") -> dict[str, str]:
+    lock = (ROOT / f"requirements/{name}.txt").read_text()
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
 
 
@@ -52,6 +52,13 @@ def test_every_python_package_is_pinned_with_hashes() -> None:
     for entry in entries:
         assert re.match(r"[a-z0-9-]+==", entry)
         assert "--hash=sha256:" in entry
+
+
+def test_ray_keeps_the_versions_of_the_lock() -> None:
+    market, ray = locked_versions(), locked_versions("ray")
+    shared = market.keys() & ray.keys()
+    assert len(shared) > 10
+    assert {name: ray[name] for name in shared} == {name: market[name] for name in shared}
 
 
 def test_torch_stays_out_of_the_lock() -> None:
