@@ -14,6 +14,8 @@ from offchain.experiments.cells import METHODS, NO_ATTACK, SELLER_ATTACKS, Cell
 DATA_SETS = ("mnist", "fashion-mnist", "cifar-10")
 TELLING_ATTACKS = ("sign_flip", "line_searched_ipm")
 """One that all know, and one that is fitted to the rule: for the methods beside the default."""
+HARDEST_ATTACKS = ("alie", "min_sum", "stale")
+"""Of those that cost the default most: for other shares and partitions than the usual ones."""
 LIGHT_METHODS = tuple(name for name in METHODS if name.startswith("light"))
 LYING_VOTES = ("random", "stale", "colluding")
 FULL_SEEDS = (1, 2, 3)
@@ -21,6 +23,8 @@ SCALE_ROUNDS = 10
 """Enough for the mean time of a round."""
 _ALL_ATTACKS = tuple(name for name in SELLER_ATTACKS if name != NO_ATTACK)
 _SELLER_SHARES = (1000, 2000, 3000)
+_PLANS = ("dirichlet:0.5", "dirichlet:0.1", "iid")
+"""The first is the usual one."""
 _NODE_SHARES = (2000, 3000, 4000, 5000)
 
 
@@ -65,18 +69,26 @@ def _lying(cell: Cell, share: int) -> Cell:
 def sellers(full: bool) -> list[Cell]:
     """4. Byzantine sellers: every attack, by share, heterogeneity and method."""
     data_sets = DATA_SETS if full else ("fashion-mnist",)
-    plans = ("dirichlet:0.5", "dirichlet:0.1", "iid") if full else ("dirichlet:0.5",)
-    shares = _SELLER_SHARES if full else _SELLER_SHARES[-1:]
     cells = []
-    for data, plan, method in product(data_sets, plans, LIGHT_METHODS):
+    for data, plan, method in product(data_sets, _PLANS, LIGHT_METHODS):
         clean = Cell(dataset=data, partition=plan, method=method)
-        attacks = _ALL_ATTACKS if full or method == "light" else TELLING_ATTACKS
         cells.append(clean)
         cells += [
             replace(clean, attack=attack, byzantine_sellers=share)
-            for attack, share in product(attacks, shares)
+            for share in _SELLER_SHARES
+            for attack in (_ALL_ATTACKS if full else _declared_attacks(clean, share))
         ]
     return cells
+
+
+def _declared_attacks(clean: Cell, share: int) -> tuple[str, ...]:
+    """All on the default where most lie in the usual partition; a few around that."""
+    usual, most = clean.partition == _PLANS[0], share == _SELLER_SHARES[-1]
+    if clean.method != "light":
+        return TELLING_ATTACKS if usual and most else ()
+    if usual and most:
+        return _ALL_ATTACKS
+    return HARDEST_ATTACKS if usual or most else ()
 
 
 def scale(full: bool) -> list[Cell]:

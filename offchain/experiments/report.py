@@ -7,12 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from offchain.experiments.cells import NO_ATTACK, Cell
 from offchain.experiments.grids import GRIDS
+from offchain.experiments.plots import save_plot
 from offchain.experiments.results import Result, Results
 from offchain.experiments.tables import (
     LAST_ROUNDS,
@@ -49,7 +45,7 @@ def save(name: str, results: Results, full: bool, folder: Path) -> list[Path]:
         )
     paths = [folder / f"{name}{suffix}" for suffix in (".md", ".svg", ".json")]
     paths[0].write_text("\n".join([*_page(name, there), ""]))
-    _plot(there, paths[1])
+    save_plot(name, there, paths[1])
     paths[2].write_text("[\n" + ",\n".join(map(_compact, there)) + "\n]\n")
     return paths
 
@@ -75,6 +71,16 @@ TITLES = {
 }
 
 
+PLOTTED = {
+    "accuracy": "Accuracy by round",
+    "nodes": "Accuracy by the share of Byzantine nodes",
+    "ablations": "Accuracy by round",
+    "sellers": "Accuracy by attack",
+    "scale": "Seconds a round by the number of sellers",
+}
+"""What a grid's plot shows."""
+
+
 def _page(name: str, results: Sequence[Result]) -> list[str]:
     machines = dict.fromkeys(_machine(result["machine"]) for result in results)
     notes = sorted({result["note"] for result in results if result["note"]})
@@ -88,7 +94,7 @@ def _page(name: str, results: Sequence[Result]) -> list[str]:
         "",
         *TABLES[name](results),
         "",
-        f"![Accuracy by round]({name}.svg)",
+        f"![{PLOTTED[name]}]({name}.svg)",
         "",
         "Commands, a row each:",
         "",
@@ -156,24 +162,34 @@ def _ablations(results: Sequence[Result]) -> list[str]:
 def _sellers(results: Sequence[Result]) -> list[str]:
     rows: list[tuple[str, ...]] = []
     for setting, group in groupby(results, _setting):
-        own = list(group)
-        clean = next(steady(r) for r in own if cell_of(r).attack == NO_ATTACK)
-        lost = {
-            r["cell"]["attack"]: (r, clean - steady(r))
-            for r in own
-            if cell_of(r).attack != NO_ATTACK
-        }
-        rows.append((setting, "none", "", f"{clean:.2f}", "", ""))
-        for attack, (result, points) in lost.items():
-            share = percent(cell_of(result).byzantine_sellers)
-            values = (f"{steady(result):.2f}", f"{points:.2f}", kept_share(result))
-            rows.append((setting, attack, share, *values))
-        points_lost = [points for _, points in lost.values()]
-        mean, worst = sum(points_lost) / len(points_lost), max(points_lost)
-        rows.append((setting, "**mean**", "", f"{clean - mean:.2f}", f"{mean:.2f}", ""))
-        rows.append((setting, "**worst**", "", f"{clean - worst:.2f}", f"{worst:.2f}", ""))
+        clean, *lying = group  # the grid names the run without lies first
+        rows.append((setting, "none", "", f"{steady(clean):.2f}", "", ""))
+        for share, same in groupby(lying, lambda r: percent(cell_of(r).byzantine_sellers)):
+            rows += _under_attack(setting, share, steady(clean), list(same))
     header = ("setting", "attack", "share", "mean of last", "points lost", "lies kept")
     return markdown(header, rows)
+
+
+def _under_attack(
+    setting: str, share: str, clean: float, results: Sequence[Result]
+) -> list[tuple[str, ...]]:
+    """A row for each attack, then their mean and the worst, by points lost."""
+    lost = [clean - steady(result) for result in results]
+    rows: list[tuple[str, ...]] = [
+        (
+            setting,
+            cell_of(result).attack,
+            share,
+            f"{steady(result):.2f}",
+            f"{points:.2f}",
+            kept_share(result),
+        )
+        for result, points in zip(results, lost, strict=True)
+    ]
+    for what, points in (("mean", sum(lost) / len(lost)), ("worst", max(lost))):
+        title = f"**{what} of {len(lost)}**"
+        rows.append((setting, title, share, f"{clean - points:.2f}", f"{points:.2f}", ""))
+    return rows
 
 
 def _setting(result: Result) -> str:
@@ -201,29 +217,3 @@ TABLES: dict[str, Callable[[Sequence[Result]], list[str]]] = {
     "sellers": _sellers,
     "scale": _scale,
 }
-
-
-def _plot(results: Sequence[Result], path: Path) -> None:
-    """Accuracy by round, a panel for each data set. The same results give the same file."""
-    data_sets = list(dict.fromkeys(cell_of(result).dataset for result in results))
-    with rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none", "font.size": 8}):
-        figure = Figure(figsize=(4.2 * len(data_sets), 3.4), layout="constrained")
-        panels = figure.subplots(1, len(data_sets), squeeze=False).flat
-        for axes, data in zip(panels, data_sets, strict=True):
-            _panel(axes, data, [r for r in results if cell_of(r).dataset == data])
-        figure.supxlabel("round")
-        figure.supylabel("test accuracy, %")
-        figure.savefig(path, metadata={"Date": None})
-
-
-def _panel(axes: Axes, title: str, results: Sequence[Result]) -> None:
-    axes.set_title(title)
-    for result in results:
-        accuracies = curve(result)
-        axes.plot(range(1, len(accuracies) + 1), accuracies, label=_label(cell_of(result)))
-    axes.legend(frameon=False, fontsize=6)
-
-
-def _label(cell: Cell) -> str:
-    market = cell.method if cell.yoda else f"{cell.method}, no YODA"
-    return market if lies(cell) == "nobody" else f"{market}: {lies(cell)}"

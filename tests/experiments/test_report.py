@@ -23,7 +23,10 @@ CELLS = {
     "ablations": [CLEAN],
     "sellers": [
         CLEAN,
+        Cell(dataset="digits", sellers=6, rounds=2, attack="alie", byzantine_sellers=2000),
         Cell(dataset="digits", sellers=6, rounds=2, attack="alie", byzantine_sellers=5000),
+        Cell(dataset="digits", sellers=6, rounds=2, attack="stale", byzantine_sellers=5000),
+        Cell(dataset="digits", sellers=6, rounds=2, partition="iid"),
     ],
     "scale": [CLEAN, Cell(dataset="digits", sellers=8, rounds=2)],
 }
@@ -82,6 +85,23 @@ def test_points_lost_are_against_the_run_without_lies(results: Results, tmp_path
     assert accepted == "0 of 2 rounds"
     assert float(last) == 0.0
     assert float(lost) > 30
+
+
+def test_every_share_of_liars_has_its_rows_and_its_worst(results: Results, tmp_path: Path) -> None:
+    text = save("sellers", results, False, tmp_path)[0].read_text()
+    rows = [[cell.strip() for cell in row.split("|")][1:-1] for row in text.splitlines()]
+    found = [(row[1], row[2]) for row in rows if row and row[0].startswith("digits")]
+    assert found == [
+        ("none", ""),
+        ("alie", "20 %"),
+        ("**mean of 1**", "20 %"),
+        ("**worst of 1**", "20 %"),
+        ("alie", "50 %"),
+        ("stale", "50 %"),
+        ("**mean of 2**", "50 %"),
+        ("**worst of 2**", "50 %"),
+        ("none", ""),
+    ]
 
 
 def test_cells_that_were_not_run_are_named_with_their_command(tmp_path: Path) -> None:
