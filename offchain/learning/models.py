@@ -50,6 +50,8 @@ ACTIVATION_FRACTION_BITS = 10
 ARRAY_LIMIT = 1 << 25
 """Most values in an array of the exact pass over one sample, 256 MiB: no job exhausts a node."""
 
+Block = tuple[Step, tuple[Step, ...]]
+"""A step with weights, and the steps between it and the next one."""
 _INIT_DOMAIN = b"D2M initial weights v1"
 
 
@@ -185,7 +187,7 @@ class ModelSpec:
         return tuple(step for step in self.steps if step.operator.weighted)
 
     @cached_property
-    def blocks(self) -> tuple[tuple[Step, tuple[Step, ...]], ...]:
+    def blocks(self) -> tuple[Block, ...]:
         """Each step with weights, and the steps between it and the next one."""
         starts = [self.steps.index(layer) for layer in self.layers]
         ends = [*starts[1:], len(self.steps)]
