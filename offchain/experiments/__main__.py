@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import click
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from offchain.data.errors import DataError
 from offchain.experiments.cells import METHODS, SELLER_ATTACKS, VOTES, Cell
@@ -21,6 +20,7 @@ from offchain.experiments.grids import GRIDS
 from offchain.experiments.report import ResultsMissing, save
 from offchain.experiments.results import Results
 from offchain.experiments.run import run_cell
+from offchain.experiments.shown import rounds_shown
 from offchain.experiments.tables import cell_of, summary
 from offchain.experiments.votes import Outcome, outcomes
 
@@ -155,18 +155,16 @@ def _phases(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
 def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int, device: str) -> None:
     if not cells:
         return
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True, soft_wrap=True)
     left = {c: c.rounds for c in cells}
     total = sum(left.values())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        rounds = progress.add_task("rounds", total=total)
+    with rounds_shown(console, total) as show:
         for result in ENGINES[engine](cells, folder, min(workers, len(cells)), device):
             if result is not None:
                 left.pop(cell_of(result))
                 console.print(summary(result), highlight=False)
             under_way = sum(Results(folder).rounds_done(c) for c in left)
-            progress.update(rounds, completed=total - sum(left.values()) + under_way)
+            show(total - sum(left.values()) + under_way)
 
 
 def _started() -> int:
