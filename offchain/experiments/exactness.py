@@ -94,7 +94,7 @@ SETTINGS = (
     Setting("two threads", threads=2),
     Setting("four threads", threads=4),
     Setting("without oneDNN", onednn=False),
-    Setting("batches of one sample", batch_bytes=1),
+    Setting("the smallest batches", batch_bytes=1),
     Setting("one batch for all", batch_bytes=1 << 30),
     Setting(
         "kernels without AVX",

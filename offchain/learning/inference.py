@@ -37,11 +37,11 @@ Predictions = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 BATCH_BYTES = 2 << 20
 """Bound on the largest intermediate array of one internal batch: with 2 MiB the arrays of a batch
 stay in a core's cache, and images of 32×32 are predicted a third faster than with 8 MiB."""
+GPU_BATCH_BYTES = 512 << 20
+"""The same on a GPU, whose cores are only busy with much at once."""
 DENSE_BATCHES = 4
 """So many batches go through a dense layer together, whose weights no cache holds: a hidden layer
 of 128 on 28×28 images is then predicted a quarter faster. With more, what waits fills the cache."""
-GPU_BATCH_BYTES = 512 << 20
-"""The same on a GPU, whose cores are only busy with much at once."""
 CPU = torch.device("cpu")
 
 
