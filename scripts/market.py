@@ -1,4 +1,4 @@
-"""What anybody can do without an account: `ape run market status|export|check|…`."""
+"""What anybody can do without an account: `ape run market status|incentives|export|…`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ape.cli import ConnectedProviderCommand
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
+from offchain.incentives import shown
 from offchain.parties.commands import one_line_errors
 from offchain.parties.export import export_job
+from offchain.parties.incentives import job_incentives
 from offchain.parties.logs import log_as_json
-from offchain.parties.options import deployment_option, reading_options
+from offchain.parties.options import Wei, auction_option, deployment_option, reading_options
 from offchain.parties.readable import plain
 from offchain.parties.status import (
     account_status,
@@ -102,6 +104,28 @@ def export(deployment: Path, store: Path | None, ipfs: str | None, job_id: int, 
     for content in missing:
         click.echo(f"not to be had: {content.role} of round {content.round}, {content.cid}")
     click.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@deployment_option
+@auction_option
+@click.option(
+    "--price",
+    type=Wei(),
+    required=True,
+    help="What the job would cost, like '2 ether'; of a token, what that is worth.",
+)
+@json_option
+def incentives(deployment: Path, auction_id: int, price: int, as_json: bool) -> None:
+    """Show whether bribing CONE nodes would pay in an auction's job, and what to change."""
+    log_as_json(logging.WARNING, sys.stderr)
+    with one_line_errors(Wallet(Manner(as_json=as_json))):
+        ledger = read_only(rpc_url(ape.networks.provider), deployment)
+        job = job_incentives(ledger, auction_id, price)
+    if as_json:
+        click.echo(json.dumps({"type": "answer", **plain(shown.as_json(job))}))
+    else:
+        click.echo("\n".join(shown.lines(job)))
 
 
 cli.add_command(check_command, "check")

@@ -88,6 +88,8 @@ class Plan(NamedTuple):
     token: str
     occasions: Mapping[str, Mapping[str, int]]
     price: Price
+    note: str = ""
+    """What else to know before agreeing."""
 
     def gas(self, occasion: str) -> int:
         """Most gas of an occasion."""
@@ -100,7 +102,7 @@ class Plan(NamedTuple):
         for occasion in self.occasions:
             gas = self.gas(occasion)
             lines.append(f"    {occasion}: {gas} gas, {shown_amount(self.price.now(gas))}")
-        return lines
+        return [*lines, f"  {self.note}"] if self.note else lines
 
     def as_json(self) -> dict[str, Any]:
         """For machines. Amounts are decimal strings."""
@@ -112,4 +114,5 @@ class Plan(NamedTuple):
             for occasion in self.occasions
         }
         bound = {"what": self.binds, "amount": str(self.amount), "token": self.token}
-        return {"type": "plan", "title": self.title, "binds": bound, "costs": costs}
+        plan = {"type": "plan", "title": self.title, "binds": bound, "costs": costs}
+        return plan | {"note": self.note} if self.note else plan

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from offchain.chain.records import ETHER, AuctionKind
+from offchain.incentives.shown import headline
 from offchain.parties.costs import CONE, OPEN_BID, OPENER, SEALED_BID, SELLER, Plan
+from offchain.parties.errors import PartyError
+from offchain.parties.incentives import job_incentives
 from offchain.parties.ledger import Ledger
 from offchain.parties.sealed import tier_for
 
@@ -29,14 +32,25 @@ def bid_plan(ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: boo
     """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
     auction = ledger.auction(auction_id)
     title = f"bid in auction {auction_id} as {ledger.chain.address}"
-    price = ledger.chain.price()
+    price, note = ledger.chain.price(), _incentives(ledger, auction_id, auction.token, limit)
     if auction.kind == AuctionKind.OPEN:
-        return Plan(title, "bids, at most", limit, auction.token, OPEN_BID, price)
+        return Plan(title, "bids, at most", limit, auction.token, OPEN_BID, price, note)
     deposit = 0
     if limit >= auction.reserve > 0:
         tier = tier_for(limit, auction.reserve, auction.token, larger=larger_deposit)
         deposit = auction.reserve << tier
-    return Plan(title, "a deposit", deposit, auction.token, SEALED_BID, price)
+    return Plan(title, "a deposit", deposit, auction.token, SEALED_BID, price, note)
+
+
+def _incentives(ledger: Ledger, auction_id: int, token: str, limit: int) -> str:
+    """Whether bribing nodes would pay at the highest price."""
+    look = f"`ape run market incentives --auction {auction_id} --price AMOUNT`"
+    if token != ETHER:
+        return f"whether bribing nodes pays depends on what the token is worth in ether: {look}"
+    try:
+        return f"at that price {headline(job_incentives(ledger, auction_id, limit))}: {look}"
+    except PartyError as error:
+        return str(error)
 
 
 def keys_plan(ledger: Ledger, auction_id: int) -> Plan:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from offchain.chain.records import ETHER
+from offchain.incentives.shown import headline
 from offchain.parties import status
 from offchain.parties.errors import PartyError
+from offchain.parties.incentives import job_incentives
+from offchain.parties.plans import bid_plan
 from offchain.parties.status import account_status, auction_status, job_status, market_status
 from offchain.parties.tables import print_facts, print_market
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
@@ -47,6 +50,8 @@ def test_a_market_with_a_job(
     assert [(each["state"], each["tags"], each["bond"]) for each in seller["offers"]] == [
         ("listed", [TAG], BOND)
     ]
+    with pytest.raises(PartyError, match="there is no auction 1"):
+        job_incentives(market.ledger, 1, STAKE)
     node = market.signer(20).address
     assert account_status(market.ledger, node)["stake"] == STAKE
     assert account_status(market.ledger, node)["seat"] is not None
@@ -57,6 +62,13 @@ def test_a_market_with_a_job(
     assert auction["blocks_left"] > 0
     whole = auction_status(market.ledger, market.auction_id)
     assert (whole["tag"], whole["rules"]["rounds"]) == (TAG, 2)
+
+    incentives = job_incentives(market.ledger, market.auction_id, 3 * STAKE)
+    assert (incentives.seats, incentives.stake_unit) == (len(NODES), STAKE)
+    assert (incentives.price, incentives.rules.rounds) == (3 * STAKE, 2)
+    plan = bid_plan(market.ledger, market.auction_id, 3 * STAKE, larger_deposit=False)
+    assert plan.lines()[-1].startswith(f"  at that price {headline(incentives)}")
+    assert plan.as_json()["note"] == plan.note
 
     duties = watched_duties(market, node, monkeypatch)
     market.play()

@@ -19,3 +19,11 @@ def test_a_job_that_is_not_there_is_refused_in_one_line(
     assert "there is no job 1: the market has had 0" in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_incentives_of_an_auction_that_is_not_there(node: Anvil, record: Path) -> None:
+    network = ("--network", f"ethereum:local:{node.url}", "--deployment", str(record))
+    done = ape_run("market", "incentives", *network, "--auction", "1", "--price", "2 ether")
+    assert done.returncode == 1
+    assert "there is no auction 1: `market status` lists them" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,1 @@
+"""Whether lying pays: the paper's incentive conditions with the market's own numbers."""
