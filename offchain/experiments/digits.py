@@ -41,19 +41,21 @@ class Outcome:
     poisoned_share: float
     poisoned_kept: int
     poisoned_posted: int
+    contributions: tuple[int, ...]
+    """By seller."""
 
 
-def play(seed: int) -> Outcome:
-    """One job of the demo's size; everything follows from `seed`."""
+def play(seed: int, options: DemoOptions = OPTIONS) -> Outcome:
+    """One job as the demo's, of digits; everything follows from the arguments."""
     data, spec = load("digits"), digits_spec(_bytes(seed, "weights"))
-    parts = dirichlet(data.train_labels, OPTIONS.sellers, DIRICHLET_ALPHA, seed)
+    parts = dirichlet(data.train_labels, options.sellers, DIRICHLET_ALPHA, seed)
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
-    kinds = OPTIONS.seller_behaviours()
-    state = initial_state(spec, OPTIONS.sellers, _bytes(seed, "sample"))
+    kinds = options.seller_behaviours()
+    state = initial_state(spec, options.sellers, _bytes(seed, "sample"))
     kept = posted = 0
     accuracy, reached = 0.0, None
-    while state.round <= OPTIONS.rounds and reached is None:
+    while state.round <= options.rounds and reached is None:
         number = state.round
         updates = {
             i: encode_update(_update(state, samples[i], kinds[i], spec, seed * 1000 + number))
@@ -63,12 +65,12 @@ def play(seed: int) -> Outcome:
         poisoned = [v for v in output.verdicts if kinds[v.index] != "honest"]
         kept, posted = kept + sum(v.kept for v in poisoned), posted + len(poisoned)
         accuracy = output.metric_numerator / output.metric_denominator
-        reached = number if accuracy >= OPTIONS.target else None
+        reached = number if accuracy >= options.target else None
         state = output.state
     earned = state.contributions
     honest = [c for c, kind in zip(earned, kinds, strict=True) if kind == "honest"]
     share = 1 - sum(honest) / sum(earned)
-    return Outcome(seed, reached, accuracy, honest.count(0), share, kept, posted)
+    return Outcome(seed, reached, accuracy, honest.count(0), share, kept, posted, earned)
 
 
 def _update(state: State, samples: Samples, kind: str, spec: JobSpec, seed: int) -> IntVector:

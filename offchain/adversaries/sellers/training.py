@@ -30,10 +30,16 @@ def train_on_flipped_labels(samples: Samples, training: RoundTraining) -> IntVec
     return training(replace(samples, labels=labels))
 
 
+def post_zeros(_samples: Samples, training: RoundTraining) -> IntVector:
+    """Train nothing: the model as it is, as if it could not be bettered."""
+    return np.zeros(training.spec.model.dimension, dtype=np.int32)
+
+
 TRAINING: dict[str, Training] = {
     "honest": train_honestly,
     "sign_flip": train_then_flip,
     "label_flip": train_on_flipped_labels,
     "gaussian": train_then_forget,
+    "lazy": post_zeros,
 }
 """By the names that the commands and reports use."""

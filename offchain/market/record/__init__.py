@@ -24,11 +24,6 @@ from offchain.market.record.source import Facts, Source
 from offchain.market.run import Run
 from offchain.parties.buyer import DELIVERY_FILE
 
-ABSENT = [
-    "the incentive calculator",
-]
-"""Parts of the protocol that this version does not have."""
-
 
 def record(run: Run) -> dict[str, Any]:
     """All facts of a finished run, in the shape of `report.Report`."""
@@ -66,7 +61,6 @@ def record(run: Run) -> dict[str, Any]:
             "logs": str(run.stage.folder / "logs"),
             "delivered": str(run.stage.folder / "delivered"),
         },
-        "absent": ABSENT,
     }
 
 

@@ -35,6 +35,7 @@ Behaviour: TypeAlias = Literal[
     "sign_flip",
     "label_flip",
     "gaussian",
+    "lazy",
 ]
 AuctionKind: TypeAlias = Literal["open", "sealed-first", "sealed-second"]
 BidOutcome: TypeAlias = Literal["wins", "outbid", "tied, sealed later", "not revealed"]
@@ -254,7 +255,6 @@ class Report(_Part):
     gas: dict[str, Gas]
     delivery: Delivery | None
     artifacts: dict[str, str]
-    absent: list[str]
 
     def bound_wei(self, contract: str) -> int:
         """What a contract must hold: stakes and bonds, and what the escrow owes."""

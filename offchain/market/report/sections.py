@@ -29,7 +29,7 @@ def sections(report: Report) -> list[Section]:
         gas(report),
         accounts(report),
         delivery(report),
-        absent(report),
+        files(report),
     ]
 
 
@@ -181,8 +181,7 @@ def _delivered(report: Report) -> str:
     return f"{percent(report.delivered_accuracy)} as re-measured by the buyer"
 
 
-def absent(report: Report) -> Section:
-    """What is not built yet, and where the files of this run lie."""
-    missing = tuple(Line("not built yet", part) for part in report.absent)
-    files = tuple(Line(kind, path) for kind, path in report.artifacts.items())
-    return Section("What is absent, and the files of this run", lines=missing + files)
+def files(report: Report) -> Section:
+    """Where the files of this run lie."""
+    lines = tuple(Line(kind, path) for kind, path in report.artifacts.items())
+    return Section("The files of this run", lines=lines)

@@ -400,7 +400,6 @@ def _frame() -> Facts:
             "hash_matches": True,
         },
         "artifacts": {"JSON": "build/market/report.json", "page": "build/market/report.html"},
-        "absent": ["IPFS nodes (a local store serves)"],
     }
 
 

@@ -78,7 +78,7 @@ def _first_round(facts: Facts) -> Facts:
         (lambda facts: facts["bids_wei"].update({"0x12": 1}), "bids_wei"),
         (lambda facts: _first_round(facts).update(digest="0x12"), "digest"),
         (lambda facts: _first_round(facts).pop("mini_rounds"), "mini_rounds"),
-        (lambda facts: _first_round(facts)["updates"][0].update(behaviour="lazy"), "behaviour"),
+        (lambda facts: _first_round(facts)["updates"][0].update(behaviour="greedy"), "behaviour"),
         (lambda facts: _first_round(facts)["updates"][0].update(kept=1), "kept"),
         (lambda facts: next(iter(facts["payouts_wei"].values())).update(role="buyer"), "role"),
         (lambda facts: facts["conservation"].update(paid_out_wei=1), "holds"),

@@ -131,13 +131,12 @@ def test_tells_each_node_s_account(facts: Facts) -> None:
     assert lines_of(text, "C7", "5      0", "1.000000 ETH  -1.000000 ETH")
 
 
-def test_tells_gas_delivery_and_what_is_absent(facts: Facts) -> None:
+def test_tells_gas_delivery_and_files(facts: Facts) -> None:
     text = rendered(facts)
     assert lines_of(text, "register seller", "121,004", "1,452,042")
     assert lines_of(text, "all steps", "4,122,660 gas")
     assert lines_of(text, facts["delivery"]["model_cid"])
     assert lines_of(text, "hash check", "match the hash on chain")
-    assert lines_of(text, "not built yet", "IPFS nodes")
     assert lines_of(text, "build/market/report.html")
 
 
