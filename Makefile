@@ -46,6 +46,7 @@ reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experim
 	@$(BIN)/python -m offchain.experiments.sampler
 	@$(BIN)/python -m offchain.experiments.contributions
 	@$(BIN)/python -m offchain.experiments.membership
+	@$(BIN)/python -m offchain.experiments.deviations
 	@$(BIN)/python -m offchain.experiments.exactness $(foreach file,$(wildcard docs/experiments/exactness/*.txt),--recorded $(file))
 	@$(BIN)/python -m offchain.experiments.training
 	@$(BIN)/python -m offchain.experiments.chain

@@ -49,7 +49,6 @@ NODE_DEVIATIONS = {
 """How many nodes deviate alike; of 50, f = 0.3 tolerates 15."""
 SELLER_COUNTS = (1, 2)
 """Of the demo's twelve: one alone, and as many as its job tolerates."""
-ALL_HONEST = DemoOptions(byzantine_sellers=0)
 TRUE, LIE = b"true", b"wrong"
 
 
@@ -163,12 +162,17 @@ def play_sellers(kind: str, sellers: int, seeds: Sequence[int]) -> SellerRow:
     everybody = DemoOptions().sellers
     deviating = DemoOptions(byzantine_sellers=sellers / everybody, seller_behaviour=kind)
     shares = [
-        tuple(_share(digits.play(seed, options), sellers) for options in (deviating, ALL_HONEST))
+        (_share(digits.play(seed, deviating), sellers), _share(_all_honest(seed), sellers))
         for seed in seeds
     ]
     lying, honest = (float(np.mean(column)) for column in zip(*shares, strict=True))
     gains = sum(one > other for one, other in shares)
     return SellerRow(kind, sellers, lying * JOB.gain, honest * JOB.gain, gains, len(seeds))
+
+
+@cache
+def _all_honest(seed: int) -> digits.Outcome:
+    return digits.play(seed, DemoOptions(byzantine_sellers=0))
 
 
 def _share(outcome: digits.Outcome, sellers: int) -> float:
