@@ -6,8 +6,9 @@ difference is what a bribe would have to make up for. Sellers: jobs of the demo'
 played with some sellers deviating, and again with all honest.
 
 Deviations of nodes: `bribed` ones vote for one wrong digest to the end, `joining` ones until they
-are outnumbered, a `copier` votes for the leading digest without having computed it, a `silent` one
-does not vote.
+are outnumbered, `waiting` ones only in a draw that will accept it, whose order they know before
+they vote. A `copier` votes for the leading digest without having computed it; a `silent` node does
+not vote.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ JOB = JobIncentives(DemoOptions().rules(sample_size=1), SEATS, STAKE_UNIT, BUYER
 NODE_DEVIATIONS = {
     "bribed": (1, 10, 15, 20, 24, 30),
     "joining": (10, 15, 20, 24, 30),
+    "waiting": (15, 20, 24),
     "copier": (1, 10),
     "silent": (1, 10),
 }
@@ -74,6 +76,9 @@ def play_round(
     job: JobIncentives, deviating: Mapping[int, str], orders: Sequence[Sequence[int]]
 ) -> Outcome:
     """One round's vote; `deviating` by seat, `orders` the seats as each draw would ask them."""
+    if "waiting" in deviating.values():
+        lying = play_round(job, dict.fromkeys(deviating, "bribed"), orders)
+        return lying if lying.accepted == LIE else play_round(job, {}, orders)
     ballots: list[Ballot] = []
     for order in orders:
         accepted, cast = _draw(job, deviating, order)
@@ -153,7 +158,9 @@ def play_nodes(kind: str, nodes: int, rounds: int) -> NodeRow:
         lies += outcome.accepted == LIE
         deviating += sum(outcome.payoffs.get(seat, 0.0) for seat in everyone) / nodes
         honest += play_round(JOB, others, orders).payoffs.get(0, 0.0)
-    least = JOB.bribe(nodes).each if kind in ("bribed", "joining") else None
+    least = None if kind in ("copier", "silent") else JOB.bribe(nodes).each
+    if kind == "waiting":  # it never loses a vote
+        least = 0.0
     return NodeRow(kind, nodes, deviating / rounds, honest / rounds, lies / rounds, least)
 
 

@@ -6,6 +6,9 @@ when it is caught is at least the chance that the lie is accepted times the brib
 * The bribe is paid when the lie is accepted, the cheapest promise for a seller. Who is bribed
   demands at least b = (votes that it loses)·(pay + slash)/(chance of the lie), all expected, and
   follows the cheaper of two strategies: the lie to the end, or only until it is outnumbered.
+  That is for nodes that decide before they know in which order a draw asks. The order is public
+  once a draw has its seed: who waits for it, together, lies only where the lie will be accepted,
+  and risks nothing. These no stake deters; β bounds their chance, ``waiting_chance``.
 * N are the nodes bribed; the chances follow from how many these are, see ``chances.Vote``.
 * q′ − q is 1: an accepted lie can name whom it likes as the one seller that helped, so the whole
   sellers' share A_n is to be gained.
@@ -63,7 +66,7 @@ class JobIncentives:
     @property
     def tolerated(self) -> int:
         """⌊f·seats⌋, at least 1: as many may be Byzantine."""
-        return self._vote.pool.byzantine
+        return self.vote.pool.byzantine
 
     @property
     def gain(self) -> int:
@@ -106,6 +109,15 @@ class JobIncentives:
         return not self.bribe(self.tolerated).pays
 
     @property
+    def waiting_chance(self) -> float:
+        """That the tolerated nodes get a lie accepted in some round of the job.
+
+        If they wait for each draw's order, and lie where it suits them.
+        """
+        wrong = self.vote.against(self.tolerated).wrong
+        return 1 - (1 - wrong) ** self.rules.rounds
+
+    @property
     def most_price(self) -> float:
         """The price up to which the job is in the honest region, other things equal, in wei."""
         return min(self._most_price(chances) for chances in self._ways(self.tolerated))
@@ -137,13 +149,14 @@ class JobIncentives:
     @property
     def _pay_part(self) -> float:
         """What a right vote is paid, as a part of the price."""
-        return CONE_BPS / BPS / (self.rules.rounds * self._vote.against(0).votes)
+        return CONE_BPS / BPS / (self.rules.rounds * self.vote.against(0).votes)
 
     def _ways(self, nodes: int) -> list[Chances]:
-        return [self._vote.against(nodes, joining=joining) for joining in (False, True)]
+        return [self.vote.against(nodes, joining=joining) for joining in (False, True)]
 
     @cached_property
-    def _vote(self) -> Vote:
+    def vote(self) -> Vote:
+        """Of a round."""
         pool = Pool(self.seats, self.rules.byzantine_bps)
         return Vote(pool, self.rules.base, self.rules.error_ppm)
 

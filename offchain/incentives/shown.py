@@ -17,8 +17,18 @@ def headline(job: JobIncentives) -> str:
             f"outside the honest region: bribing {job.weakest} of {seats} nodes would pay"
             f" ({liars} liars are tolerated)"
         )
-    least = f"; the fewest that would are {job.weakest}" if job.weakest else ""
+    least = f", of {job.weakest} it would" if job.weakest else ""
     return f"in the honest region: no bribe of up to {liars} of {seats} nodes would pay{least}"
+
+
+def waiting(job: JobIncentives) -> str:
+    """What no stake deters, in one line."""
+    worth = _amount(job.waiting_chance * job.gain)
+    return (
+        f"{job.tolerated} that wait for the order of each draw, and agree, risk nothing:"
+        f" a chance of {100 * job.waiting_chance:.2g} % in the whole job, worth {worth};"
+        " a lower --error-ppm lowers it"
+    )
 
 
 def lines(job: JobIncentives) -> list[str]:
@@ -32,6 +42,7 @@ def lines(job: JobIncentives) -> list[str]:
         *(f"    {_bribe(bribe)}" for bribe in _bribes(job)),
         f"  at most to be gained by it: {shown_amount(job.gain)}",
         *(f"  {line}" for line in _bounds(job)),
+        f"  {waiting(job)}",
     ]
 
 
@@ -48,6 +59,7 @@ def as_json(job: JobIncentives) -> dict[str, Any]:
         "most_price": None if isinf(job.most_price) else floor(job.most_price),
         "least_stake_unit": ceil(job.least_stake_unit),
         "most_error_ppm": job.most_error_ppm,
+        "waiting_chance": f"{job.waiting_chance:.3g}",
         "bribes": [
             {
                 "nodes": bribe.nodes,

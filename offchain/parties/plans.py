@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offchain.chain.records import ETHER, AuctionKind
-from offchain.incentives.shown import headline
+from offchain.incentives.shown import headline, waiting
 from offchain.parties.costs import CONE, OPEN_BID, OPENER, SEALED_BID, SELLER, Plan
 from offchain.parties.errors import PartyError
 from offchain.parties.incentives import job_incentives
@@ -48,9 +48,10 @@ def _incentives(ledger: Ledger, auction_id: int, token: str, limit: int) -> str:
     if token != ETHER:
         return f"whether bribing nodes pays depends on what the token is worth in ether: {look}"
     try:
-        return f"at that price {headline(job_incentives(ledger, auction_id, limit))}: {look}"
+        job = job_incentives(ledger, auction_id, limit)
     except PartyError as error:
         return str(error)
+    return f"at that price {headline(job)}; {waiting(job)}: {look}"
 
 
 def keys_plan(ledger: Ledger, auction_id: int) -> Plan:

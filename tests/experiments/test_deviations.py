@@ -73,14 +73,20 @@ def test_who_joins_once_outnumbered_loses_one_vote_and_no_more() -> None:
     assert joining[FIRST] > 0
 
 
-@pytest.mark.parametrize("kind", ["bribed", "joining"])
+def test_who_waits_for_the_order_never_loses() -> None:
+    row = play_nodes("waiting", 24, 500)
+    assert row.lies > 0.1
+    assert row.deviating > 0
+
+
+@pytest.mark.parametrize("kind", ["bribed", "joining", "waiting"])
 def test_lies_are_accepted_as_often_as_the_chances_say(kind: str) -> None:
     rounds, nodes = 1500, 26
     row = play_nodes(kind, nodes, rounds)
     vote = Vote(Pool(SEATS, JOB.rules.byzantine_bps), JOB.rules.base, JOB.rules.error_ppm)
     exact = vote.against(nodes, joining=kind == "joining").wrong
     assert row.lies == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / rounds))
-    assert row.least_bribe == JOB.bribe(nodes).each
+    assert row.least_bribe == (0 if kind == "waiting" else JOB.bribe(nodes).each)
 
 
 def test_constants_are_the_pool_s() -> None:

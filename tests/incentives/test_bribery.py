@@ -68,9 +68,18 @@ def test_more_stake_makes_no_bribe_cheaper(job: JobIncentives, factor: int) -> N
 def test_a_bribed_node_takes_the_cheaper_strategy() -> None:
     """Whoever joins the majority once it is outnumbered loses fewer votes."""
     bribe = JOB.bribe(15)
-    stubborn = JOB._vote.against(15)
+    stubborn = JOB.vote.against(15)
     assert bribe.chances.lost_votes < stubborn.lost_votes
     assert bribe.each < stubborn.lost_votes / 15 * JOB.vote_risk / stubborn.wrong
+
+
+def test_who_waits_for_the_order_is_bounded_by_the_error_alone() -> None:
+    """A bound by rounds and both draws; no stake and no price changes it."""
+    assert 0 < JOB.waiting_chance <= 2 * RULES.rounds * RULES.error_ppm / 10**6
+    richer = replace(JOB, stake_unit=100 * ETHER, price=ETHER)
+    assert richer.waiting_chance == JOB.waiting_chance
+    stricter = replace(JOB, rules=RULES._replace(error_ppm=10))
+    assert stricter.waiting_chance < JOB.waiting_chance / 100
 
 
 def test_the_paper_s_condition_at_the_border() -> None:
@@ -92,8 +101,7 @@ def test_constants_are_the_contracts() -> None:
 
 def test_what_a_buyer_is_told() -> None:
     assert headline(JOB) == (
-        "in the honest region: no bribe of up to 15 of 50 nodes would pay;"
-        " the fewest that would are 21"
+        "in the honest region: no bribe of up to 15 of 50 nodes would pay, of 21 it would"
     )
     assert headline(DEAR) == (
         "outside the honest region: bribing 14 of 50 nodes would pay (15 liars are tolerated)"
@@ -101,6 +109,7 @@ def test_what_a_buyer_is_told() -> None:
     inside, outside = "\n".join(lines(JOB)), "\n".join(lines(DEAR))
     assert "it stays there up to a price of 18.9 ether" in inside
     assert "15 nodes: accepted with a chance of 0.0095" in inside
+    assert "15 that wait for the order of each draw, and agree, risk nothing: a chance of" in inside
     assert "to enter it, any of: a price of at most 18.9 ether" in outside
     assert "a market whose stake unit is at least 0.212 ether" in outside
     assert "an --error-ppm of at most 25000" in outside
