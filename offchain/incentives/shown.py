@@ -17,7 +17,7 @@ def headline(job: JobIncentives) -> str:
             f"outside the honest region: bribing {job.weakest} of {seats} nodes would pay"
             f" ({liars} liars are tolerated)"
         )
-    least = f", of {job.weakest} it would" if job.weakest else ""
+    least = f"; bribing {job.weakest} would" if job.weakest else ""
     return f"in the honest region: no bribe of up to {liars} of {seats} nodes would pay{least}"
 
 

@@ -101,7 +101,7 @@ def test_constants_are_the_contracts() -> None:
 
 def test_what_a_buyer_is_told() -> None:
     assert headline(JOB) == (
-        "in the honest region: no bribe of up to 15 of 50 nodes would pay, of 21 it would"
+        "in the honest region: no bribe of up to 15 of 50 nodes would pay; bribing 21 would"
     )
     assert headline(DEAR) == (
         "outside the honest region: bribing 14 of 50 nodes would pay (15 liars are tolerated)"
