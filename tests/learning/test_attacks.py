@@ -64,7 +64,7 @@ def test_every_attack_has_its_name():
         "stale", "lazy_copy", "line_searched_alie", "line_searched_ipm",
     }  # fmt: skip
     assert set(RELABELLINGS) == {"label_flip"}
-    assert set(TRAINING) == {"honest", "sign_flip", "label_flip", "gaussian"}
+    assert set(TRAINING) == {"honest", "sign_flip", "label_flip", "gaussian", "lazy"}
 
 
 @pytest.mark.parametrize(("honest", "byzantine"), [(4, 3), (4, 0), (0, 3), (1, 1), (0, 1), (1, 0)])
