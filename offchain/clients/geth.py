@@ -195,9 +195,9 @@ def start_geth(
         data = Path(temporary, "data") if folder is None else folder
         if not data.is_dir():
             _initialise(data, first_block or genesis(rules, keys, chain_id=chain_id))
-        ports = [port or free_port(), free_port()]
-        url, ipc = f"http://127.0.0.1:{ports[0]}", Path(temporary, "ipc")
-        command = [*_command(data, ipc, *ports, chain_id), *options]
+        port = port or free_port()
+        url, ipc = f"http://127.0.0.1:{port}", Path(temporary, "ipc")
+        command = [*_command(data, ipc, port, free_port(), chain_id), *options]
         log = Path(temporary, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(
