@@ -316,7 +316,11 @@ def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
 
 
 def world_on(
-    node: Anvil, folder: Path, random_seed: bytes = BLOCK_HASHES, kind: type[World] = World
+    node: Anvil,
+    folder: Path,
+    random_seed: bytes = BLOCK_HASHES,
+    kind: type[World] = World,
+    parameters: Parameters | None = None,
 ) -> World:
     """A market deployed through a node that runs already."""
     data = load("digits")
@@ -326,7 +330,7 @@ def world_on(
         node.chain_id,
         artifacts(),
         KeySigner(Account.from_key(node.keys[0])),
-        Parameters(STAKE, BOND, random_seed),
+        parameters or Parameters(STAKE, BOND, random_seed),
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
