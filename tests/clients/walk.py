@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
 from eth_account import Account
 
 from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
@@ -201,8 +202,8 @@ class Walk:
             new = [each for each in phases_of(self.market) if each not in self.visited]
             if new:
                 self._visit(new[0])
-            elif self.market.auction().state == AuctionState.OPEN:
-                self.market.mine_to(self.market.auction().last_block + 1)
+            else:
+                self._close()
         raise AssertionError(f"the market stands still after {self.visited}")
 
     @property
@@ -233,13 +234,19 @@ class Walk:
         if not ledger.auctions_of(ledger.chain.address):
             self.market.open(SHORT, terms=SHORT_AUCTION)
 
+    def _close(self) -> None:
+        """Let the window of an auction pass in which there is a bid."""
+        auction = self.market.auction()
+        if auction.state == AuctionState.OPEN and auction.highest_bid:
+            self.market.mine_to(auction.last_block + 1)
+
     def _is_over(self) -> bool:
         if set(self.visited) != set(ALL) or not self.market.job().state.ended:
             return False
         ledger = self.market.ledger
         working = [each for each in self.parties if not isinstance(each, AuctionParty)]
         owed = [ledger.credits(each.chain.address, [ETHER]) for each in working]
-        return all(each.jobs_ended for each in working) and not any(sum(owed, []))
+        return all(each.jobs_ended for each in working) and not any(map(sum, owed))
 
     def withdraw(self) -> None:
         """What users whose process has ended do: `buyer withdraw`."""
