@@ -14,16 +14,14 @@ from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
 from offchain.chain.client import Chain
-from offchain.chain.errors import NotDeployed
 from offchain.chain.heads import HeadWatch
 from offchain.chain.records import JobState, JobView, Phase
 from offchain.market.genesis import BLOCK_HASHES
 from offchain.parties.cone import ConeNode, leave_pool
-from offchain.parties.health import kind_of
 from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered, pause
 from offchain.parties.opener import LASTING_BLOCKS, open_auction
-from offchain.parties.party import Party, _passes
+from offchain.parties.party import Party
 from tests.parties.world import (
     MOST_LOOKS,
     NODES,
@@ -351,12 +349,10 @@ def test_a_market_that_the_chain_has_lost_is_said_and_waited_for(still: World) -
     code = "0x" + bytes(node.chain.w3.eth.get_code(pool)).hex()
     reorganise(node.chain, node.chain.block_number())
     provider.make_request(RPCEndpoint("anvil_setCode"), [pool, "0x"])
-    with pytest.raises(NotDeployed) as lost:
-        turn_until(node, lambda: False)
-    assert _passes(lost.value)  # so it serves on, and says:
-    assert kind_of(lost.value) == "deployment"
+    turn_until(node, lambda: "deployment: no code of ConePool at" in node.health.why)
     provider.make_request(RPCEndpoint("anvil_setCode"), [pool, code])
-    turn_until(node, lambda: node.memory.is_seated)
+    turn_until(node, lambda: not node.health.why)
+    assert node.memory.is_seated
 
 
 def test_a_block_that_only_a_receipt_has_shown_is_missed(still: World) -> None:
