@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from eth_account import Account
 
+from offchain.chain.errors import NodeRefused
 from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
 from offchain.clients.geth import Geth
 from offchain.parties.buyer import withdraw_credit
@@ -36,6 +38,8 @@ SHORT_AUCTION = TERMS._replace(window_blocks=WINDOW_BLOCKS)
 MOST_TURNS = 600
 """Of each party, before a test gives up."""
 POLL_SECONDS = 0.005
+INDEX_SECONDS = 0.5
+"""Between two questions to a geth that makes its index of logs anew."""
 
 
 class GethWorld(World):
@@ -207,17 +211,28 @@ class Walk:
     def go_on(self, done: Callable[[], bool]) -> None:
         """Take turns until `done()`."""
         for _turn in range(MOST_TURNS):
-            if done():
-                return
-            self._turns()
-            self._open()
-            reached = phases_of(self.market)
-            new = [each for each in reached if each in self.phases and each not in self.visited]
-            if new:
-                self._visit(new[0])
-            else:
-                self._close()
+            try:
+                if self._step(done):
+                    return
+            except NodeRefused as error:
+                if not is_indexing(error):
+                    raise
+                time.sleep(INDEX_SECONDS)
         raise AssertionError(f"the market stands still after {self.visited}")
+
+    def _step(self, done: Callable[[], bool]) -> bool:
+        """Everybody's turn, and what the test and its users do; whether it is `done()`."""
+        if done():
+            return True
+        self._turns()
+        self._open()
+        reached = phases_of(self.market)
+        new = [each for each in reached if each in self.phases and each not in self.visited]
+        if new:
+            self._visit(new[0])
+        else:
+            self._close()
+        return False
 
     @property
     def nodes(self) -> list[ConeNode]:
@@ -273,7 +288,14 @@ def take_turn(party: Party) -> bool:
             raise
         party.health.report(kind_of(error), error)
         party._next_look = 0
+        if is_indexing(error):
+            time.sleep(INDEX_SECONDS)  # so that no window passes of which nothing is known
         return False
+
+
+def is_indexing(error: Exception) -> bool:
+    """Whether geth makes its index of logs anew, as it does when it has lost blocks."""
+    return any(words in str(error) for words in ("log index", "beyond current head"))
 
 
 def is_done(party: Party) -> bool:
