@@ -43,6 +43,9 @@ STUCK_SECONDS = 60.0
 TIMEOUT_SECONDS = 300.0
 """Room for four replacements, by when the fees have risen by three quarters."""
 
+UNINDEXED = "indexing is in progress"
+"""geth's words, for a while after its start, for a transaction that it cannot tell of yet."""
+
 
 @dataclass(frozen=True)
 class RawCall:
@@ -162,9 +165,8 @@ class Sender:
         What is stuck gives way to a transfer of nothing to the account itself. Raises
         FeeTooHigh when that costs more than is allowed.
         """
-        expected = self._count("pending")
         started = time.monotonic()
-        while (mined := self._count("latest")) < expected:
+        while (mined := self._count("latest")) < (expected := self._count("pending")):
             waited = time.monotonic() - started
             if waited >= self._options.timeout_seconds:
                 raise TransactionTimeout(
@@ -366,12 +368,22 @@ class Sender:
         return raw
 
     def _receipt(self, sent: _Sent) -> TxReceipt | None:
-        """That of whichever version was mined."""
+        """That of whichever version was mined, in a block that the chain holds.
+
+        A geth that was killed finds receipts of the blocks that it has lost, until others have
+        their numbers.
+        """
         for hash_ in sent.hashes:
             try:
-                return self._w3.eth.get_transaction_receipt(hash_)
+                found = self._w3.eth.get_transaction_receipt(hash_)
             except TransactionNotFound:
                 continue
+            except NodeRefused as error:
+                if UNINDEXED not in str(error):
+                    raise
+                continue
+            if found["blockNumber"] <= self._w3.eth.block_number:
+                return found
         return None
 
     def _unstick(self, sent: _Sent) -> None:
@@ -380,6 +392,8 @@ class Sender:
         Raises TransactionLost where that cannot help.
         """
         mined = self._count("latest")
+        if mined < sent.nonce < self._count("pending"):
+            return  # the chain was re-organised, what came before it waits in the pool again
         if mined != sent.nonce:
             if self._receipt(sent) is None:
                 raise TransactionLost(
