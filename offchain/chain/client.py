@@ -220,6 +220,10 @@ class Chain:
         ]
         return self._the_sender().send_all(named)
 
+    def tell_waiting(self, tell: Callable[[ChainError], None]) -> None:
+        """Have `tell` told what keeps a transaction that was sent from being mined."""
+        self._the_sender().on_waiting = tell
+
     def forget_nonce(self) -> None:
         """Ask the node for the account's next nonce again."""
         self._the_sender().forget()

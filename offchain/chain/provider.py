@@ -195,7 +195,7 @@ def _may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later."""
     if isinstance(error, SSLError):
         return not _NOT_TRUSTED.search(str(error))
-    return isinstance(error, RequestException | ValueError | TRANSIENT)
+    return isinstance(error, (RequestException, ValueError, *TRANSIENT))
 
 
 def _told_by(error: HTTPError) -> RPCResponse:
@@ -219,7 +219,10 @@ def _told_by(error: HTTPError) -> RPCResponse:
             f"the node refused: {words} (HTTP {status}): see to the key or password in its address"
         ) from error
     if told or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return {"jsonrpc": "2.0", "error": told or {"code": status, "message": reason}}
+        return {
+            "jsonrpc": "2.0",
+            "error": told or {"code": status, "message": f"HTTP {status} {reason}"},
+        }
     raise NoAnswer(f"HTTP {status} {reason}") from error
 
 

@@ -23,11 +23,12 @@ from tenacity import (
 
 from offchain import metrics
 from offchain.chain.client import Chain
-from offchain.chain.errors import ChainUnreachable, Reverted
+from offchain.chain.errors import ChainUnreachable, NodeBehind, Reverted
 from offchain.chain.heads import Head, HeadWatch
+from offchain.chain.lag import NodeState
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
-from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.health import FINAL, JOB, OWN_PACE, REMEDIES, Health, kind_of
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.retention import Retention
@@ -39,7 +40,7 @@ POLL_SECONDS = 0.25
 OUTAGE_WAIT = {"multiplier": 0.5, "max": 15.0}
 """Seconds before asking a node again that is away: 0.5, 1, 2 … 15, about a block of Ethereum."""
 RUNNING = [state for state in JobState if state != JobState.NONE and not state.ended]
-LASTING = tuple(REMEDIES)
+LASTING = tuple(kind for kind in REMEDIES if kind not in OWN_PACE)
 """Kinds of problems that a look finds, and that are over when a look does not find them."""
 
 
@@ -66,6 +67,7 @@ class Party(ABC):
         self._retention = Retention(self.ledger, store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
+        chain.tell_waiting(lambda error: self.health.report(kind_of(error), error))
         self._patience_blocks = patience_blocks
         self._due_since: dict[int, int] = {}
         self._closed: set[int] = set()
@@ -73,6 +75,7 @@ class Party(ABC):
         self._missed: set[tuple[object, ...]] = set()
         self._said: dict[int, str] = {}
         self._heads = HeadWatch(chain.w3)
+        self._node = NodeState(chain.w3)
         self._seen = 0
         self._next_look = 0
         self._stop = threading.Event()
@@ -130,13 +133,14 @@ class Party(ABC):
         while not self._stop.is_set():
             if turns(self._turn, until):
                 return
-            self.health.clear("chain")
+            self.health.clear("chain", "certificate")
             self._stop.wait(POLL_SECONDS)
 
     def _turn(self, until: Callable[[], bool]) -> bool:
         """Ask for news once, and look if there are any; whether `until` holds."""
         head = self._follow()
         _note_turn(head)
+        self._see_whether_behind(head)
         if head.number >= self._next_look or self._has_news(head.number):
             self._next_look = head.number + max(1, self._patience_blocks)
             self.chain.forget_nonce()  # a block that held a transaction may be gone
@@ -148,6 +152,14 @@ class Party(ABC):
                 return True
         self._seen = head.number
         return False
+
+    def _see_whether_behind(self, head: Head) -> None:
+        try:
+            self._node.check(head)
+        except NodeBehind as error:
+            self.health.report("lag", error)
+        else:
+            self.health.clear("lag")
 
     def _follow(self) -> Head:
         """The head; everything is forgotten where the one before is no longer on the chain."""
@@ -278,7 +290,8 @@ def stop_on_signals(party: Party) -> None:
 
 def _passes(error: BaseException) -> bool:
     """Whether an error is one that time mends; the others are for the user to mend."""
-    return kind_of(error) in ("chain", "disk", "fees", "store", "transactions")
+    kind = kind_of(error)
+    return kind in REMEDIES and kind not in FINAL
 
 
 def _note_turn(head: Head) -> None:

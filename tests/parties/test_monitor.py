@@ -13,12 +13,22 @@ from prometheus_client import REGISTRY
 from web3.exceptions import BlockNotFound
 
 from offchain.chain.errors import (
+    AccessDenied,
+    AskedTooOften,
+    CertificateRefused,
     ChainUnreachable,
+    FeeCapped,
     FeeTooHigh,
+    HistoryForgotten,
+    LogSpanTooWide,
+    LogsUnready,
+    NodeBehind,
     NodeRefused,
+    NonceTaken,
     NotEnoughEther,
     Reverted,
     TransactionLost,
+    Underpriced,
 )
 from offchain.parties.errors import PartyError
 from offchain.parties.health import JOB, REMEDIES, Health, kind_of
@@ -45,7 +55,17 @@ def port() -> int:
         (BlockNotFound("gone"), "chain"),
         (FeeTooHigh(), "fees"),
         (NotEnoughEther(), "funds"),
-        (NodeRefused(), "transactions"),
+        (NodeRefused(), "node"),
+        (NonceTaken(), "transactions"),
+        (Underpriced(), "fees"),
+        (FeeCapped(), "cap"),
+        (LogsUnready(), "logs"),
+        (LogSpanTooWide(), "span"),
+        (HistoryForgotten(), "history"),
+        (AskedTooOften(), "limit"),
+        (AccessDenied(), "access"),
+        (CertificateRefused(), "certificate"),
+        (NodeBehind(), "lag"),
         (TransactionLost(), "transactions"),
         (OSError(errno.ENOSPC, "full"), "disk"),
         (OSError(errno.EROFS, "read-only"), "disk"),

@@ -108,6 +108,40 @@ def test_a_price_above_the_cap_is_waited_for_and_the_duty_done_then(tmp_path: Pa
         turn_until(seller, lambda: not seller.health.why)
 
 
+def test_who_cannot_pay_for_what_it_has_sent_is_unhealthy_while_it_waits(tmp_path: Path) -> None:
+    """What is owed was sent at 19 gwei, then the price rose: the window has not closed yet."""
+    with world(tmp_path) as market:
+        market.register()
+        market.open(EVERYBODY)
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+        seller = seller_at(market, market.anvil.url, max_fee=60 * GWEI, stuck_seconds=2)
+        provider = seller.chain.w3.provider
+
+        def tell(method: str, *parameters: object) -> None:
+            provider.make_request(RPCEndpoint(method), parameters)
+
+        def is_sent() -> bool:
+            pool = provider.make_request(RPCEndpoint("txpool_status"), [])["result"]
+            return int(pool["pending"], 16) > 0
+
+        stop_the_clock(market)
+        tell("evm_setAutomine", False)
+        looking = threading.Thread(target=seller._turn, args=(lambda: False,))
+        looking.start()
+        wait_until(is_sent)
+        assert seller.health.why == ""
+        tell("anvil_setNextBlockBaseFeePerGas", hex(237 * GWEI))
+        tell("anvil_mine", "0x1")
+        wait_until(lambda: "fees" in seller.health.why)
+        assert market.job().state == JobState.COLLECTING  # in time for whoever looks
+        assert looking.is_alive()
+        tell("anvil_setNextBlockBaseFeePerGas", hex(9 * GWEI))
+        tell("evm_setIntervalMining", 1)
+        looking.join(ANY_WAIT)
+        assert bool(market.ledger.updates(1, 1))
+        assert seller.health.why == ""
+
+
 @pytest.mark.parametrize("error", [FeeTooHigh("dear"), ZeroDivisionError(), MemoryError()])
 def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None:
     """A buyer's job may break a party in ways that nobody thought of."""
