@@ -18,7 +18,7 @@ from offchain.parties.commands import one_line_errors
 from offchain.parties.export import export_job
 from offchain.parties.incentives import job_incentives
 from offchain.parties.logs import log_as_json
-from offchain.parties.options import Wei, auction_option, deployment_option, reading_options
+from offchain.parties.options import auction_option, deployment_option, reading_options
 from offchain.parties.readable import plain
 from offchain.parties.status import (
     account_status,
@@ -28,6 +28,7 @@ from offchain.parties.status import (
     read_only,
 )
 from offchain.parties.tables import print_facts, print_market
+from offchain.parties.values import Wei, number_of
 from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
 from scripts._check import check_command
@@ -58,8 +59,8 @@ def cli() -> None:
 
 @cli.command(cls=ConnectedProviderCommand)
 @deployment_option
-@click.option("--job", "job_id", type=int, help="All of this job, with its vote.")
-@click.option("--auction", "auction_id", type=int, help="All of this auction.")
+@click.option("--job", "job_id", type=number_of, help="All of this job, with its vote.")
+@click.option("--auction", "auction_id", type=number_of, help="All of this auction.")
 @click.option("--account", type=Account(), help="Seat, offers, credits and duties of this one.")
 @json_option
 def status(
@@ -92,7 +93,7 @@ def status(
 
 @cli.command(cls=ConnectedProviderCommand)
 @reading_options
-@click.option("--job", "job_id", type=int, required=True, help="Id of the job.")
+@click.option("--job", "job_id", type=number_of, required=True, help="Id of the job.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eth_typing import ChecksumAddress
 from web3 import Web3
@@ -139,6 +139,10 @@ class Chain:
     def balance(self, address: ChecksumAddress) -> int:
         """In wei, at the latest block."""
         return self.w3.eth.get_balance(address)
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract is there, at the latest block."""
+        return bool(self.w3.eth.get_code(cast(ChecksumAddress, address)))
 
     def logs(
         self,

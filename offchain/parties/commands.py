@@ -19,7 +19,7 @@ from offchain import metrics
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain, read_deployment
 from offchain.chain.errors import ChainError, Reverted
-from offchain.chain.records import Rules, Terms
+from offchain.chain.records import ETHER, Rules, Terms
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import Receipt
 from offchain.data.errors import DataError
@@ -306,11 +306,19 @@ def open_for(
     terms: Terms,
 ) -> int:
     """Open an auction under a new job key of the account; its id."""
+    _check_token(session, terms.token)
     request_id = secrets.token_bytes(KEY_BYTES)
     key = JobKey.made_by(session.request_secret, request_id)
     asked = (tag, spec, evaluation, rules)
     request = make_request(session.ledger, session.store, key, request_id, *asked)
     return open_auction(session.chain, request, terms)
+
+
+def _check_token(session: Session, token: str) -> None:
+    if token != ETHER and not session.chain.has_code(token):
+        raise PartyError(
+            f"--token {token} has no code on this chain: name the contract of an ERC-20 token"
+        )
 
 
 def run_buyer(
