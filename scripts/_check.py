@@ -6,7 +6,6 @@ from pathlib import Path
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
@@ -14,10 +13,11 @@ from offchain.chain.deployment import Record
 from offchain.market.check import Check, check
 from offchain.parties.commands import one_line_errors
 from offchain.parties.options import deployment_option
+from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @deployment_option
 def check_command(deployment: Path) -> None:
     """Compare a deployment with its record and with the code that is compiled here.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
@@ -32,6 +31,7 @@ from offchain.parties.values import Wei, number_of
 from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
 from scripts._check import check_command
+from scripts._network import NodeCommand
 from scripts._verification import verification_command
 from scripts._wallet import json_option, rpc_url
 
@@ -57,7 +57,7 @@ def cli() -> None:
     """Look at the market and keep what it made."""
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @deployment_option
 @click.option("--job", "job_id", type=number_of, help="All of this job, with its vote.")
 @click.option("--auction", "auction_id", type=number_of, help="All of this auction.")
@@ -91,7 +91,7 @@ def status(
             print_market(facts)
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @reading_options
 @click.option("--job", "job_id", type=number_of, required=True, help="Id of the job.")
 @click.option(
@@ -107,7 +107,7 @@ def export(deployment: Path, store: Path | None, ipfs: str | None, job_id: int, 
     click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @deployment_option
 @auction_option
 @click.option(

@@ -13,6 +13,7 @@ from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.middleware import AttributeDictMiddleware
 from web3.types import BlockIdentifier, EventData, RPCEndpoint, TxParams
 
+from offchain.chain.addresses import shown
 from offchain.chain.artifacts import Artifact
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import (
@@ -23,7 +24,7 @@ from offchain.chain.errors import (
     WrongChain,
 )
 from offchain.chain.prepared import Prepared, Price
-from offchain.chain.provider import NamedErrorProvider, shown
+from offchain.chain.provider import NamedErrorProvider
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import (

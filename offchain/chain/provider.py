@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from requests import HTTPError, RequestException, Session
 from requests.exceptions import SSLError
@@ -22,6 +22,7 @@ from tenacity import (
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from offchain.chain.addresses import is_loopback, shown
 from offchain.chain.errors import (
     AccessDenied,
     CertificateRefused,
@@ -44,6 +45,8 @@ _NO_PENDING = re.compile(
 _OF_A_STATE = ("eth_call", "eth_estimateGas", "eth_getCode", "eth_getBalance")
 """Requests that are asked about the pending block; the count of an account's transactions is not
 among them: without those that wait it would be another number."""
+AUTHORITIES = "REQUESTS_CA_BUNDLE"
+"""The environment variable that names a file of certificates to trust."""
 _NOT_TRUSTED = re.compile(r"certificate verify failed: (.*?)(?: \(_ssl|$)")
 Asked = tuple[RPCEndpoint, Any]
 
@@ -56,17 +59,6 @@ class BatchRefused(NodeRefused):
     """The node takes several requests at once, but not these so many."""
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the node runs on this machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-
-
-def shown(url: str) -> str:
-    """A node's address fit for messages: without the access key that its path may hold."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
 class NamedErrorProvider(HTTPProvider):
     """Every request may be repeated: reads change nothing, and a raw transaction counts once.
 
@@ -77,7 +69,9 @@ class NamedErrorProvider(HTTPProvider):
 
     def __init__(self, url: str, errors: ErrorLibrary) -> None:
         session = Session()
-        session.trust_env = not is_loopback(url)  # a proxy cannot reach this machine's own node
+        if is_loopback(url):  # a proxy cannot reach this machine's own node
+            session.trust_env = False
+            session.verify = os.environ.get(AUTHORITIES, True)
         super().__init__(
             url,
             request_kwargs={"timeout": REQUEST_TIMEOUT_SECONDS},
@@ -128,12 +122,18 @@ class NamedErrorProvider(HTTPProvider):
         if not self._has_pending:
             asked = _about_latest(asked)
         try:
-            return cast(list[RPCResponse], self._retrying(ask, asked))
+            return self._retried(ask, asked)
         except NodeRefused as refused:
             if type(refused) is not NodeRefused or _about_latest(asked) == asked:
                 raise
             self._has_pending = not _NO_PENDING.search(str(refused))
-            return cast(list[RPCResponse], self._retrying(ask, _about_latest(asked)))
+            return self._retried(ask, _about_latest(asked))
+
+    def _retried(self, ask: Any, asked: Sequence[Asked]) -> list[RPCResponse]:
+        try:
+            return cast(list[RPCResponse], self._retrying(ask, asked))
+        except SSLError as error:
+            raise _untrusted(shown(str(self.endpoint_uri)), error) from error
 
     def _ask_one(self, asked: Sequence[Asked]) -> list[RPCResponse]:
         try:
@@ -173,11 +173,9 @@ class NamedErrorProvider(HTTPProvider):
 
     def _given_up(self, state: RetryCallState) -> list[RPCResponse]:
         cause = state.outcome.exception() if state.outcome else None
-        if isinstance(cause, ChainError):
+        if isinstance(cause, ChainError | SSLError):
             raise cause
         where = shown(str(self.endpoint_uri))
-        if isinstance(cause, SSLError):
-            raise _untrusted(where, cause) from cause
         if isinstance(cause, NoAnswer | UnicodeDecodeError | json.JSONDecodeError):
             why = str(cause) if isinstance(cause, NoAnswer) else "it sent no JSON"
             raise ChainUnreachable(
@@ -232,7 +230,7 @@ def _untrusted(where: str, error: SSLError) -> ChainError:
     if found:
         return CertificateRefused(
             f"{where} shows a certificate that this machine does not trust ({found[1]}): have it"
-            " issued for that name, or name its authority's file in REQUESTS_CA_BUNDLE"
+            f" issued for that name, or name its authority's file in {AUTHORITIES}"
         )
     return CertificateRefused(
         f"{where} does not speak TLS as it should: write http:// where the node has no certificate"

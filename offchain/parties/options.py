@@ -131,7 +131,14 @@ token_option = click.option(
     "--token", type=values.ChainAddress(), default=ETHER, help="ERC-20 token; without it, ether."
 )
 
+to_option = click.option(
+    "--to",
+    type=values.Recipient(),
+    help="Who gets what is withdrawn; without it, the account itself.",
+)
+
 serving_options = combined(
+    to_option,
     click.option(
         "--jobs", type=click.IntRange(1), help="Leave after this many jobs; without it, serve on."
     ),
@@ -261,6 +268,7 @@ auction_options = combined(
     ),
     click.option("--folder", type=folder_path, required=True, help="Where the model goes."),
     patience_option,
+    to_option,
 )
 
 keys_options = combined(auction_option, patience_option)

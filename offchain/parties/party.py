@@ -28,6 +28,7 @@ from offchain.chain.heads import Head, HeadWatch
 from offchain.chain.lag import NodeState
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
+from offchain.parties.errors import explained
 from offchain.parties.health import FINAL, JOB, OWN_PACE, REMEDIES, Health, kind_of
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
@@ -62,6 +63,8 @@ class Party(ABC):
         """`key` opens what is sealed to the party; with `request_secret` it opens requests."""
         self.chain = chain
         self.key = key
+        self.pay_to = chain.address
+        """Who gets what the party withdraws."""
         self.ledger = Ledger(chain)
         self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
         self._retention = Retention(self.ledger, store)
@@ -246,9 +249,10 @@ class Party(ABC):
             self.log.error("missed: the window has passed", duty=duty, **place)
 
     def withdraw(self, *tokens: str) -> None:
-        """Withdraw the party's credits in these tokens to its own address.
+        """Withdraw the party's credits in these tokens to whom it has paid.
 
-        A token that refuses its holders was chosen by a buyer: it must not stop the service.
+        A token that refuses its holders was chosen by a buyer: it must not stop the service. What
+        is not withdrawn stays the account's, and is asked for again after its next job.
         """
         chosen = sorted(set(tokens))
         amounts = self.ledger.credits(self.chain.address, chosen)
@@ -256,10 +260,12 @@ class Party(ABC):
             if not amount:
                 continue
             try:
-                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.chain.address))
-                self.log.info("withdrew", token=token, amount=amount)
+                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.pay_to))
+                self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
             except Reverted as refused:
-                self.log.warning("not withdrawn", token=token, amount=amount, why=str(refused))
+                metrics.NOT_WITHDRAWN.inc()
+                why = explained(refused)
+                self.log.error("not withdrawn", token=token, amount=amount, why=why)
 
     def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""

@@ -10,6 +10,7 @@ import click
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.currency import to_wei
 
+from offchain.chain.addresses import NoNodeAddress, checked_address
 from offchain.chain.bounds import AMOUNT, ID, RULES, TAG_BYTES, UINT256, Bound
 from offchain.chain.records import BPS, ETHER, PPM, tag_of
 from offchain.parties.monitor import parse_address
@@ -107,6 +108,19 @@ class Tag(click.ParamType):
                 param,
             )
         return str(value)
+
+
+class NodeAddress(click.ParamType):
+    """Where a chain's node answers, over HTTP."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it is."""
+        try:
+            return checked_address(value)
+        except NoNodeAddress as error:
+            self.fail(str(error), param)
 
 
 class Address(click.ParamType):
