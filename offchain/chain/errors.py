@@ -70,6 +70,10 @@ class LogsUnready(NodeRefused):
     """The node cannot search its logs now: after a rollback, or while it indexes them."""
 
 
+class BlockUnknown(NodeRefused):
+    """The node has no such block now: it lost some, or is behind one that was asked before."""
+
+
 class LogSpanTooWide(NodeRefused):
     """The node searches fewer blocks at once, or gives fewer logs, than were asked for."""
 

@@ -25,6 +25,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from offchain.chain.addresses import is_loopback, shown
 from offchain.chain.errors import (
     AccessDenied,
+    BlockUnknown,
     CertificateRefused,
     ChainError,
     ChainUnreachable,
@@ -124,7 +125,7 @@ class NamedErrorProvider(HTTPProvider):
         try:
             return self._retried(ask, asked)
         except NodeRefused as refused:
-            if type(refused) is not NodeRefused or _about_latest(asked) == asked:
+            if type(refused) not in (NodeRefused, BlockUnknown) or _about_latest(asked) == asked:
                 raise
             self._has_pending = not _NO_PENDING.search(str(refused))
             return self._retried(ask, _about_latest(asked))

@@ -14,6 +14,7 @@ from offchain.chain.errors import (
     AccessDenied,
     AlreadyKnown,
     AskedTooOften,
+    BlockUnknown,
     FeeCapped,
     HistoryForgotten,
     LogSpanTooWide,
@@ -72,6 +73,11 @@ _KINDS = (
         r"indexing is in progress|pruned history|history .*(pruned|expired)|missing trie node"
         r"|historical state",
         "ask a node that keeps all history and has indexed it",
+    ),
+    _kind(
+        BlockUnknown,
+        r"header not found|unknown block|block (was )?not found",
+        "it lost blocks, or is behind another that was asked before: wait, or name one node",
     ),
     _kind(
         AskedTooOften,

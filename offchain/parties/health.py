@@ -11,6 +11,7 @@ from offchain import metrics
 from offchain.chain.errors import (
     AccessDenied,
     AskedTooOften,
+    BlockUnknown,
     CertificateRefused,
     ChainError,
     ChainUnreachable,
@@ -69,6 +70,7 @@ def kind_of(error: BaseException) -> str:
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (CertificateRefused, "certificate"),
         (ChainUnreachable, "chain"),
+        (BlockUnknown, "chain"),
         (NodeBehind, "lag"),
         (FeeTooHigh, "fees"),
         (NotEnoughEther, "funds"),

@@ -15,6 +15,7 @@ from web3.exceptions import BlockNotFound
 from offchain.chain.errors import (
     AccessDenied,
     AskedTooOften,
+    BlockUnknown,
     CertificateRefused,
     ChainUnreachable,
     FeeCapped,
@@ -66,6 +67,7 @@ def port() -> int:
         (AccessDenied(), "access"),
         (CertificateRefused(), "certificate"),
         (NodeBehind(), "lag"),
+        (BlockUnknown(), "chain"),
         (TransactionLost(), "transactions"),
         (OSError(errno.ENOSPC, "full"), "disk"),
         (OSError(errno.EROFS, "read-only"), "disk"),
