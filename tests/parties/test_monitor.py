@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -37,6 +39,8 @@ from offchain.parties.logs import log_as_json
 from offchain.parties.monitor import monitored, parse_address
 from offchain.store.errors import Corrupt, NotFound
 from tests.parties.http import free_port, get
+
+HANDBOOK = Path(__file__).parents[2] / "docs" / "operate.md"
 
 
 @pytest.fixture
@@ -81,6 +85,15 @@ def port() -> int:
 def test_kinds(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
     assert kind == JOB or kind in REMEDIES
+
+
+def test_the_handbook_knows_every_kind() -> None:
+    [row] = [
+        line
+        for line in HANDBOOK.read_text().splitlines()
+        if line.startswith("| `d2m_problem{kind}`")
+    ]
+    assert sorted(re.findall(r"`(\w+)`", row)) == sorted(REMEDIES)
 
 
 def test_health_and_metrics_are_served(health: Health, port: int) -> None:
