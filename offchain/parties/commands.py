@@ -176,7 +176,7 @@ def run_seller(
         private.check(samples)
     gate()
     if session.wallet is not None:
-        session.wallet.agree(seller_plan(session.ledger, offer_id))
+        session.wallet.agree(seller_plan(session.ledger, offer_id, len(tags)))
     session.chain.settle_earlier()
     seller = Seller(
         session.chain,

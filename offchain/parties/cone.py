@@ -210,7 +210,7 @@ class ConeNode(Party):
         return bool(self.chain.call(window, block="pending"))
 
     def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> None:
-        """Send a vote's transaction; a refusal means that its window has just closed."""
+        """Send a vote's transaction; what is refused while its window is open is tried again."""
         place = {"job": job_id, "round": poll.round, "mini_round": poll.mini_round}
         try:
             self.chain.send(function)
@@ -218,6 +218,7 @@ class ConeNode(Party):
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
+            self.look_again(self.chain.block_number() + 1)
 
     # --- opening and slashing: in turns by rank, so that only one node pays for it
 

@@ -161,6 +161,10 @@ class Ledger:
         found = self.chain.call_many([offer_of(offer_id) for offer_id in ids])
         return {offer_id: Offer(*each) for offer_id, each in zip(ids, found, strict=True)}
 
+    def offer(self, offer_id: int) -> Offer:
+        """The record of an offer; empty where there is none."""
+        return Offer(*self.chain.call(self.registry.functions.offerOf(offer_id)))
+
     def node(self, address: ChecksumAddress) -> Node:
         """What the pool knows of a node."""
         return Node(*self.chain.call(self.pool.functions.nodeOf(address)))

@@ -39,10 +39,11 @@ def ensure_offered(
         log.info("offer has left, only its running jobs are served", offer=offer_id)
         return offer_id
     if (offer.tags, offer.metadata_cid, offer.public_key) != (wanted, cid, public_key):
-        ledger.chain.send(registry.update(offer_id, wanted, cid, public_key))
+        most_tags = max(len(offer.tags), len(wanted))
+        ledger.chain.send(registry.update(offer_id, wanted, cid, public_key), size=most_tags)
         log.info("changed offer", offer=offer_id, tags=list(tags))
     if not offer.listed:
-        ledger.chain.send(registry.resume(offer_id))
+        ledger.chain.send(registry.resume(offer_id), size=len(wanted))
         log.info("resumed offer", offer=offer_id)
     return offer_id
 
@@ -55,17 +56,20 @@ def standing_offers(ledger: Ledger) -> dict[int, Offer]:
 
 def pause(ledger: Ledger, offer_id: int) -> None:
     """Take an offer off its tags; running jobs keep it."""
-    ledger.chain.send(ledger.registry.functions.pause(offer_id))
+    pausing = ledger.registry.functions.pause(offer_id)
+    ledger.chain.send(pausing, size=_tag_count(ledger, offer_id))
 
 
 def resume(ledger: Ledger, offer_id: int) -> None:
     """Put a paused offer back under its tags."""
-    ledger.chain.send(ledger.registry.functions.resume(offer_id))
+    resuming = ledger.registry.functions.resume(offer_id)
+    ledger.chain.send(resuming, size=_tag_count(ledger, offer_id))
 
 
 def leave(ledger: Ledger, offer_id: int) -> int:
     """End an offer; the block from which its bond can be withdrawn."""
-    receipt = ledger.chain.send(ledger.registry.functions.leave(offer_id))
+    leaving = ledger.registry.functions.leave(offer_id)
+    receipt = ledger.chain.send(leaving, size=_tag_count(ledger, offer_id))
     logs = ledger.chain.events(receipt, "SellerRegistry", "OfferLeft")
     return int(logs[0]["args"]["unlockBlock"])
 
@@ -76,6 +80,11 @@ def withdraw_bond(ledger: Ledger, offer_id: int) -> int:
     receipt = ledger.chain.send(withdraw)
     logs = ledger.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
     return int(logs[0]["args"]["amount"])
+
+
+def _tag_count(ledger: Ledger, offer_id: int) -> int:
+    """What it costs to list an offer or to take it off; 1 for one that is not there."""
+    return max(1, len(ledger.offer(offer_id).tags))
 
 
 def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None:

@@ -28,6 +28,8 @@ from offchain.store.local import Store
 Training = Callable[["Samples", "RoundTraining"], IntVector]
 """How an update comes about: an honest seller applies the given local training to its samples."""
 
+CLOSED_TO_UPDATES = ("AlreadyPosted", "NotSampled", "TooLate", "WrongRound", "WrongState")
+"""Refusals of an update after which the round takes none of the seller any more."""
 UPDATES_REMEMBERED = 4
 """Trained and not posted yet, because the chain did not take them: one for each running job."""
 
@@ -117,6 +119,9 @@ class Seller(Party):
             self.chain.send(post(job_id, job.round, index, content_hash(sealed), cid.binary))
         except Reverted as refused:
             self.log.warning("update refused", job=job_id, round=job.round, why=str(refused))
+            if refused.name not in CLOSED_TO_UPDATES:
+                self.look_again(self.chain.block_number() + 1)
+                return
         else:
             metrics.DONE.labels("posted").inc()
             self.log.info("posted update", job=job_id, round=job.round, cid=str(cid))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.gas import measure
-from tests.contracts.gas_record import TOLERANCE, committed, grown
+from tests.contracts.gas import measure, measure_more
+from tests.contracts.gas_record import TOLERANCE, Meter, committed, grown
 from tests.contracts.play import Market, People
 
 
 @pytest.fixture(scope="module")
 def figures(staffed: Market, people: People) -> dict[str, int]:
-    return measure(staffed, people).figures()
+    meter = Meter()
+    measure(meter, staffed, people)
+    measure_more(meter, people)
+    return meter.figures()
 
 
 def test_nothing_has_grown(figures: dict[str, int]) -> None:
