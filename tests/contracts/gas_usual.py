@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import ape
@@ -19,6 +20,7 @@ from tests.contracts.evm import (
     balance,
     deploy,
     event,
+    height,
     look,
     mine,
     mine_past,
@@ -30,6 +32,7 @@ from tests.contracts.gas_record import BATCH, Meter
 from tests.contracts.play import (
     BOND,
     CID,
+    CONTRIBUTIONS,
     HASH,
     KEY,
     RULES,
@@ -50,6 +53,10 @@ from tests.contracts.play import (
 
 NODE_KEYS = [keccak(b"node" + bytes([i])) for i in range(BATCH)]
 """Of the nodes whose votes come in one batch."""
+WHOLE_JOB = "a job of 3 rounds, 4 draws of 8 sellers, 5 votes a round"
+"""From the auction's opening to the last withdrawal, everybody's transactions together."""
+EARNED = [index for index, earned in enumerate(CONTRIBUTIONS) if earned]
+"""Sellers with a share."""
 UNBONDING_BLOCKS, SHORT_UNBONDING = 7200, 10
 SHORTENED = {  # the constant as PUSH2 carries it
     b"\x61" + UNBONDING_BLOCKS.to_bytes(2, "big"): b"\x61" + SHORT_UNBONDING.to_bytes(2, "big")
@@ -182,6 +189,8 @@ def sealed_auction(meter: Meter, market: Market, people: People) -> None:
 
 
 def job(meter: Meter, market: Market, people: People) -> None:
+    begun = height()
+    send(market.key_rings.post, 1, HASH, CID, sender=people.buyers[0])
     play = win(market, people, rules=RULES._replace(rounds=3))
     assert play.created is not None
     meter.common("AuctionHouse.close", play.created)
@@ -194,13 +203,13 @@ def job(meter: Meter, market: Market, people: People) -> None:
         meter.common("Jobs.advance: mini-round opened", play.begin_mini_round())
         commits, reveals = _votes(play, result.digest)
         if number == 1:
-            meter.votes["own, first in the job"] = commits[1].gas + reveals[1].gas
+            meter.sums["vote: own, first in the job"] = commits[1].gas + reveals[1].gas
         else:
             meter.common("Yoda.commit", commits[1])
             meter.common("Yoda.reveal", reveals[1])
-            meter.votes["own"] = commits[1].gas + reveals[1].gas
+            meter.sums["vote: own"] = commits[1].gas + reveals[1].gas
             together = sum(each.gas for each in commits + reveals)
-            meter.votes["own, mean of the mini-round"] = round(together / len(commits))
+            meter.sums["vote: own, mean of the mini-round"] = round(together / len(commits))
         meter.common("Jobs.advance: digest accepted", play.advance())
         opening = play.open(result)
         if number == 2:
@@ -208,10 +217,21 @@ def job(meter: Meter, market: Market, people: People) -> None:
         elif number == 3:
             meter.common("Jobs.open: settles", opening)
     assert play.job.state == JobState.SETTLED
-    play.claim_seller(0)
-    meter.common("Escrow.claimSeller", play.claim_seller(2))
-    by_votes = {len(play.right_votes(seat)): seat for seat in play.voters()}
-    meter.common("Escrow.claimCone: 1 vote", play.claim_cone(by_votes[1]))
+    claims = [play.claim_seller(index) for index in EARNED]
+    meter.common("Escrow.claimSeller", claims[1])
+    voters = sorted(play.voters(), key=lambda seat: len(play.right_votes(seat)))
+    assert len(play.right_votes(voters[0])) == 1
+    claims = [play.claim_cone(seat) for seat in voters]
+    meter.common("Escrow.claimCone: 1 vote", claims[0])
+    for party in [*map(play.seller, EARNED), *map(play.node, voters)]:
+        send(market.escrow.withdraw, ETHER, party, sender=party)
+    meter.sums[WHOLE_JOB] = _used(range(begun + 1, height() + 1))
+
+
+def _used(blocks: Iterable[int]) -> int:
+    """Gas of all transactions in these blocks."""
+    receipts = [each for block in blocks for each in rpc("eth_getBlockReceipts", hex(block))]
+    return sum(int(receipt["gasUsed"], 16) for receipt in receipts)
 
 
 def _votes(play: Play, digest: bytes) -> tuple[list[Receipt], list[Receipt]]:
@@ -276,7 +296,7 @@ def batch(meter: Meter, _market: Market, people: People) -> None:
         play.open(result)
     meter.common(f"Yoda.commitBatch: {BATCH} votes", commit)
     meter.common(f"Yoda.revealBatch: {BATCH} votes", reveal)
-    meter.votes[f"batched, of {BATCH}"] = round((commit.gas + reveal.gas) / BATCH)
+    meter.sums[f"vote: batched, of {BATCH}"] = round((commit.gas + reveal.gas) / BATCH)
 
 
 def _batched_votes(

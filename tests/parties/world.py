@@ -246,7 +246,7 @@ class World:
 
         With `reborn` every look is a new object's, as after kill -9 and restart.
         """
-        self.look_until(self._is_over, names, reborn=reborn)
+        self.look_until(self.is_over, names, reborn=reborn)
 
     def look_until(
         self, done: Callable[[], bool], names: Sequence[str] = (), *, reborn: bool = False
@@ -293,7 +293,8 @@ class World:
         self.tokens[token.address] = token
         return str(token.address)
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the job has ended, its model is delivered, and nobody is owed anything."""
         ledger = self.ledger
         if not ledger.job_count() or not ledger.situation(1).job.state.ended:
             return False
