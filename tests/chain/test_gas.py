@@ -14,6 +14,7 @@ from offchain.chain.gas import (
     rules_of,
     span,
 )
+from offchain.parties.cone import OFFENCES_AT_ONCE, VOTES_AT_ONCE
 
 ROW = "SellerRegistry.offer"
 
@@ -43,7 +44,18 @@ def test_more_than_was_measured_is_on_the_same_line() -> None:
     ]
     most = [each.worst for each in votes if each]
     assert most[2] - most[1] == pytest.approx(most[1] - most[0], abs=1)
-    assert most[3] < TRANSACTION_GAS  # a node claims a hundred at once
+
+
+@pytest.mark.parametrize(("rules", "most"), [(MAINNET, TRANSACTION_GAS), (SEPOLIA, 30_000_000)])
+def test_what_a_node_claims_or_punishes_at_once_fits_into_a_transaction(
+    rules: str, most: int
+) -> None:
+    claim = span(rules, "Escrow.claimCone", {"votes": [0] * VOTES_AT_ONCE})
+    slash = span(rules, "ConePool.slash", {"offences": [0] * OFFENCES_AT_ONCE})
+    assert claim is not None
+    assert slash is not None
+    assert claim.worst < most
+    assert slash.worst < most
 
 
 def test_a_call_in_several_forms_may_take_the_dearest() -> None:

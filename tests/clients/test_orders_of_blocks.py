@@ -73,7 +73,7 @@ def collecting(chain: Orders, folder: Path) -> World:
     (market,) = made
     chain.act(*(partial(market.offer, number) for number in range(len(SELLERS))))
     chain.act(*(market.node(number).join for number in range(len(NODES))))
-    chain.act(lambda: market.open(RULES, terms=SHORT_AUCTION))
+    chain.act(lambda: market.open(RULES._replace(rounds=1), terms=SHORT_AUCTION))
     look_until(chain, market, ["buyer 1"], lambda: bool(market.auction().highest_bid))
     chain.mine(SHORT_AUCTION.window_blocks)
     look_until(chain, market, ["buyer 1"], lambda: is_collecting(market))

@@ -21,6 +21,7 @@ from offchain.clients.geth import Rules
 from offchain.market.genesis import GENESIS, PARTS
 from tests.contracts import gas_dearest, gas_usual
 from tests.contracts.evm import rewound
+from tests.contracts.gas_prices import write_prices
 from tests.contracts.gas_record import (
     CROWDS,
     FOLDER,
@@ -114,6 +115,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "snapshot.json").write_text(json.dumps(record(meter), indent=2) + "\n")
     (FOLDER / "README.md").write_text(page(meter, tables))
+    write_prices(tables)
     now = meter.figures() | {
         f"{rules}: {name}": gas
         for rules, pairs in tables.items()

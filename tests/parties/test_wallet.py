@@ -13,10 +13,11 @@ from typing import Any
 import click
 import pytest
 import structlog
+from web3.types import RPCEndpoint
 
 from offchain.chain.amounts import shown_amount
-from offchain.chain.errors import Declined
-from offchain.chain.gas import MAINNET, SEPOLIA, dearest
+from offchain.chain.errors import Declined, NotEnoughEther
+from offchain.chain.gas import MAINNET, SEPOLIA, dearest, span
 from offchain.chain.records import ETHER, AuctionState
 from offchain.parties import offers
 from offchain.parties.commands import (
@@ -27,6 +28,7 @@ from offchain.parties.commands import (
     run_cone,
 )
 from offchain.parties.costs import CONE, OPEN_BID, OPENER, SEALED_BID, seller_occasions
+from offchain.parties.ledger import Ledger
 from offchain.parties.logs import log_as_json
 from offchain.parties.opener import open_auction
 from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
@@ -211,6 +213,27 @@ def test_what_a_bid_binds(market: World, session: Open) -> None:
     assert keys_plan(ledger, auction_id).amount == 0
     assert seller_plan(ledger, None, 1).amount == BOND
     assert seller_plan(ledger, 1, 1).amount == 0
+
+
+def test_an_account_that_cannot_pay_for_the_dearest_form_tries_the_estimate(
+    market: World,
+) -> None:
+    chain = market.chain(9)
+    register = Ledger(chain).key_rings.functions.register(KEY)
+    market.mine_to(chain.block_number() + 200)  # the base fee falls to nothing
+    estimate = register.estimate_gas({"from": chain.address})
+    form = span(MAINNET, "KeyRings.register", {})
+    assert form is not None
+    enough, wanted = estimate * 125 // 100, form.limit(estimate)
+    assert enough < wanted - 2000
+    wei = chain.price().most(wanted - 1000)
+    chain.w3.provider.make_request(RPCEndpoint("anvil_setBalance"), [chain.address, hex(wei)])
+    receipt = chain.send(register)
+    assert chain.w3.eth.get_transaction(receipt.raw["transactionHash"])["gas"] == enough
+    nothing = [chain.address, hex(chain.price().most(receipt.gas_used))]
+    chain.w3.provider.make_request(RPCEndpoint("anvil_setBalance"), nothing)
+    with pytest.raises(NotEnoughEther):
+        chain.send(register)
 
 
 # --- without a chain
