@@ -14,6 +14,10 @@ from offchain.chain import transactions
 from offchain.chain.gas import span
 from offchain.chain.records import JobState
 from offchain.clients.geth import Rules, start_geth
+from offchain.parties import offers
+from offchain.parties.cone import leave_pool
+from offchain.parties.ledger import Ledger
+from offchain.parties.opener import open_auction
 from offchain.parties.party import Party
 from tests.clients.orders import Orders, Played, orders
 from tests.parties.world import ACCOUNTS, NODES, RANDOM_SEED, RULES, SELLERS, TERMS, World, world_on
@@ -24,6 +28,11 @@ EVERYBODY = ("buyer 0", "buyer 1", *SELLING, *(f"node {each}" for each in range(
 """The first buyer opened the auction and hands out the job's key, the second won it."""
 RACES = ("AuctionHouse.close", "ConePool.slash", "Jobs.advance", "Jobs.open", "KeyRings.post")
 """Calls that several parties make where one suffices: who comes second is refused."""
+MANY_TAGS = [f"kind {number}" for number in range(6)]
+OTHER_TAGS = [f"other kind {number}" for number in range(6)]
+KEY = bytes(range(32))
+STRAY_GAS = 100_000
+"""Less than what the first reveal of its words uses, more than any other."""
 MOST_LOOKS = 60
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
@@ -47,8 +56,40 @@ def test_every_order_of_every_block_of_a_job_succeeds(chain: Orders, tmp_path: P
         form = span(chain.geth.rules.value, step, {}, 3)
         if form and each.succeeded:
             assert each.used <= form.worst, (step, each)
+    assert max(each.used for step, each in calls if step == "Yoda.reveal") > STRAY_GAS
     tried = {step for step, each in calls if each.of > 1}
     assert {"Jobs.postUpdate", "Yoda.commit", "Yoda.reveal", "Escrow.withdraw"} <= tried
+
+
+def test_every_order_of_blocks_with_offers_of_many_tags_succeeds(
+    chain: Orders, tmp_path: Path
+) -> None:
+    """Four sellers do the same at once, under the same six tags; so do nodes, and openers."""
+    market = made_on(chain, tmp_path)
+    ledgers = [Ledger(market.chain(10 + number)) for number in range(4)]
+    ids: dict[Ledger, int] = {}
+
+    def stand(ledger: Ledger, tags: Sequence[str], offer_id: int | None = None) -> None:
+        made = (market.store, tags, b"data of many kinds", KEY, offer_id)
+        ids[ledger] = offers.ensure_offered(ledger, *made)
+
+    chain.act(*(partial(stand, ledger, MANY_TAGS) for ledger in ledgers))
+    chain.act(*(partial(offers.pause, ledger, ids[ledger]) for ledger in ledgers))
+    chain.act(*(partial(offers.resume, ledger, ids[ledger]) for ledger in ledgers))
+    chain.act(*(partial(stand, ledger, OTHER_TAGS, ids[ledger]) for ledger in ledgers))
+    chain.act(*(partial(offers.leave, ledger, ids[ledger]) for ledger in ledgers))
+    chain.act(*(partial(market.node(number).join) for number in range(4)))
+    chain.act(*(partial(leave_pool, Ledger(market.chain(20 + number))) for number in range(4)))
+    request = market.request()
+    chain.act(*(partial(open_auction, market.chain(each), request, TERMS) for each in (1, 2, 3)))
+    calls = named(market, chain.played)
+    assert [(step, each) for step, each in calls if not each.succeeded] == []
+    for step, each in calls:
+        form = span(chain.geth.rules.value, step, {}, len(MANY_TAGS))
+        if form:
+            assert each.used <= form.worst, (step, each)
+    expected = ("offer", "pause", "resume", "update", "leave")
+    assert {f"SellerRegistry.{each}" for each in expected} < {step for step, _ in calls}
 
 
 def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
@@ -68,9 +109,7 @@ def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
 
 def collecting(chain: Orders, folder: Path) -> World:
     """A market with a job that waits for its first updates; everybody registered side by side."""
-    made: list[World] = []
-    chain.act(lambda: made.append(world_on(chain, folder, RANDOM_SEED)))  # type: ignore[arg-type]
-    (market,) = made
+    market = made_on(chain, folder)
     chain.act(*(partial(market.offer, number) for number in range(len(SELLERS))))
     chain.act(*(market.node(number).join for number in range(len(NODES))))
     chain.act(lambda: market.open(RULES._replace(rounds=1), terms=SHORT_AUCTION))
@@ -78,6 +117,13 @@ def collecting(chain: Orders, folder: Path) -> World:
     chain.mine(SHORT_AUCTION.window_blocks)
     look_until(chain, market, ["buyer 1"], lambda: is_collecting(market))
     return market
+
+
+def made_on(chain: Orders, folder: Path) -> World:
+    """A market in which nobody is yet."""
+    made: list[World] = []
+    chain.act(lambda: made.append(world_on(chain, folder, RANDOM_SEED)))  # type: ignore[arg-type]
+    return made[0]
 
 
 def is_collecting(market: World) -> bool:
