@@ -19,6 +19,7 @@ from offchain.chain.amounts import shown_amount
 from offchain.chain.errors import Declined, NotEnoughEther
 from offchain.chain.gas import MAINNET, SEPOLIA, dearest, span
 from offchain.chain.records import ETHER, AuctionState
+from offchain.chain.transactions import TRANSFER_GAS
 from offchain.parties import offers
 from offchain.parties.commands import (
     Session,
@@ -230,7 +231,7 @@ def test_an_account_that_cannot_pay_for_the_dearest_form_tries_the_estimate(
     chain.w3.provider.make_request(RPCEndpoint("anvil_setBalance"), [chain.address, hex(wei)])
     receipt = chain.send(register)
     assert chain.w3.eth.get_transaction(receipt.raw["transactionHash"])["gas"] == enough
-    nothing = [chain.address, hex(chain.price().most(receipt.gas_used))]
+    nothing = [chain.address, hex(chain.price().most(TRANSFER_GAS))]
     chain.w3.provider.make_request(RPCEndpoint("anvil_setBalance"), nothing)
     with pytest.raises(NotEnoughEther):
         chain.send(register)
