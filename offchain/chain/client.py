@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eth_typing import ChecksumAddress
 from web3 import Web3
@@ -13,6 +13,7 @@ from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.middleware import AttributeDictMiddleware
 from web3.types import BlockIdentifier, EventData, RPCEndpoint, TxParams
 
+from offchain.chain.addresses import shown
 from offchain.chain.artifacts import Artifact
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import (
@@ -23,8 +24,9 @@ from offchain.chain.errors import (
     WrongChain,
 )
 from offchain.chain.gas import rules_of
+from offchain.chain.heads import HeadWatch
 from offchain.chain.prepared import Prepared, Price
-from offchain.chain.provider import NamedErrorProvider, shown
+from offchain.chain.provider import NamedErrorProvider
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import (
@@ -80,6 +82,7 @@ class Chain:
         # A contract must not make its reader fetch the web addresses that it names.
         provider.global_ccip_read_enabled = False
         self.w3 = Web3(provider, middleware=[AttributeDictMiddleware])
+        self.heads = HeadWatch(self.w3)
         self.deployment = deployment
         self._artifacts = artifacts
         self._handles: dict[str, Contract] = {}
@@ -140,6 +143,10 @@ class Chain:
     def balance(self, address: ChecksumAddress) -> int:
         """In wei, at the latest block."""
         return self.w3.eth.get_balance(address)
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract is there, at the latest block."""
+        return bool(self.w3.eth.get_code(cast(ChecksumAddress, address)))
 
     def logs(
         self,
@@ -230,11 +237,24 @@ class Chain:
             each if each.step else each._replace(step=self._step(each.function))
             for each in transactions
         ]
-        return self._the_sender().send_all(named)
+        receipts = self._the_sender().send_all(named)
+        for receipt in receipts:
+            self.heads.saw(receipt.block, bytes(receipt.raw["blockHash"]))
+        return receipts
+
+    def tell_waiting(self, tell: Callable[[ChainError], None]) -> None:
+        """Have `tell` told what keeps a transaction that was sent from being mined."""
+        self._the_sender().on_waiting = tell
 
     def forget_nonce(self) -> None:
         """Ask the node for the account's next nonce again."""
         self._the_sender().forget()
+
+    def forget(self) -> None:
+        """Believe nothing of what a re-organisation may have taken away: nonce, contracts."""
+        self._handles.clear()
+        if self._sender is not None:
+            self._sender.forget()
 
     def settle_earlier(self) -> None:
         """Wait for, or replace, what an earlier life of the process left pending.
