@@ -49,4 +49,6 @@ def _rounded(gas: int) -> str:
 
 
 def _in_ether(gas: int) -> list[str]:
-    return [f"{gas * gwei / 10**9:.2g} ether" for gwei in GWEI]
+    """To two digits."""
+    rounded = (float(f"{gas * gwei / 10**9:.2g}") for gwei in GWEI)
+    return [f"{each:.6f}".rstrip("0") + " ether" for each in rounded]
