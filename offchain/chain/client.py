@@ -23,6 +23,7 @@ from offchain.chain.errors import (
     Reverted,
     WrongChain,
 )
+from offchain.chain.gas import rules_of
 from offchain.chain.heads import HeadWatch
 from offchain.chain.prepared import Prepared, Price
 from offchain.chain.provider import NamedErrorProvider
@@ -210,14 +211,25 @@ class Chain:
         """Of gas, now. Raises FeeTooHigh."""
         return self._the_sender().price()
 
+    def rules(self) -> str:
+        """Whose rules the chain runs by now: "osaka" or "amsterdam"."""
+        return rules_of(self.w3.eth.get_block("latest"))
+
     # --- transactions
 
-    def send(self, function: Payload, *, value: int = 0, gas: int | None = None) -> Receipt:
-        """Send one transaction and wait until it is mined. ``value`` in wei.
+    def send(
+        self,
+        function: Payload,
+        *,
+        value: int = 0,
+        gas: int | None = None,
+        size: int | None = None,
+    ) -> Receipt:
+        """Send one transaction and wait until it is mined; the arguments are `Transaction`'s.
 
         Raises ``Reverted`` (before sending where it can be foreseen) or ``TransactionTimeout``.
         """
-        return self.send_many([Transaction(function, value, gas)])[0]
+        return self.send_many([Transaction(function, value, gas, size=size)])[0]
 
     def send_many(self, transactions: Sequence[Transaction]) -> list[Receipt]:
         """Send all, then wait for all; the first failure is raised once all are accounted for."""

@@ -20,10 +20,12 @@ from offchain.chain.errors import (
     AlreadyKnown,
     ChainError,
     Declined,
+    FeeCapped,
     FeeTooHigh,
     HistoryForgotten,
     NodeRefused,
     NonceTaken,
+    NotEnoughEther,
     Reverted,
     TransactionLost,
     TransactionTimeout,
@@ -36,10 +38,15 @@ from offchain.chain.fees import (
     Fees,
     offered,
 )
+from offchain.chain.gas import most_gas, rules_of, span
 from offchain.chain.prepared import Prepared, Price, arguments_of
 from offchain.chain.signer import Signer
 
 GAS_HEADROOM_PERCENT = 25  # above the estimate: state moves between estimate and inclusion
+GAS_TRIES = 3  # of a transaction that runs out of gas; its limit doubles each time
+OUT_OF_GAS_PERCENT = 90
+"""Of its limit that a transaction has at least used when gas ran out: each call inside keeps back a
+64th of what it passes on."""
 SUBMIT_ATTEMPTS = 6  # when the nonce is in use; fees double each time, 32 times at last
 TRANSFER_GAS = 21_000  # gas of a transfer without data, fixed by the protocol
 STUCK_SECONDS = 60.0
@@ -71,14 +78,16 @@ log = structlog.get_logger()
 class Transaction(NamedTuple):
     """What to send: a bound function, a constructor, or bytes.
 
-    ``value`` in wei; ``gas`` is the limit (None: estimated); ``step`` names it in reports and
-    errors (empty: "Contract.function").
+    ``value`` in wei; ``gas`` is the limit (None: enough for the dearest form of the call); ``step``
+    names it in reports and errors (empty: "Contract.function"); ``size`` is the number of things
+    that it costs gas by, where its arguments do not tell ("SellerRegistry.pause": of tags).
     """
 
     function: Payload
     value: int = 0
     gas: int | None = None
     step: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,7 @@ class _Sent:
     parameters: TxParams
     gas: int  # what it is estimated to use
     arguments: dict[str, Any] = field(default_factory=dict)
+    least_limit: int = 0  # what it may do with where the account cannot pay for more
     shown_most: int = -1  # wei: the highest fee that whoever watches has been shown
     hashes: list[HexBytes] = field(default_factory=list)
     stuck_by: type[ChainError] | None = None  # what was last logged to keep it from being mined
@@ -201,9 +211,9 @@ class Sender:
                 break
         receipts: list[Receipt] = []
         failed: list[ChainError] = []
-        for each in sent:
+        for each, transaction in zip(sent, transactions, strict=False):  # some may be unsent
             try:
-                receipts.append(self._settle(each))
+                receipts.append(self._settle_with_more_gas(each, transaction))
             except ChainError as error:
                 failed.append(error)
         for failure in failed + unsent:
@@ -212,19 +222,33 @@ class Sender:
 
     # --- sending
 
-    def _submit(self, transaction: Transaction) -> _Sent:
+    def _submit(self, transaction: Transaction, least_gas: int = 0) -> _Sent:
+        """Send, with a limit of `least_gas` at least.
+
+        Where the account cannot pay for as much as the dearest form takes, or the node passes on
+        nothing so dear, the estimate and its headroom are tried: that mostly suffices, and not
+        sending does not.
+        """
         if self._nonce is None:
             self.settle_earlier()  # first, as the estimate is made on top of what is pending
         try:
-            parameters, gas = self._parameters(transaction)
+            sent = self._prepared(transaction, least_gas)
         except Reverted as error:
             raise error.during(transaction.step) from None
-        function = transaction.function
-        if isinstance(function, RawCall):
-            arguments = dict(function.arguments)
-        else:
-            arguments = arguments_of(function)
-        return self._place(_Sent(transaction.step, parameters, gas, arguments))
+        try:
+            return self._place(sent)
+        except (FeeCapped, NotEnoughEther) as error:
+            if sent.parameters["gas"] <= sent.least_limit:
+                raise
+            log.warning(
+                "a lower limit of gas is tried, the dearest form of the call cannot be paid for",
+                step=sent.step,
+                limit=sent.parameters["gas"],
+                lower=sent.least_limit,
+                why=str(error),
+            )
+        sent.parameters["gas"] = sent.least_limit
+        return self._place(sent)
 
     def _cancel(self, nonce: int) -> None:
         """Put a transfer of nothing to the account itself in the place of what has this nonce."""
@@ -324,18 +348,44 @@ class Sender:
             "gas": gas,
         }
 
-    def _parameters(self, transaction: Transaction) -> tuple[TxParams, int]:
+    def _prepared(self, transaction: Transaction, least_gas: int) -> _Sent:
         """Everything but the nonce, and the gas that it is likely to use."""
         # Gas is given, so that web3 does not estimate.
-        known = self._known_parameters(transaction.value, transaction.gas or 0)
-        parameters = transaction.function.build_transaction(known)
+        function, known = transaction.function, self._known_parameters(transaction.value, 0)
+        parameters = function.build_transaction(known)
+        if isinstance(function, RawCall):
+            arguments = dict(function.arguments)
+        else:
+            arguments = arguments_of(function)
         if transaction.gas is not None:
-            return parameters, transaction.gas
+            parameters["gas"] = transaction.gas
+            return _Sent(transaction.step, parameters, transaction.gas, arguments, transaction.gas)
         estimate = self._w3.eth.estimate_gas(_as_call(parameters), "pending")
-        parameters["gas"] = estimate * (100 + GAS_HEADROOM_PERCENT) // 100
-        return parameters, estimate
+        least = max(estimate * (100 + GAS_HEADROOM_PERCENT) // 100, least_gas)
+        head = self._w3.eth.get_block("latest")
+        form = span(rules_of(head), transaction.step, arguments, transaction.size)
+        wanted = max(least, form.limit(estimate) if form else 0)
+        parameters["gas"] = max(estimate, min(wanted, most_gas(head)))
+        return _Sent(transaction.step, parameters, estimate, arguments, least)
 
     # --- waiting
+
+    def _settle_with_more_gas(self, sent: _Sent, transaction: Transaction) -> Receipt:
+        """Settle; what ran out of gas is tried again, if an estimate says that it can succeed.
+
+        What came before it in its block made it dearer than the table knows, or the account could
+        not pay for the table's limit.
+        """
+        for _ in range(GAS_TRIES - 1):
+            try:
+                return self._settle(sent)
+            except Reverted as error:
+                if error.name != "OutOfGas" or transaction.gas is not None:
+                    raise
+                limit = 2 * sent.parameters["gas"]
+                log.warning("out of gas, sent again", step=sent.step, limit=limit)
+            sent = self._submit(transaction, limit)
+        return self._settle(sent)
 
     def _settle(self, sent: _Sent) -> Receipt:
         """Wait for the receipt, with higher fees where that takes long, and check it."""
@@ -453,8 +503,9 @@ class Sender:
         First after its block, where what came before it in the block is done and the block number
         is its own, then before its block.
         """
-        if receipt.gas_used == sent.parameters["gas"]:
-            return Reverted("OutOfGas", {"limit": receipt.gas_used})
+        limit = sent.parameters["gas"]
+        if receipt.gas_used == limit:
+            return Reverted("OutOfGas", {"limit": limit})
         for block in (receipt.block, receipt.block - 1):
             try:
                 self._w3.eth.call(_as_call(sent.parameters), block)
@@ -462,6 +513,8 @@ class Sender:
                 return error
             except NodeRefused:
                 continue
+        if receipt.gas_used * 100 >= limit * OUT_OF_GAS_PERCENT:
+            return Reverted("OutOfGas", {"limit": limit})
         return Reverted("Unexplained", {"transaction": receipt.raw["transactionHash"].to_0x_hex()})
 
 

@@ -188,7 +188,7 @@ def run_seller(
     store = session.store  # before anybody is asked
     gate()
     if session.wallet is not None:
-        session.wallet.agree(seller_plan(session.ledger, offer_id))
+        session.wallet.agree(seller_plan(session.ledger, offer_id, len(tags)))
     session.chain.settle_earlier()
     seller = Seller(
         session.chain,

@@ -38,13 +38,14 @@ from offchain.yoda.sortition import permute
 from offchain.yoda.votes import Ballot, RoundResult, audit_word
 
 OFFENCES_AT_ONCE = 60
-"""Of one transaction: at most 230,000 gas each (docs/gas), together below half a block."""
+"""Of one transaction: below 2²⁴ gas by mainnet's rules, a third of a block by Sepolia's."""
 SEED_CONFIRMATIONS = 2
 """Blocks on top of the one that seeds a mini-round before a node commits: a commitment cannot be
 taken back, and with another seed its audit word is wrong, which costs a quarter of the stake.
 Re-organisations of Ethereum are one block deep, with few exceptions."""
 VOTES_AT_ONCE = 100
-"""Claimed in one transaction: about 50,000 gas each (docs/gas)."""
+"""Claimed in one transaction: a third of 2²⁴ gas by mainnet's rules, a quarter of a block by
+Sepolia's."""
 
 
 @dataclass(frozen=True)

@@ -6,49 +6,28 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from offchain.chain.amounts import shown_amount
+from offchain.chain.gas import dearest
 from offchain.chain.prepared import Price
 
-GAS = {
-    "AuctionHouse.bid": 109_000,
-    "AuctionHouse.close": 401_000,
-    "AuctionHouse.reclaim": 69_000,
-    "AuctionHouse.revealBid": 97_000,
-    "AuctionHouse.sealBid": 122_000,
-    "ConePool.join": 154_000,
-    "ConePool.slash: one offence": 235_000,
-    "Escrow.claimCone: one vote": 134_000,
-    "Escrow.claimSeller": 118_000,
-    "Escrow.withdraw": 59_000,
-    "Jobs.advance: digest accepted": 152_000,
-    "Jobs.open: settles": 209_000,
-    "Jobs.postUpdate": 80_000,
-    "KeyRings.post": 27_000,
-    "KeyRings.register": 46_000,
-    "SellerRegistry.offer": 1_285_000,
-    "Yoda.commit": 72_000,
-    "Yoda.reveal: first of its words": 158_000,
-}
-"""Gas of calls in their dearest form: docs/gas and a hundredth, rounded up to thousands."""
 VOTES_A_ROUND = 2
 """A draw asks each node once at most, and a round is drawn twice at most."""
 WITHDRAWALS = 2
 """At the end of a job: its token, and slashed stakes in ether."""
 
-PUSH = {"Jobs.advance: digest accepted": 1}
+PUSH = {"Jobs.advance": 1}
 CONE = {
     "once, to join": {"ConePool.join": 1},
     "a round: its votes, their claims, an opening": {
         "Yoda.commit": VOTES_A_ROUND,
-        "Yoda.reveal: first of its words": VOTES_A_ROUND,
-        "Escrow.claimCone: one vote": VOTES_A_ROUND,
+        "Yoda.reveal": VOTES_A_ROUND,
+        "Escrow.claimCone: 1 vote": VOTES_A_ROUND,
         "Jobs.open: settles": 1,
     },
     "a job's end": {"Escrow.withdraw": WITHDRAWALS},
-    "each offence of others that it punishes": {"ConePool.slash: one offence": 1},
+    "each offence of others that it punishes": {"ConePool.slash: 1 offence": 1},
     "each push of a job that others leave overdue": PUSH,
 }
 SELLER = {
-    "once, to offer": {"SellerRegistry.offer": 1},
     "a round": {"Jobs.postUpdate": 1},
     "a job's end": {"Escrow.claimSeller": 1, "Escrow.withdraw": WITHDRAWALS},
     "each push of a job that others leave overdue": PUSH,
@@ -77,6 +56,15 @@ OPENER = {
 """What a party sends, by occasion: how often it makes each call."""
 
 
+def seller_occasions(tags: int, *, has_offer: bool) -> dict[str, dict[str, int]]:
+    """What a seller sends whose offer stands under so many tags, or is to."""
+    size = f"{tags} tags"
+    if has_offer:
+        change = {f"SellerRegistry.update: {size}": 1, f"SellerRegistry.resume: {size}": 1}
+        return {"once, if the offer is to change": change, **SELLER}
+    return {"once, to offer": {f"SellerRegistry.offer: {size}": 1}, **SELLER}
+
+
 class Plan(NamedTuple):
     """What a serving party is about to sign unattended."""
 
@@ -88,12 +76,15 @@ class Plan(NamedTuple):
     token: str
     occasions: Mapping[str, Mapping[str, int]]
     price: Price
+    rules: str
+    """Whose rules the chain runs by: what gas a call takes."""
     note: str = ""
     """What else to know before agreeing."""
 
     def gas(self, occasion: str) -> int:
         """Most gas of an occasion."""
-        return sum(GAS[call] * times for call, times in self.occasions[occasion].items())
+        calls = self.occasions[occasion]
+        return sum(dearest(self.rules, call) * times for call, times in calls.items())
 
     def lines(self) -> list[str]:
         """For people."""

@@ -74,17 +74,20 @@ def standing_offers(ledger: Ledger) -> dict[int, Offer]:
 
 def pause(ledger: Ledger, offer_id: int) -> None:
     """Take an offer off its tags; running jobs keep it."""
-    ledger.chain.send(ledger.registry.functions.pause(offer_id))
+    pausing = ledger.registry.functions.pause(offer_id)
+    ledger.chain.send(pausing, size=_tag_count(ledger, offer_id))
 
 
 def resume(ledger: Ledger, offer_id: int) -> None:
     """Put a paused offer back under its tags."""
-    ledger.chain.send(ledger.registry.functions.resume(offer_id))
+    resuming = ledger.registry.functions.resume(offer_id)
+    ledger.chain.send(resuming, size=_tag_count(ledger, offer_id))
 
 
 def leave(ledger: Ledger, offer_id: int) -> int:
     """End an offer; the block from which its bond can be withdrawn."""
-    receipt = ledger.chain.send(ledger.registry.functions.leave(offer_id))
+    leaving = ledger.registry.functions.leave(offer_id)
+    receipt = ledger.chain.send(leaving, size=_tag_count(ledger, offer_id))
     logs = ledger.chain.events(receipt, "SellerRegistry", "OfferLeft")
     return int(logs[0]["args"]["unlockBlock"])
 
@@ -95,6 +98,11 @@ def withdraw_bond(ledger: Ledger, offer_id: int, to: ChecksumAddress | None = No
     receipt = ledger.chain.send(withdraw)
     logs = ledger.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
     return int(logs[0]["args"]["amount"])
+
+
+def _tag_count(ledger: Ledger, offer_id: int) -> int:
+    """What it costs to list an offer or to take it off; 1 for one that is not there."""
+    return max(1, len(ledger.offer(offer_id).tags))
 
 
 def _says(offer: Offer) -> tuple[list[bytes], bytes]:
@@ -120,10 +128,11 @@ def _change(
     """Have a standing offer say this, and be listed."""
     registry = ledger.registry.functions
     if (*_says(offer), offer.public_key) != (tags, cid, public_key):
-        ledger.chain.send(registry.update(offer_id, tags, cid, public_key))
+        most_tags = max(len(offer.tags), len(tags))
+        ledger.chain.send(registry.update(offer_id, tags, cid, public_key), size=most_tags)
         log.info("changed offer", offer=offer_id, tags=[text_of(tag) for tag in tags])
     if not offer.listed:
-        ledger.chain.send(registry.resume(offer_id))
+        ledger.chain.send(registry.resume(offer_id), size=len(tags))
         log.info("resumed offer", offer=offer_id)
 
 

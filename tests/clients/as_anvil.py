@@ -40,6 +40,7 @@ class AsAnvil:
         self._methods: dict[str, Callable[..., Any]] = {
             "anvil_mine": self._mine,
             "evm_mine": self._mine_at,
+            "anvil_impersonateAccount": self._require_key,
             "anvil_setBalance": self._set_balance,
             "anvil_getAutomine": lambda: self._mines_at_once,
             "anvil_setAutomine": self._set_automine,
@@ -65,8 +66,7 @@ class AsAnvil:
 
     def _send(self, call: dict[str, Any]) -> str:
         sender = call["from"].lower()
-        if sender not in self._accounts:
-            raise ClientFailed(f"there is no key of {sender}")
+        self._require_key(sender)
         nonce = int(self._geth.control("eth_getTransactionCount", sender, "pending"), 16)
         transaction = {
             "type": 2,
@@ -82,6 +82,10 @@ class AsAnvil:
             transaction["to"] = call["to"]
         signed = Account.sign_transaction(transaction, self._accounts[sender])
         return self._take(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
+
+    def _require_key(self, address: str) -> None:
+        if address.lower() not in self._accounts:
+            raise ClientFailed(f"there is no key of {address}")
 
     def _send_raw(self, raw: str) -> str:
         hash_: str = self._geth.control("eth_sendRawTransaction", raw)

@@ -35,6 +35,7 @@ class Receipt:
     gas: int
     logs: list[dict[str, Any]]
     contract_address: str | None
+    hash: str
 
 
 @cache
@@ -130,6 +131,17 @@ def look(method: Any, *args: Any) -> Any:
     values = decode([each.canonical_type for each in abi.outputs], answer)
     found = tuple(_readable(value) for value in values)
     return found[0] if len(found) == 1 else found
+
+
+def limit_needed(receipt: Receipt) -> int:
+    """The smallest gas limit with which a mined transaction would have done the same.
+
+    At most 1.5 % above it, as geth looks for it; what is refunded in the end is needed at first.
+    """
+    sent = rpc("eth_getTransactionByHash", receipt.hash)
+    call = {"from": sent["from"], "to": sent["to"], "data": sent["input"], "value": sent["value"]}
+    before, at = hex(receipt.block - 1), {"number": hex(receipt.block)}
+    return int(rpc("eth_estimateGas", call, before, {}, at), 16)
 
 
 def events(receipt: Receipt, event: Any) -> list[dict[str, Any]]:
@@ -233,6 +245,7 @@ def _receipt(transaction_hash: str, check: bool = True) -> Receipt | None:
         int(found["gasUsed"], 16),
         found["logs"],
         found["contractAddress"],
+        transaction_hash,
     )
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.gas import measure
-from tests.contracts.gas_record import TOLERANCE, committed, grown
+from tests.contracts.gas import measure, measure_more
+from tests.contracts.gas_prices import BEGIN, DOCUMENT, END, priced
+from tests.contracts.gas_record import TOLERANCE, Meter, by_rules, committed, grown
 from tests.contracts.play import Market, People
 
 
 @pytest.fixture(scope="module")
 def figures(staffed: Market, people: People) -> dict[str, int]:
-    return measure(staffed, people).figures()
+    meter = Meter()
+    measure(meter, staffed, people)
+    measure_more(meter, people)
+    return meter.figures()
 
 
 def test_nothing_has_grown(figures: dict[str, int]) -> None:
@@ -29,3 +33,8 @@ def test_growth_is_noticed(figures: dict[str, int]) -> None:
     assert grown({name: figure}, {name: smaller}) == [f"{name}: {smaller} → {figure}"]
     assert grown({name: figure}, {}) == [f"{name}: not recorded → {figure}"]
     assert grown({name: figure}, {name: figure}) == []
+
+
+def test_the_prices_in_the_guide_are_those_of_the_tables() -> None:
+    shown = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0]
+    assert shown.strip() == priced(by_rules())

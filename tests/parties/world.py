@@ -21,7 +21,16 @@ from offchain.chain.anvil import Anvil, start_anvil
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment, Record
-from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Job, Rules, Terms
+from offchain.chain.records import (
+    ETHER,
+    Auction,
+    AuctionKind,
+    AuctionState,
+    Job,
+    Request,
+    Rules,
+    Terms,
+)
 from offchain.chain.signer import KeySigner
 from offchain.chaos import options as chaos
 from offchain.clients.geth import Geth
@@ -222,11 +231,14 @@ class World:
 
     def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
-        chain = self.chain(1)
+        request = self.request(rules)._replace(**changes)
+        self.auction_id = open_auction(self.chain(1), request, terms)
+
+    def request(self, rules: Rules = RULES) -> Request:
+        """An honest request of the first buyer's; its content is in the store."""
         asked = (TAG, small_spec(), self.evaluation, rules)
         key = JobKey.made_by(self.request_secret(1), REQUEST_ID)
-        request = make_request(Ledger(chain), self.store_of(1), key, REQUEST_ID, *asked)
-        self.auction_id = open_auction(chain, request._replace(**changes), terms)
+        return make_request(Ledger(self.chain(1)), self.store_of(1), key, REQUEST_ID, *asked)
 
     def holdings(self, token: str, account: int) -> int:
         """What an account has of a test token."""
@@ -246,7 +258,7 @@ class World:
 
         With `reborn` every look is a new object's, as after kill -9 and restart.
         """
-        self.look_until(self._is_over, names, reborn=reborn)
+        self.look_until(self.is_over, names, reborn=reborn)
 
     def look_until(
         self, done: Callable[[], bool], names: Sequence[str] = (), *, reborn: bool = False
@@ -293,7 +305,8 @@ class World:
         self.tokens[token.address] = token
         return str(token.address)
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the job has ended, its model is delivered, and nobody is owed anything."""
         ledger = self.ledger
         if not ledger.job_count() or not ledger.situation(1).job.state.ended:
             return False

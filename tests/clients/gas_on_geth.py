@@ -1,0 +1,43 @@
+"""Gas of every call on geth, measured in a process of its own: Ape keeps to one chain in each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import ape
+
+from offchain.clients.geth import Rules, start_geth
+from tests.clients.as_anvil import ape_keys, as_anvil
+from tests.contracts.evm import limit_needed
+from tests.contracts.gas import measure, staff
+from tests.contracts.gas_record import Meter
+from tests.contracts.gas_usual import NODE_KEYS
+
+
+def measured(rules: Rules) -> dict[str, list[int]]:
+    """Of each call: gas as most users make it, and the limit that its dearest form needs."""
+    with start_geth(rules, keys=[*ape_keys(), *NODE_KEYS]) as geth, as_anvil(geth) as url:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            env={**os.environ, "APE_FOUNDRY_HOST": url},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    found: dict[str, list[int]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Print the table of the chain that Ape is told of."""
+    meter = Meter(need=limit_needed)
+    with ape.networks.ethereum.local.use_provider("foundry"):
+        measure(meter, *staff())
+    print(json.dumps(meter.pairs()))
+
+
+if __name__ == "__main__":
+    main()
