@@ -1,1 +1,1 @@
-"""Real clients that tests and chaos runs use: geth and Kubo, as child processes."""
+"""Real clients as child processes, for the tests and the chaos run: geth and Kubo."""

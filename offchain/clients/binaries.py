@@ -1,4 +1,4 @@
-"""Where the clients are that the set-up builds: geth and Kubo."""
+"""Where the real clients are: built by the set-up into `.tools/clients`, or on the PATH."""
 
 from __future__ import annotations
 
@@ -6,22 +6,32 @@ import shutil
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-CLIENTS = PROJECT / ".tools" / "clients"
+FOLDER = PROJECT / ".tools" / "clients"
 
 
 class ClientMissing(Exception):
-    """A client is not installed."""
+    """A client's program is not installed."""
+
+
+class ClientFailed(Exception):
+    """A client did not start, or refused what a test needs."""
 
 
 def find_client(name: str) -> Path:
-    """The program `name` (`geth`, `ipfs`): the pinned one that the set-up built, or that on PATH.
+    """The program of a client, "geth" or "ipfs". Raises ClientMissing."""
+    found = shutil.which(name, path=FOLDER) or shutil.which(name)
+    if found is None:
+        raise ClientMissing(
+            f"{name} is not installed: run scripts/_setup/setup.sh clients, which needs Go"
+        )
+    return Path(found)
 
-    Raises ClientMissing.
-    """
-    built = CLIENTS / name
-    if built.is_file():
-        return built
-    on_path = shutil.which(name)
-    if on_path is None:
-        raise ClientMissing(f"{name} is not installed: run scripts/_setup/setup.sh clients")
-    return Path(on_path)
+
+def skip_reason() -> str:
+    """Why tests with real clients cannot run here; empty where they can."""
+    try:
+        find_client("geth")
+        find_client("ipfs")
+    except ClientMissing as error:
+        return str(error)
+    return ""

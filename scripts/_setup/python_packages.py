@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from scripts._setup import stamp
-from scripts._setup.console import ROOT, SetupError, run
+from scripts._setup.console import ROOT, SetupError, run, say
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -20,6 +20,8 @@ _HOOK = ROOT / "scripts" / "_setup" / "d2m_tools.pth"
 _STAMP = VENV / ".d2m-stamp"
 _CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 _TORCH_CHOICES = ("cpu", "cuda")
+_CUDA_GB = 4.6
+"""What PyTorch 2.13 and its CUDA libraries take on the disk; the CPU build takes 0.8."""
 
 
 def install() -> None:
@@ -49,7 +51,7 @@ def install() -> None:
         "venv",
     )
     _install_locked()
-    _install_torch(wanted["torch"])
+    wanted["torch"] = _install_torch(wanted["torch"])
     run("consistency of the packages", [*_pip(), "check"], "pip-check")
     _install_hook()
     stamp.write(_STAMP, wanted)
@@ -77,41 +79,55 @@ def _torch_choice() -> str:
     return choice
 
 
-def _install_torch(choice: str) -> None:
-    version = _torch_version()
-    if sys.platform != "linux" or choice == "cuda":
-        run(f"PyTorch {version} ({choice})", [*_pip(), "install", f"torch=={version}"], "pip-torch")
-    else:
-        install_torch_cpu(PYTHON)
+def _install_torch(choice: str) -> str:
+    """Install the pinned PyTorch; the build that was taken, of `_TORCH_CHOICES`."""
     if choice == "cpu":
-        _check_torch_is_cpu()
+        return install_torch_cpu(PYTHON)
+    _install_index_torch(PYTHON, choice)
+    return choice
 
 
-def install_torch_cpu(python: Path) -> None:
-    """Install the pinned PyTorch's CPU build for Linux into an environment. Raises SetupError."""
+def install_torch_cpu(python: Path) -> str:
+    """Install the pinned PyTorch's CPU build into an environment; the build that was taken.
+
+    Where there is none, and D2M_TORCH does not insist on it, the package index's own build is
+    taken: larger, and as good on the CPU. Raises SetupError.
+    """
+    if sys.platform != "linux":
+        _install_index_torch(python, "cpu")
+        _check_torch_is_cpu(python)
+        return "cpu"
     # Named with `+cpu`, which PyPI never carries, so that no index can answer with several GB of
     # CUDA. First where the user's pip configuration points (a mirror, a folder), then at PyTorch.
+    wanted = ["--no-deps", f"torch=={_torch_version()}+cpu"]
+    sources: dict[str, list[str]] = {
+        "your package index": [],
+        "pytorch.org": ["--index-url", _CPU_WHEELS],
+    }
+    for number, (source, options) in enumerate(sources.items()):
+        title = f"PyTorch {_torch_version()}, CPU build, from {source}"
+        install: list[str | Path] = [python, "-m", "pip", "install", *wanted, *options]
+        try:
+            run(title, install, f"pip-torch-cpu-{number}", on_failure="not there")
+        except SetupError as error:
+            refusal = error
+            continue
+        _check_torch_is_cpu(python)
+        return "cpu"
+    if os.environ.get("D2M_TORCH"):
+        raise SetupError(f"{refusal}; without D2M_TORCH your package index's build is taken")
+    say(
+        "PyTorch's CPU build cannot be had: your package index's build is taken, which brings CUDA"
+        f" along, {_CUDA_GB} GB on the disk, and works on the CPU (D2M_TORCH=cpu insists)"
+    )
+    _install_index_torch(python, "your package index's build")
+    return "cuda"
+
+
+def _install_index_torch(python: Path, build: str) -> None:
     version = _torch_version()
-    title = f"PyTorch {version}, CPU build, from"
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--no-deps",
-        f"torch=={version}+cpu",
-    ]
-    try:
-        run(f"{title} your package index", install, "pip-torch", on_failure="not there")
-        return
-    except SetupError:
-        pass
-    try:
-        run(f"{title} pytorch.org", [*install, "--index-url", _CPU_WHEELS], "pip-torch-cpu")
-    except SetupError as error:
-        raise SetupError(
-            f"{error}; D2M_TORCH=cuda takes your package index's build (several GB)"
-        ) from None
+    command: list[str | Path] = [python, "-m", "pip", "install", f"torch=={version}"]
+    run(f"PyTorch {version} ({build})", command, "pip-torch")
 
 
 def _torch_version() -> str:
@@ -123,9 +139,9 @@ def _torch_version() -> str:
     return pin.group(1)
 
 
-def _check_torch_is_cpu() -> None:
+def _check_torch_is_cpu(python: Path) -> None:
     probe = "import torch; print(torch.version.cuda or 'cpu')"
-    build = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=False)
+    build = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
     if build.stdout.strip() != "cpu":
         found = build.stdout.strip() or build.stderr.strip().splitlines()[-1]
         raise SetupError(
