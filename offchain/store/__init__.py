@@ -4,6 +4,7 @@ from offchain.store.ahead import ReadAhead
 from offchain.store.choice import open_store
 from offchain.store.cid import Cid
 from offchain.store.errors import (
+    Broken,
     Corrupt,
     Forbidden,
     InvalidChoice,
@@ -24,6 +25,7 @@ from offchain.store.ipfs_node import Patience
 from offchain.store.local import LocalStore, Store
 
 __all__ = [
+    "Broken",
     "Cid",
     "Corrupt",
     "Forbidden",

@@ -51,6 +51,10 @@ class Refused(StoreError):
     """The store's node answered that it cannot do what was asked."""
 
 
+class Broken(Refused):
+    """The store's node cannot write or read its disk: full, over quota, read-only, damaged."""
+
+
 class Forbidden(Refused):
     """The store's node wants a password or token that it was not given."""
 

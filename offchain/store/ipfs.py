@@ -9,6 +9,7 @@ import structlog
 
 from offchain.store.cid import DAG_PB_PREFIX, Cid
 from offchain.store.errors import (
+    Broken,
     Corrupt,
     InvalidCid,
     Isolated,
@@ -78,6 +79,8 @@ class IpfsStore:
         search = Deadline(self.patience.find)
         try:
             size = self._sought(cid, search)
+        except Broken:
+            raise
         except Refused:
             size = 0  # its root is here, and is no file: its blocks tell why
         _check_size(cid, size, limit)
@@ -140,6 +143,8 @@ class IpfsStore:
             data = self.node.read(cid, limit, options)
             if Cid.of(data) == cid:
                 return data
+        except Broken:
+            raise  # what could not be written seems to be missing
         except (NotFound, Refused, Unreachable) as error:
             log.debug("not assembled", cid=str(cid), why=str(error))
         data = b"".join(self._leaves(cid, limit))

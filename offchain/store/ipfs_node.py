@@ -18,6 +18,7 @@ from ipfshttpclient import exceptions as rpc
 from offchain.store.address import invalid, parse_node_address
 from offchain.store.cid import Cid
 from offchain.store.errors import (
+    Broken,
     Forbidden,
     Isolated,
     NotFound,
@@ -38,6 +39,14 @@ PEERS_RENEWED = 64
 _ABSENT = ("deadline exceeded", "could not find", "not found locally")
 """In what Kubo says of blocks that nobody gave it in time, or that are not in its repository."""
 _STOPPING = ("datastore closed", "shutting down", "context canceled")
+_BROKEN = (
+    "no space left",
+    "quota exceeded",
+    "read-only file system",
+    "input/output error",
+    "permission denied",
+    "too many open files",
+)
 _NOT_PINNED = "not pinned"
 _UNREADABLE = (rpc.Error, ValueError, LookupError, TypeError, AssertionError)
 """What the client raises for answers that are none."""
@@ -224,7 +233,7 @@ class Node:
         keys = self._command("pin/ls", *([arg] if arg else []), **opts).get("Keys") or {}
         return {cid: str(entry.get("Name", "")) for cid, entry in keys.items()}
 
-    def _command(self, name: str, *arguments: str, **options: str) -> dict[str, Any]:
+    def _command(self, name: str, /, *arguments: str, **options: str) -> dict[str, Any]:
         """What a command answers, one JSON object."""
         ask = self._client.request
 
@@ -270,6 +279,8 @@ class Node:
         except rpc.ErrorResponse as error:
             if any(word in str(error) for word in _STOPPING):
                 raise Stopping(f"{node} did not {what}, it is stopping: start it again") from error
+            if any(word in str(error) for word in _BROKEN):
+                raise Broken(f"{node} did not {what}: {error}: mend its disk") from error
             raise Refused(f"{node} did not {what}: {error}") from error
         except rpc.StatusError as error:
             status = error.original.response.status_code
