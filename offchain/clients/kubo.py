@@ -111,7 +111,7 @@ class Kubo:
     # --- its life
 
     def start(self, *arguments: str) -> None:
-        """Run the daemon until it is ready, with `arguments` beside its own. Raises ClientFailed."""
+        """Run the daemon, with `arguments` too, until it is ready. Raises ClientFailed."""
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(

@@ -11,8 +11,10 @@ from offchain.store.cid import Cid
 from offchain.store.errors import InvalidCid
 from offchain.yoda.votes import RoundResult
 
+SPECIFICATION, EVALUATION, RING = "specification", "evaluation set", "key ring"
+UPDATE, MODEL = "update", "model"
 SAMPLER = "sampler"
-"""The role of the content that sellers prove their shares with."""
+"""Roles of contents; the last one is that of what sellers prove their shares with."""
 
 
 class Content(NamedTuple):
@@ -33,13 +35,13 @@ def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
     """
     found = request_contents(ledger.request(job_id))
     for ring in heeded_rings(ledger, job_id):
-        found += _contents(("key ring", 0, ring.cid, ring.content_hash))
+        found += _contents((RING, 0, ring.cid, ring.content_hash))
     for update in _events(ledger, "UpdatePosted", job_id):
-        found += _contents(("update", update["round"], update["cid"], update["contentHash"]))
+        found += _contents((UPDATE, update["round"], update["cid"], update["contentHash"]))
     for accepted in _events(ledger, "RoundAccepted", job_id):
         result = RoundResult(*fields(accepted["result"]))
         found += _contents(
-            ("model", result.round, result.model_cid, result.model_hash),
+            (MODEL, result.round, result.model_cid, result.model_hash),
             (SAMPLER, result.round, result.sampler_cid, result.sampler_hash),
         )
     return found
@@ -48,8 +50,8 @@ def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
 def request_contents(request: Request) -> list[Content]:
     """What a request names."""
     return _contents(
-        ("specification", 0, request.spec_cid, request.spec_hash),
-        ("evaluation set", 0, request.evaluation_cid, request.evaluation_hash),
+        (SPECIFICATION, 0, request.spec_cid, request.spec_hash),
+        (EVALUATION, 0, request.evaluation_cid, request.evaluation_hash),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
 
 from offchain.store.cid import Cid
 from offchain.store.errors import MALFORMED, InvalidCid, NotFound, NotYet, StoreError
@@ -19,8 +21,11 @@ class ReadAhead:
     What is not here is read in the background, again and again as long as it is asked for.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int] = lambda: 0) -> None:
+        """`clock` tells the time at which a content comes, such as the number of a block."""
         self._store = store
+        self._clock = clock
+        self._arrivals: dict[Cid, int] = {}
         self._lock = threading.Lock()
         self._reading: set[Cid] = set()
         self._failures: dict[Cid, StoreError | InvalidCid] = {}
@@ -64,6 +69,15 @@ class ReadAhead:
         """As the store behind it."""
         self._store.unpin(cid)
 
+    def arrival(self, cid: bytes) -> int:
+        """When the content of a binary CID came; 0 where it was here when it was first asked for.
+
+        So is everything to a process that has begun anew.
+        """
+        with suppress(InvalidCid):
+            return self._arrivals.get(Cid(cid), 0)
+        return 0
+
     def has_news(self) -> bool:
         """Whether the reading of a content has ended since this was last asked."""
         has_news = self._news.is_set()
@@ -87,7 +101,7 @@ class ReadAhead:
         failure: StoreError | InvalidCid | None = None
         with places:
             try:
-                self._store.get(cid, limit=limit, name=name)
+                self._bring(cid, limit, name)
             except (StoreError, InvalidCid) as error:
                 failure = error
             except Exception as error:  # whatever it is, it must be tried again, and said
@@ -102,6 +116,16 @@ class ReadAhead:
                 self._failures[cid] = failure
         if is_new:
             self._news.set()
+
+    def _bring(self, cid: Cid, limit: int, name: str) -> None:
+        """Have a content here, and note when it came."""
+        try:
+            self._store.kept(cid, limit=limit, name=name)
+        except NotFound:
+            self._store.get(cid, limit=limit, name=name)
+            arrived = self._clock()
+            with self._lock:
+                self._arrivals.setdefault(cid, arrived)
 
     @staticmethod
     def _new_places() -> threading.Semaphore:
