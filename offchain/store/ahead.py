@@ -25,6 +25,7 @@ class ReadAhead:
         """`clock` tells the time at which a content comes, such as the number of a block."""
         self._store = store
         self._clock = clock
+        self._absent: set[Cid] = set()
         self._arrivals: dict[Cid, int] = {}
         self._lock = threading.Lock()
         self._reading: set[Cid] = set()
@@ -43,11 +44,10 @@ class ReadAhead:
         Else it is read in the background, and this raises ``NotYet``, or what went wrong at the
         last try where there was one.
         """
-        try:
-            data = self._store.kept(cid, limit=limit, name=name)
-        except NotFound:
+        data = self._kept(cid, limit, name)
+        if data is None:
             self._read.discard(cid)
-            raise self._how_it_goes(cid, limit, name) from None
+            raise self._how_it_goes(cid, limit, name)
         with self._lock:
             self._failures.pop(cid, None)
         return data
@@ -118,14 +118,27 @@ class ReadAhead:
             self._news.set()
 
     def _bring(self, cid: Cid, limit: int, name: str) -> None:
-        """Have a content here, and note when it came."""
-        try:
-            self._store.kept(cid, limit=limit, name=name)
-        except NotFound:
+        """Have a content here."""
+        if self._kept(cid, limit, name) is None:
             self._store.get(cid, limit=limit, name=name)
+            self._note_arrival(cid)
+
+    def _kept(self, cid: Cid, limit: int, name: str) -> bytes | None:
+        """A content that is here; None, which is remembered, where it is not."""
+        try:
+            data = self._store.kept(cid, limit=limit, name=name)
+        except NotFound:
+            self._absent.add(cid)
+            return None
+        self._note_arrival(cid)  # another party may have brought it to the same store
+        return data
+
+    def _note_arrival(self, cid: Cid) -> None:
+        """Note when a content came that was not here before."""
+        if cid in self._absent:
             arrived = self._clock()
-            with self._lock:
-                self._arrivals.setdefault(cid, arrived)
+            self._arrivals.setdefault(cid, arrived)
+            self._absent.discard(cid)
 
     @staticmethod
     def _new_places() -> threading.Semaphore:

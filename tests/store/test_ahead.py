@@ -144,6 +144,16 @@ def test_what_is_prepared_is_read_once_though_asked_for_at_every_look() -> None:
     assert peers.asked == [cid]
 
 
+def test_what_another_party_brought_to_the_same_store_came_when_it_was_found() -> None:
+    peers = Peers()
+    cid, store = Cid.of(b"x"), ReadAhead(peers, lambda: 7)
+    peers.given[cid] = fail(NotFound("nobody gave it"))
+    until(lambda: said(store, cid, "nobody gave it"))
+    peers.put(b"x")
+    until(lambda: said(store, cid, ""))
+    assert store.arrival(cid.binary) == 7
+
+
 def test_what_was_here_before_it_was_asked_for_came_in_time() -> None:
     """As after a restart: when it came nobody knows."""
     peers = Peers()
