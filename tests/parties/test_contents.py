@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from offchain.chain.records import JobState, Rules
-from offchain.clients.kubo import Kubo, kubo_swarm
+from offchain.clients.kubo import Kubo, kubo_swarm, running
 from offchain.parties import retention
 from offchain.parties.contents import SAMPLER, Content, end_blocks, job_contents
 from offchain.parties.errors import PartyError
 from offchain.parties.export import export_job
 from offchain.parties.ledger import Ledger
+from offchain.parties.reach import peers_of, reach
 from offchain.store import IpfsStore, NotFound, ReadAhead, Store
 from offchain.store.car import read_car
 from offchain.store.ipfs_node import Patience
 from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, World, world
+from tests.store.nodes import store_on
 
 LIMIT = 1 << 20
 KEEP_BLOCKS = 3000
@@ -146,6 +148,17 @@ def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
         contents = job_contents(ledger, 1)
         for node in (first, second):
             assert all(node.is_pinned(content.cid) for content in contents)
+        assert [peer.peer_id for peer in peers_of(market.ipfs[0])] == [second.peer_id]
+        assert not any(why_not for _content, why_not in reach(ledger, market.ipfs[0], 1))
+        stranger = Kubo(tmp_path / "stranger", first.swarm_key)
+        with running([stranger]):
+            unread = list(reach(ledger, store_on(stranger), 1))
+        assert all("nobody gave" in why_not for _content, why_not in unread)
+        sellers = {market.signer(10 + number).address for number in range(len(SELLERS))}
+        authors = {content.author for content, _ in unread if content.role == "update"}
+        assert authors <= sellers
+        assert len(unread) == len(contents)
+
         market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
         look(market, "node 0")
         last = [each for each in contents if (each.role, each.round) == (SAMPLER, RULES.rounds)]
