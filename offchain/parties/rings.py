@@ -7,11 +7,13 @@ import structlog
 from offchain.chain.records import Job, JobState
 from offchain.parties.desk import Desk
 from offchain.parties.jobkeys import heeded_rings
+from offchain.parties.ledger import Ledger
+from offchain.parties.pins import job_pin
 from offchain.sealing.errors import SealError
 from offchain.sealing.ring import Ring, build_ring
-from offchain.store.cid import Cid
 from offchain.store.errors import StoreError
 from offchain.store.fetch import content_hash
+from offchain.store.local import Store
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
             log.warning(
                 "a member's key is unusable: it gets none", job=job_id, public_key=public.hex()
             )
-        post_ring(desk, job_id, ring)
+        post_ring(desk.ledger, desk.store, job_id, ring)
     return posted
 
 
@@ -70,7 +72,7 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     if chain.block_number() <= posted[0].block + seat:
         return False
     log.warning("the key ring leaves members out, or gives them wrong keys", job=job_id)
-    post_ring(desk, job_id, ring)
+    post_ring(desk.ledger, desk.store, job_id, ring)
     return True
 
 
@@ -83,9 +85,9 @@ def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
     return min(blocks, default=None)
 
 
-def post_ring(desk: Desk, job_id: int, ring: Ring) -> None:
+def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:
     """Pin a key ring, and say on chain where it is."""
-    desk.pin(job_id, 0, ring.data)
-    cid, post = Cid.of(ring.data), desk.ledger.key_rings.functions.post
-    desk.ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
+    cid = store.put(ring.data, name=job_pin(ledger.market, job_id, 0))
+    post = ledger.key_rings.functions.post
+    ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
     log.info("posted key ring", job=job_id, cid=str(cid))
