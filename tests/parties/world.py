@@ -53,6 +53,8 @@ BOND = 10**17
 TAG = "digits"
 WINDOW_BLOCKS = 1000
 """Longer than any machine needs: windows end early when all have acted."""
+MINED_AT_ONCE = 500
+"""Blocks that a busy machine makes within a request's time."""
 MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
 
@@ -279,8 +281,8 @@ class World:
     def mine_to(self, number: int) -> None:
         """Have all blocks up to one mined at once."""
         missing = number - self.chain(0).block_number()
-        if missing > 0:
-            self.anvil.mine(missing)
+        for start in range(0, missing, MINED_AT_ONCE):
+            self.anvil.mine(min(MINED_AT_ONCE, missing - start))
 
     def token(self, name: str, holders: Sequence[int] = (), amount: int = 10 * STAKE) -> str:
         """A test token of which each holder has `amount`; its address."""
@@ -316,7 +318,13 @@ def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
         yield world_on(anvil, folder, random_seed)
 
 
-def world_on(node: Anvil | Geth, folder: Path, random_seed: bytes = BLOCK_HASHES) -> World:
+def world_on(
+    node: Anvil | Geth,
+    folder: Path,
+    random_seed: bytes = BLOCK_HASHES,
+    kind: type[World] = World,
+    parameters: Parameters | None = None,
+) -> World:
     """A market deployed through a node that runs already."""
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
@@ -325,8 +333,8 @@ def world_on(node: Anvil | Geth, folder: Path, random_seed: bytes = BLOCK_HASHES
         node.chain_id,
         artifacts(),
         KeySigner(Account.from_key(node.keys[0])),
-        Parameters(STAKE, BOND, random_seed),
+        parameters or Parameters(STAKE, BOND, random_seed),
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
-    return World(node, folder, record, samples, evaluation)
+    return kind(node, folder, record, samples, evaluation)
