@@ -31,4 +31,5 @@ TRAINING_SECONDS = Histogram(
 TRANSACTIONS = Counter("d2m_transactions", "Transactions mined.", ["step", "outcome"])
 REPLACED = Counter("d2m_transactions_replaced", "Transactions sent again.", ["step"])
 FEES = Counter("d2m_fees_wei", "Fees paid, in wei.")
+NOT_WITHDRAWN = Counter("d2m_withdrawals_refused", "Withdrawals that the recipient refused.")
 BALANCE = Gauge("d2m_balance_wei", "What the account holds, in wei.")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 
 from offchain.parties.commands import one_line_errors
 from offchain.parties.logs import log_as_json
@@ -16,10 +15,11 @@ from offchain.parties.options import reading_options
 from offchain.parties.reach import peers_of, reach
 from offchain.parties.status import read_only
 from offchain.store.choice import open_store
+from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @reading_options
 @click.option("--job", "job_id", type=int, help="Also read all contents of this job.")
 def peers_command(

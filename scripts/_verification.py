@@ -8,7 +8,6 @@ from typing import Any
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
@@ -18,6 +17,7 @@ from offchain.market.check import check
 from offchain.market.genesis import Parameters, Plan
 from offchain.parties.commands import one_line_errors
 from offchain.parties.options import deployment_option, folder_path
+from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 
 INPUT_FILE = "standard-input.json"
@@ -29,7 +29,7 @@ OUTPUTS = [
 ]
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @deployment_option
 @click.option(
     "--out",

@@ -12,7 +12,7 @@ from typing import Any
 import ape
 import click
 from ape.api import AccountAPI, ProviderAPI
-from ape.cli import ConnectedProviderCommand, account_option
+from ape.cli import account_option
 from ape.exceptions import AccountsError
 from ape.logging import ClickHandler, LogLevel
 from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
@@ -23,6 +23,7 @@ from offchain.parties.commands import Session, connect, one_line_errors
 from offchain.parties.logs import log_as_json
 from offchain.parties.options import combined, place_options
 from offchain.parties.wallet import Manner, Wallet
+from scripts._network import NodeCommand
 
 
 class ApeSigner:
@@ -124,7 +125,7 @@ def wallet_of(options: dict[str, Any], *, serves: bool = False) -> Wallet:
 def wallet_command(function: Callable[..., Any]) -> click.Command:
     """A command with `--network` and `--account`."""
     with_account: Any = account_option()
-    with_network: Any = click.command(cls=ConnectedProviderCommand)
+    with_network: Any = click.command(cls=NodeCommand)
     command: click.Command = with_network(with_account(function))
     return command
 

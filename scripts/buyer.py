@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from ape.api import AccountAPI
+from eth_typing import ChecksumAddress
 
 from offchain.chain.amounts import shown_amount
 from offchain.learning.defaults import SPECS
@@ -26,6 +27,7 @@ from offchain.parties.options import (
     existing_file,
     keys_options,
     request_options,
+    to_option,
     token_option,
 )
 from scripts._wallet import opened, sending_command
@@ -94,10 +96,11 @@ def cancel(account: AccountAPI, auction_id: int, **options: Any) -> None:
 
 @sending_command
 @token_option
-def withdraw(account: AccountAPI, token: str, **options: Any) -> None:
+@to_option
+def withdraw(account: AccountAPI, token: str, to: ChecksumAddress | None, **options: Any) -> None:
     """Withdraw what the market owes the account, in ether or in a token."""
     with opened(account, options) as (session, wallet):
-        amount = withdraw_credit(session.ledger, token)
+        amount = withdraw_credit(session.ledger, token, to)
         wallet.answer(f"withdrew {shown_amount(amount, token)}", amount=amount, token=token)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 from ape.api import AccountAPI
+from eth_typing import ChecksumAddress
 
 from offchain.chain.amounts import shown_amount
 from offchain.parties.commands import run_cone
 from offchain.parties.cone import leave_pool, withdraw_stake
-from offchain.parties.options import serving_options
+from offchain.parties.options import serving_options, to_option
 from scripts._wallet import opened, sending_command
 
 
@@ -37,10 +38,11 @@ def leave(account: AccountAPI, **options: Any) -> None:
 
 
 @sending_command
-def withdraw(account: AccountAPI, **options: Any) -> None:
+@to_option
+def withdraw(account: AccountAPI, to: ChecksumAddress | None, **options: Any) -> None:
     """Take the stake of a node that has left."""
     with opened(account, options) as (session, wallet):
-        amount = withdraw_stake(session.ledger)
+        amount = withdraw_stake(session.ledger, to)
         wallet.answer(f"withdrew the stake: {shown_amount(amount)}", amount=amount)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
@@ -18,7 +17,7 @@ from offchain.parties.commands import one_line_errors
 from offchain.parties.export import export_job
 from offchain.parties.incentives import job_incentives
 from offchain.parties.logs import log_as_json
-from offchain.parties.options import Wei, auction_option, deployment_option, reading_options
+from offchain.parties.options import auction_option, deployment_option, reading_options
 from offchain.parties.readable import plain
 from offchain.parties.status import (
     account_status,
@@ -28,9 +27,11 @@ from offchain.parties.status import (
     read_only,
 )
 from offchain.parties.tables import print_facts, print_market
+from offchain.parties.values import Wei, number_of
 from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
 from scripts._check import check_command
+from scripts._network import NodeCommand
 from scripts._peers import peers_command
 from scripts._verification import verification_command
 from scripts._wallet import json_option, rpc_url
@@ -57,10 +58,10 @@ def cli() -> None:
     """Look at the market and keep what it made."""
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @deployment_option
-@click.option("--job", "job_id", type=int, help="All of this job, with its vote.")
-@click.option("--auction", "auction_id", type=int, help="All of this auction.")
+@click.option("--job", "job_id", type=number_of, help="All of this job, with its vote.")
+@click.option("--auction", "auction_id", type=number_of, help="All of this auction.")
 @click.option("--account", type=Account(), help="Seat, offers, credits and duties of this one.")
 @json_option
 def status(
@@ -91,9 +92,9 @@ def status(
             print_market(facts)
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @reading_options
-@click.option("--job", "job_id", type=int, required=True, help="Id of the job.")
+@click.option("--job", "job_id", type=number_of, required=True, help="Id of the job.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
 )
@@ -107,7 +108,7 @@ def export(deployment: Path, store: Path | None, ipfs: str | None, job_id: int, 
     click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @deployment_option
 @auction_option
 @click.option(

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from ape.api import AccountAPI
+from eth_typing import ChecksumAddress
 
 from offchain.chain.amounts import shown_amount
 from offchain.chain.records import text_of
@@ -18,6 +19,7 @@ from offchain.parties.options import (
     seller_options,
     serving_options,
     statement_options,
+    to_option,
 )
 from scripts._wallet import opened, reading_command, sending_command
 
@@ -95,10 +97,13 @@ def leave(account: AccountAPI, offer_id: int, **options: Any) -> None:
 
 @sending_command
 @offer_option
-def withdraw_bond(account: AccountAPI, offer_id: int, **options: Any) -> None:
+@to_option
+def withdraw_bond(
+    account: AccountAPI, offer_id: int, to: ChecksumAddress | None, **options: Any
+) -> None:
     """Take the bond of an offer that has left."""
     with opened(account, options) as (session, wallet):
-        amount = offers.withdraw_bond(session.ledger, offer_id)
+        amount = offers.withdraw_bond(session.ledger, offer_id, to)
         text = f"withdrew the bond of offer {offer_id}: {shown_amount(amount)}"
         wallet.answer(text, offer=offer_id, amount=amount)
 

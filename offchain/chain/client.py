@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eth_typing import ChecksumAddress
 from web3 import Web3
@@ -13,6 +13,7 @@ from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.middleware import AttributeDictMiddleware
 from web3.types import BlockIdentifier, EventData, RPCEndpoint, TxParams
 
+from offchain.chain.addresses import shown
 from offchain.chain.artifacts import Artifact
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import (
@@ -24,7 +25,7 @@ from offchain.chain.errors import (
 )
 from offchain.chain.heads import HeadWatch
 from offchain.chain.prepared import Prepared, Price
-from offchain.chain.provider import NamedErrorProvider, shown
+from offchain.chain.provider import NamedErrorProvider
 from offchain.chain.reverts import ErrorLibrary
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import (
@@ -142,6 +143,10 @@ class Chain:
         """In wei, at the latest block."""
         return self.w3.eth.get_balance(address)
 
+    def has_code(self, address: str) -> bool:
+        """Whether a contract is there, at the latest block."""
+        return bool(self.w3.eth.get_code(cast(ChecksumAddress, address)))
+
     def logs(
         self,
         contract: str,
@@ -224,6 +229,10 @@ class Chain:
         for receipt in receipts:
             self.heads.saw(receipt.block, bytes(receipt.raw["blockHash"]))
         return receipts
+
+    def tell_waiting(self, tell: Callable[[ChainError], None]) -> None:
+        """Have `tell` told what keeps a transaction that was sent from being mined."""
+        self._the_sender().on_waiting = tell
 
     def forget_nonce(self) -> None:
         """Ask the node for the account's next nonce again."""

@@ -14,6 +14,14 @@ class ChainUnreachable(ChainError):
     """The node did not answer, in a stated number of attempts."""
 
 
+class CertificateRefused(ChainUnreachable):
+    """The node's certificate is none that this machine trusts."""
+
+
+class NodeBehind(ChainError):
+    """The node is in step with no chain: it syncs, or its latest block is old."""
+
+
 class WrongChain(ChainError):
     """The node is on another chain than the deployment."""
 
@@ -40,6 +48,46 @@ class NodeRefused(ChainError):
 
 class NotEnoughEther(NodeRefused):
     """The account cannot pay for a transaction."""
+
+
+class AlreadyKnown(NodeRefused):
+    """The node has the transaction: an earlier request got through, or another sent it on."""
+
+
+class NonceTaken(NodeRefused):
+    """The account's nonce has moved on, or is ahead of what the node knows."""
+
+
+class Underpriced(NodeRefused):
+    """The node wants higher fees: to replace what waits, or to take a transaction at all."""
+
+
+class FeeCapped(NodeRefused):
+    """The node passes on no transaction that may cost so much; nothing was sent."""
+
+
+class LogsUnready(NodeRefused):
+    """The node cannot search its logs now: after a rollback, or while it indexes them."""
+
+
+class BlockUnknown(NodeRefused):
+    """The node has no such block now: it lost some, or is behind one that was asked before."""
+
+
+class LogSpanTooWide(NodeRefused):
+    """The node searches fewer blocks at once, or gives fewer logs, than were asked for."""
+
+
+class HistoryForgotten(NodeRefused):
+    """The node keeps, or has indexed, no history as old as what was asked for."""
+
+
+class AskedTooOften(NodeRefused):
+    """The node, or the provider before it, answers no more requests for now."""
+
+
+class AccessDenied(NodeRefused):
+    """The node, or the provider before it, wants another key, password or plan."""
 
 
 class NotDeployed(ChainError):

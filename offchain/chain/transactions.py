@@ -17,13 +17,17 @@ from web3.exceptions import TransactionNotFound
 from web3.types import BlockIdentifier, Nonce, TxParams, TxReceipt, Wei
 
 from offchain.chain.errors import (
+    AlreadyKnown,
     ChainError,
     Declined,
     FeeTooHigh,
+    HistoryForgotten,
     NodeRefused,
+    NonceTaken,
     Reverted,
     TransactionLost,
     TransactionTimeout,
+    Underpriced,
 )
 from offchain.chain.fees import (
     FEE_HISTORY_BLOCKS,
@@ -40,11 +44,11 @@ SUBMIT_ATTEMPTS = 6  # when the nonce is in use; fees double each time, 32 times
 TRANSFER_GAS = 21_000  # gas of a transfer without data, fixed by the protocol
 STUCK_SECONDS = 60.0
 """Five blocks of 12 s: a transaction at a fair price is mined in one or two."""
+PRICE_SECONDS = 2.0
+"""Between two looks at the price while a transaction waits: on a private chain of 1 s blocks the
+base fee may double in six of them, long before `STUCK_SECONDS`."""
 TIMEOUT_SECONDS = 300.0
 """Room for four replacements, by when the fees have risen by three quarters."""
-
-UNINDEXED = "indexing is in progress"
-"""geth's words, for a while after its start, for a transaction that it cannot tell of yet."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class _Sent:
     arguments: dict[str, Any] = field(default_factory=dict)
     shown_most: int = -1  # wei: the highest fee that whoever watches has been shown
     hashes: list[HexBytes] = field(default_factory=list)
+    stuck_by: type[ChainError] | None = None  # what was last logged to keep it from being mined
 
     @property
     def nonce(self) -> int:
@@ -144,6 +149,8 @@ class Sender:
         self._options = options
         self._nonce: int | None = None  # of the next transaction; None: the node must say
         self._base_fee = 0  # when the node was last asked for fees
+        self.on_waiting: Callable[[ChainError], None] | None = None
+        """Told what keeps a transaction that was sent from being mined."""
 
     @property
     def address(self) -> ChecksumAddress:
@@ -238,26 +245,26 @@ class Sender:
                 nonce = self._count("pending")
             sent.parameters["nonce"] = Nonce(nonce)
             refusal = self._refusal(sent)
-            if not refusal:
+            if refusal is None:
                 self._nonce = nonce + 1
                 return sent
-            if "nonce" in refusal:
+            if isinstance(refusal, NonceTaken):
                 if fixed is not None:
-                    raise NodeRefused(f"{sent.step}: {refusal}")
+                    raise NonceTaken(f"{sent.step}: {refusal}")
                 continue
             higher = sent.fees.raised(sent.fees, OUTBID_PERCENT, self._options.max_fee)
             if higher is None:
                 raise FeeTooHigh(
-                    f"{sent.step}: a pending transaction of {self.address} cannot be replaced"
-                    " within --max-fee: raise it, or wait until that one is mined"
+                    f"{sent.step}: at --max-fee the node does not take it ({refusal}): raise it, or"
+                    f" wait until what is pending of {self.address}, if anything, is mined"
                 )
             sent.offer(higher)
-        raise NodeRefused(
+        raise NonceTaken(
             f"{sent.step}: no nonce was accepted in {SUBMIT_ATTEMPTS} attempts:"
             f" is {self.address} used by another program?"
         )
 
-    def _refusal(self, sent: _Sent) -> str:
+    def _refusal(self, sent: _Sent) -> NodeRefused | None:
         """Have the node take a transaction; why it does not, where another nonce or fee helps."""
         self._nonce = None  # unknown if anything fails
         self._show(sent)
@@ -267,12 +274,12 @@ class Sender:
             self._w3.eth.send_raw_transaction(raw)
         except NodeRefused as error:
             # Known: a repeated request, the first one got through.
-            if not self._is_known(hash_):
-                if any(word in str(error) for word in ("nonce", "replacement", "underpriced")):
-                    return str(error)
+            if not isinstance(error, AlreadyKnown) and not self._is_known(hash_):
+                if isinstance(error, NonceTaken | Underpriced):
+                    return error
                 raise
         sent.hashes.append(hash_)
-        return ""
+        return None
 
     def _show(self, sent: _Sent) -> None:
         """Show what is about to be signed, unless it costs no more than what was shown before."""
@@ -353,9 +360,12 @@ class Sender:
         return receipt
 
     def _mined(self, sent: _Sent) -> TxReceipt:
-        started = sent_last = time.monotonic()
+        started = sent_last = priced_last = time.monotonic()
         while (raw := self._receipt(sent)) is None:
             now = time.monotonic()
+            if now - priced_last >= PRICE_SECONDS:
+                priced_last = now
+                self._follow_price(sent)
             if now - sent_last >= self._options.stuck_seconds:
                 self._unstick(sent)
                 sent_last = now
@@ -376,15 +386,25 @@ class Sender:
         for hash_ in sent.hashes:
             try:
                 found = self._w3.eth.get_transaction_receipt(hash_)
-            except TransactionNotFound:
-                continue
-            except NodeRefused as error:
-                if UNINDEXED not in str(error):
-                    raise
+            except (TransactionNotFound, HistoryForgotten):  # or not indexed yet
                 continue
             if found["blockNumber"] <= self._w3.eth.block_number:
                 return found
         return None
+
+    def _follow_price(self, sent: _Sent) -> None:
+        """Outbid oneself at once where the next block would not take what was offered."""
+        try:
+            self._offered()
+        except FeeTooHigh as error:
+            self._waits(error)
+        else:
+            if self._base_fee > sent.fees.most:
+                self._unstick(sent)
+
+    def _waits(self, error: ChainError) -> None:
+        if self.on_waiting:
+            self.on_waiting(error)
 
     def _unstick(self, sent: _Sent) -> None:
         """Send a transaction again that nobody mines, with higher fees if the node still has it.
@@ -414,10 +434,14 @@ class Sender:
             sent.offer(fees)
             refusal = self._refusal(sent)
             if refusal:
-                raise NodeRefused(refusal)
+                raise refusal
         except (Declined, FeeTooHigh, NodeRefused) as error:
-            log.warning("transaction is stuck", why=str(error), **place)
+            if sent.stuck_by is not type(error):
+                log.warning("transaction is stuck", why=str(error), **place)
+            sent.stuck_by = type(error)
+            self._waits(error)
             return
+        sent.stuck_by = None
         self._nonce = following
         log.warning("transaction sent again", max_fee=fees.most, tip=fees.tip, **place)
         if self._options.on_replaced:

@@ -217,7 +217,7 @@ class Play:
         signer, known = signer_of(stage.buyers[place]), self._ledger.chain.deployment
         chain = Chain(self._node.url, known, load_artifacts(), signer)
         ipfs = self._options.ipfs
-        session = Session(chain, open_store(None if ipfs else stage.store, ipfs), signer)
+        session = Session(chain, lambda: open_store(None if ipfs else stage.store, ipfs), signer)
         auction = open_for(session, TAG, stage.spec, samples, RULES, TERMS)
         self._opened += 1
         folder = stage.folder / "delivered" / str(auction)

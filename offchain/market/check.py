@@ -1,4 +1,7 @@
-"""Reading a deployment back: is what the chain holds the market that the record says?"""
+"""Reading a deployment back: is what the chain holds the market that the record says?
+
+What a node no longer knows is told apart from what is wrong: nodes drop old history.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hexbytes import HexBytes
-from web3.exceptions import TransactionNotFound
+from web3.exceptions import BlockNotFound, TransactionNotFound
 
 from offchain.chain.artifacts import Artifact
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Created, Record
+from offchain.chain.errors import HistoryForgotten
 from offchain.market.genesis import GENESIS, PARTS, Parameters, Plan
 
 WIRING = {
@@ -28,10 +32,12 @@ WORD_BYTES = 32
 
 
 class Check(NamedTuple):
-    """One thing read back; `fault` is None where it is as it should be."""
+    """One thing read back; as it should be where neither `fault` nor `unknown` says otherwise."""
 
     what: str
     fault: str | None
+    unknown: str | None = None
+    """Why this node cannot tell."""
 
 
 def check(chain: Chain, record: Record, artifacts: Mapping[str, Artifact]) -> Iterator[Check]:
@@ -48,7 +54,7 @@ def check(chain: Chain, record: Record, artifacts: Mapping[str, Artifact]) -> It
     if set(recorded) != set(expected):
         return
     for name, created in record.contracts.items():
-        yield Check(f"{name}: creation", _creation_fault(chain, created))
+        yield _creation(chain, name, created)
         fault = _code_fault(chain, created, artifacts[name])
         yield Check(f"{name}: code", fault)
         values = _expected_values(plan, artifacts[name])
@@ -80,14 +86,37 @@ def immutable_offsets(compiled: bytes) -> list[int]:
     return found
 
 
-def _creation_fault(chain: Chain, created: Created) -> str | None:
+def _creation(chain: Chain, name: str, created: Created) -> Check:
+    """Whether the recorded transaction is in the recorded block.
+
+    A node that has dropped its index of transactions finds none by its hash, but still has the
+    blocks: then the block is looked through. Without the block nothing can be said; what is at the
+    address says the rest.
+    """
+    what = f"{name}: creation"
+    wanted = HexBytes(created.transaction)
     try:
-        receipt = chain.w3.eth.get_transaction_receipt(HexBytes(created.transaction))
-    except TransactionNotFound:
-        return f"the chain has no transaction {created.transaction}"
-    if receipt["blockNumber"] != created.block:
-        return f"it was in block {receipt['blockNumber']}, not {created.block}"
-    return None
+        number = chain.w3.eth.get_transaction_receipt(wanted)["blockNumber"]
+    except (TransactionNotFound, HistoryForgotten):
+        return Check(what, *_in_its_block(chain, created, wanted))
+    fault = f"it was in block {number}, not {created.block}" if number != created.block else None
+    return Check(what, fault)
+
+
+def _in_its_block(
+    chain: Chain, created: Created, wanted: HexBytes
+) -> tuple[str | None, str | None]:
+    """What is wrong, or why that is unknown, where a node does not find a transaction's receipt."""
+    head = chain.block_number()
+    if head < created.block:
+        return f"the chain is at block {head}, it should be in block {created.block}", None
+    try:
+        block = chain.w3.eth.get_block(created.block)
+    except (BlockNotFound, HistoryForgotten):
+        return None, f"this node no longer has block {created.block}: ask one that has"
+    if wanted in block["transactions"]:
+        return None, None
+    return f"block {created.block} has no transaction {created.transaction}", None
 
 
 def _code_fault(chain: Chain, created: Created, artifact: Artifact) -> str | None:

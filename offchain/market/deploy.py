@@ -12,10 +12,17 @@ from web3.types import BlockIdentifier, TxParams
 from offchain.chain.artifacts import Artifact, compiler_of
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Created, Deployment, Record
-from offchain.chain.errors import BadDeployment, NotDeployed, Reverted, TransactionTimeout
+from offchain.chain.errors import (
+    BadDeployment,
+    FeeCapped,
+    NotDeployed,
+    Reverted,
+    TransactionTimeout,
+)
+from offchain.chain.feecap import check_fee_cap
 from offchain.chain.prepared import Prepared
 from offchain.chain.signer import Signer
-from offchain.chain.transactions import Payload, RawCall, Receipt, Transaction
+from offchain.chain.transactions import GAS_HEADROOM_PERCENT, Payload, RawCall, Receipt, Transaction
 from offchain.market.check import check
 from offchain.market.genesis import GENESIS, PROXY, SALT, Parameters, Plan
 
@@ -41,7 +48,8 @@ def deploy(
     The addresses follow from `parameters` and the code alone, on every chain. `max_fee` in wei per
     gas. Raises Reverted before the first transaction for parameters that a contract refuses,
     NotDeployed where the chain lacks the deterministic deployment proxy, FeeTooHigh where gas is
-    dearer than `max_fee`, BadDeployment where reading everything back finds a fault.
+    dearer than `max_fee`, FeeCapped where the node passes on nothing that may cost as much as the
+    dearest step, BadDeployment where reading everything back finds a fault.
     """
     plan = Plan(parameters, artifacts)
     nothing_but_genesis = Deployment(chain_id, 0, {GENESIS: plan.genesis})
@@ -56,6 +64,7 @@ def deploy(
     )
     _check_proxy(chain)
     _check_parameters(chain, plan)
+    _check_fee_cap(chain, plan)
     _ensure(
         chain,
         GENESIS,
@@ -121,6 +130,27 @@ def _check_parameters(chain: Chain, plan: Plan) -> None:
             chain.w3.eth.call(creation)
         except Reverted as error:
             raise error.during(f"deploy {name}") from None
+
+
+def _check_fee_cap(chain: Chain, plan: Plan) -> None:
+    """Have the node look at the fee of the dearest step that is left, before the first is paid."""
+    left = [name for name, address in plan.addresses.items() if not _has_code(chain, address)]
+    if not left:
+        return
+    size = {name: len(plan.artifacts[name].runtime) // 2 - 1 for name in left}
+    dearest = max(left, key=lambda name: size[name])
+    # Its code cannot be created before what it is wired to: so many zeros stand for it, and what
+    # comes after the RETURN is paid for as data.
+    zeros = b"\x62" + size[dearest].to_bytes(3, "big") + b"\x5f\xf3"  # PUSH3 PUSH0 RETURN
+    code = zeros + plan.creation_code(dearest)
+    gas = chain.w3.eth.estimate_gas({"data": HexBytes(code)})
+    limit = gas * (100 + GAS_HEADROOM_PERCENT) // 100
+    try:
+        check_fee_cap(chain.w3, chain.deployment.chain_id, limit, chain.price().fees)
+    except FeeCapped as error:
+        raise FeeCapped(
+            f"nothing was paid yet: deploy {dearest} would be too dear: {error}"
+        ) from None
 
 
 def _ensure(chain: Chain, name: str, address: ChecksumAddress, creation: Payload) -> None:

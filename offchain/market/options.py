@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from offchain.adversaries.cone import VOTING
 from offchain.adversaries.sellers.training import TRAINING
+from offchain.chain.bounds import RULES
 from offchain.chain.records import BPS, ETHER, WAD, AuctionKind, Rules, Terms
 from offchain.parties.options import KINDS
 
@@ -14,7 +15,7 @@ SELLER_BEHAVIOURS = tuple(name for name in TRAINING if name != "honest")
 
 BYZANTINE_BPS = 3000
 """f of the demo's job, unless more nodes than that are asked to be Byzantine."""
-MAX_BYZANTINE_BPS = 4500
+MAX_BYZANTINE_BPS = RULES["byzantineBps"].most
 """What the contracts allow for f."""
 ERROR_PPM = 1000
 """β of the demo's job: one wrong result in a thousand rounds."""
@@ -70,9 +71,13 @@ class DemoOptions:
         if not 5 <= self.nodes <= 64:
             raise ValueError(f"--nodes {self.nodes}: give 5 to 64, each is a process")
         if not 0 <= self.byzantine_nodes <= MAX_BYZANTINE_BPS / BPS:
-            raise ValueError("--byzantine-nodes: give a share from 0 to 0.45")
+            raise ValueError(
+                f"--byzantine-nodes {self.byzantine_nodes}: give a share from 0 to 0.45"
+            )
         if not 0 <= self.byzantine_sellers <= 0.5:
-            raise ValueError("--byzantine-sellers: give a share from 0 to 0.5")
+            raise ValueError(
+                f"--byzantine-sellers {self.byzantine_sellers}: give a share from 0 to 0.5"
+            )
         _check_kinds("--node-behaviour", self.node_behaviour, NODE_BEHAVIOURS)
         _check_kinds("--seller-behaviour", self.seller_behaviour, SELLER_BEHAVIOURS)
         if not 1 <= self.rounds <= MAX_ROUNDS:

@@ -11,12 +11,15 @@ import yaml
 from eth_abi.abi import is_encodable
 
 from offchain.chain.artifacts import Artifact
+from offchain.chain.bounds import AMOUNT, BOND_UNIT, STAKE_UNIT, Bound
 from offchain.chain.errors import BadParameters
 from offchain.market.genesis import BLOCK_HASHES, GENESIS, Parameters
-from offchain.parties.options import Wei
+from offchain.parties.values import Wei
 
 OF_THE_CODE = "codeHashes"
 """The constructor argument that follows from the compiler's output."""
+BOUNDS = {"stakeUnit": STAKE_UNIT, "bondUnit": BOND_UNIT}
+"""Of the parameters that a contract's constructor refuses out of them."""
 OPTIONAL = {"randomSeed": BLOCK_HASHES}
 """Parameters that may be left out, and what they are then."""
 
@@ -39,7 +42,9 @@ def read_parameters(path: Path, artifacts: Mapping[str, Artifact]) -> Parameters
     if missing:
         raise BadParameters(f"{path}: {missing[0]} is missing, of type {kinds[missing[0]]}")
     values: dict[str, Any] = {
-        name: _value(f"{path}: {name}", kind, given[name]) if name in given else OPTIONAL[name]
+        name: _value(f"{path}: {name}", kind, given[name], BOUNDS.get(name, AMOUNT))
+        if name in given
+        else OPTIONAL[name]
         for name, kind in kinds.items()
     }
     return Parameters(values["stakeUnit"], values["bondUnit"], values["randomSeed"])
@@ -53,18 +58,18 @@ def parameter_kinds(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
     return kinds
 
 
-def _value(where: str, kind: str, given: Any) -> Any:
-    value = _amount(where, given) if kind.startswith("uint") else _bytes(where, kind, given)
+def _value(where: str, kind: str, given: Any, bound: Bound) -> Any:
+    value = _amount(where, given, bound) if kind.startswith("uint") else _bytes(where, kind, given)
     if not is_encodable(kind, value):
         raise BadParameters(f"{where} is {given!r}, which is no {kind}")
     return value
 
 
-def _amount(where: str, given: Any) -> int:
+def _amount(where: str, given: Any, bound: Bound) -> int:
     if type(given) not in (int, str):
         raise BadParameters(f"{where} is {given!r}: write an amount like 0.5 ether, or whole wei")
     try:
-        return Wei().convert(given, None, None)
+        return Wei(bound).convert(given, None, None)
     except click.BadParameter as error:
         raise BadParameters(f"{where}: {error.message}") from None
 

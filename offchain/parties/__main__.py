@@ -39,9 +39,10 @@ from offchain.parties.options import (
     serving_options,
     statement_options,
 )
+from offchain.parties.values import NodeAddress
 
 key_options = combined(
-    click.option("--rpc", required=True, help="URL of a chain node."),
+    click.option("--rpc", type=NodeAddress(), required=True, help="URL of a chain node."),
     click.option("--key", type=existing_file, required=True, help="Key file, mode 0600."),
     place_options,
 )

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
@@ -258,7 +259,8 @@ class Buyer(AuctionParty):
         return delivery
 
 
-def withdraw_credit(ledger: Ledger, token: str) -> int:
-    """Withdraw the account's credit in `token`; the amount in its smallest unit."""
-    receipt = ledger.chain.send(ledger.escrow.functions.withdraw(token, ledger.chain.address))
+def withdraw_credit(ledger: Ledger, token: str, to: ChecksumAddress | None = None) -> int:
+    """Withdraw the account's credit in `token`, to itself by default; in its smallest unit."""
+    withdraw = ledger.escrow.functions.withdraw(token, to or ledger.chain.address)
+    receipt = ledger.chain.send(withdraw)
     return int(ledger.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])

@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 import torch
+from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from offchain import metrics
 from offchain.chain.artifacts import MANIFEST, load_artifacts
 from offchain.chain.client import Chain, read_deployment
 from offchain.chain.errors import ChainError, Reverted
-from offchain.chain.records import Rules, Terms
+from offchain.chain.records import ETHER, Rules, Terms
 from offchain.chain.signer import Signer
 from offchain.chain.transactions import Receipt
 from offchain.data.errors import DataError
@@ -68,10 +69,16 @@ class Session:
     """A party's connections: chain, store and who signs."""
 
     chain: Chain
-    store: Store
+    open_store: Callable[[], Store]
+    """Only some commands need content: the others take no store and ask none."""
     signer: Signer
     wallet: Wallet | None = None
     """Shows and asks; None: a daemon's key file signs unattended."""
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that was named. Raises StoreError."""
+        return self.open_store()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -130,7 +137,7 @@ def connect(
         on_ready=wallet.approve if wallet is not None else None,
         max_fee=max_fee,
     )
-    return Session(chain, open_store(store, ipfs), signer, wallet)
+    return Session(chain, lambda: open_store(store, ipfs), signer, wallet)
 
 
 def _count(receipt: Receipt) -> None:
@@ -160,11 +167,15 @@ def run_seller(
     patience_blocks: int,
     jobs: int | None,
     metrics_address: Address | None = None,
+    to: ChecksumAddress | None = None,
     training: Training = train_honestly,
     gate: Callable[[], None] = no_gate,
     **privacy: Any,
 ) -> None:
-    """Offer the data and serve as its seller; `privacy` are the options of `privacy_options`."""
+    """Offer the data and serve as its seller; `privacy` are the options of `privacy_options`.
+
+    What it earns goes to `to`, by default to the account.
+    """
     torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
     samples = Samples(*read_samples(data))
     private = privacy_of(privacy)
@@ -174,13 +185,14 @@ def run_seller(
                 "--privacy is for honest sellers: leave --behaviour or --privacy out"
             )
         private.check(samples)
+    store = session.store  # before anybody is asked
     gate()
     if session.wallet is not None:
         session.wallet.agree(seller_plan(session.ledger, offer_id))
     session.chain.settle_earlier()
     seller = Seller(
         session.chain,
-        session.store,
+        store,
         session.key,
         samples,
         offer_id=_offer(session, samples, tags, offer_id),
@@ -190,6 +202,7 @@ def run_seller(
     if session.is_dry:  # a look would train, which spends of a privacy budget
         _end_dry(session)
         return
+    seller.pay_to = to or seller.pay_to
     stop_on_signals(seller)
     with monitored(metrics_address, seller.health):
         _serve(session, seller, until=_after(jobs, seller))
@@ -233,23 +246,25 @@ def run_cone(
     patience_blocks: int,
     jobs: int | None,
     metrics_address: Address | None = None,
+    to: ChecksumAddress | None = None,
     voting: Voting = vote_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
-    """Stake and serve as a CONE node."""
+    """Stake and serve as a CONE node; what it earns goes to `to`, by default to the account."""
     torch.set_num_threads(1)
-    chain = session.chain
+    chain, store = session.chain, session.store  # before anybody is asked
     if session.wallet is not None:
         session.wallet.agree(cone_plan(session.ledger))
     yoda = chain.deployment.contracts["Yoda"]
     node = ConeNode(
         chain,
-        session.store,
+        store,
         session.key,
         salt_secret(session.signer, chain.deployment.chain_id, yoda),
         voting=voting,
         patience_blocks=patience_blocks,
     )
+    node.pay_to = to or node.pay_to
     stop_on_signals(node)
     gate()
     chain.settle_earlier()
@@ -306,11 +321,19 @@ def open_for(
     terms: Terms,
 ) -> int:
     """Open an auction under a new job key of the account; its id."""
+    _check_token(session, terms.token)
     request_id = secrets.token_bytes(KEY_BYTES)
     key = JobKey.made_by(session.request_secret, request_id)
     asked = (tag, spec, evaluation, rules)
     request = make_request(session.ledger, session.store, key, request_id, *asked)
     return open_auction(session.chain, request, terms)
+
+
+def _check_token(session: Session, token: str) -> None:
+    if token != ETHER and not session.chain.has_code(token):
+        raise PartyError(
+            f"--token {token} has no code on this chain: name the contract of an ERC-20 token"
+        )
 
 
 def run_buyer(
@@ -321,16 +344,20 @@ def run_buyer(
     larger_deposit: bool,
     folder: Path,
     patience_blocks: int,
+    to: ChecksumAddress | None = None,
     gate: Callable[[], None] = no_gate,
 ) -> None:
-    """Bid up to `limit`, keep a won job moving, and receive its model into `folder`."""
+    """Bid up to `limit`, keep a won job moving, and receive its model into `folder`.
+
+    What comes back goes to `to`, by default to the account.
+    """
     torch.set_num_threads(1)
-    chain = session.chain
+    chain, store = session.chain, session.store  # before anybody is asked
     house = chain.deployment.contracts["AuctionHouse"]
     secret = bid_secret(session.signer, chain.deployment.chain_id, house)
     buyer = Buyer(
         chain,
-        session.store,
+        store,
         session.key,
         session.request_secret,
         auction_id=auction_id,
@@ -338,6 +365,7 @@ def run_buyer(
         folder=folder,
         patience_blocks=patience_blocks,
     )
+    buyer.pay_to = to or buyer.pay_to
     if session.wallet is not None:
         _wait_for_auction(session, buyer)
         plan = bid_plan(session.ledger, auction_id, limit, larger_deposit=larger_deposit)
@@ -371,9 +399,10 @@ def _end_dry(session: Session) -> None:
 
 def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None:
     """Stay until the key of the job that comes of an own auction is handed out."""
+    store = session.store  # before anybody is asked
     opener = Opener(
         session.chain,
-        session.store,
+        store,
         session.key,
         session.request_secret,
         auction_id=auction_id,

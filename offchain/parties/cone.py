@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
@@ -362,7 +363,8 @@ def leave_pool(ledger: Ledger) -> int:
     return int(ledger.chain.events(receipt, "ConePool", "NodeLeft")[0]["args"]["unlockBlock"])
 
 
-def withdraw_stake(ledger: Ledger) -> int:
-    """Take the stake of an account that has left; the amount in wei."""
-    receipt = ledger.chain.send(ledger.pool.functions.withdrawStake(ledger.chain.address))
+def withdraw_stake(ledger: Ledger, to: ChecksumAddress | None = None) -> int:
+    """Have the stake of an account that has left paid, to itself by default; in wei."""
+    withdraw = ledger.pool.functions.withdrawStake(to or ledger.chain.address)
+    receipt = ledger.chain.send(withdraw)
     return int(ledger.chain.events(receipt, "ConePool", "StakeWithdrawn")[0]["args"]["amount"])

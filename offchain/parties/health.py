@@ -9,13 +9,24 @@ from web3.exceptions import Web3Exception
 
 from offchain import metrics
 from offchain.chain.errors import (
+    AccessDenied,
+    AskedTooOften,
+    BlockUnknown,
+    CertificateRefused,
     ChainError,
     ChainUnreachable,
+    FeeCapped,
     FeeTooHigh,
+    HistoryForgotten,
+    LogSpanTooWide,
+    LogsUnready,
+    NodeBehind,
     NodeRefused,
+    NonceTaken,
     NotDeployed,
     NotEnoughEther,
     Reverted,
+    Underpriced,
 )
 from offchain.parties.errors import NotRegistered
 from offchain.store.errors import ABSENT, MALFORMED, StoreError
@@ -25,6 +36,9 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 REGISTRATION = "registration"
 """The kind of what a party has that has no seat, or no offer, to serve with."""
 REMEDIES = {
+    "access": "see to the key or password in the node's address, and to the plan behind it",
+    "cap": "have the node's cap raised (geth, reth: --rpc.txfeecap), or lower --max-fee",
+    "certificate": "have the node's certificate mended, or its authority trusted",
     "chain": "wait for the node, or name another with --rpc or --network",
     "deployment": "see whether the node has lost the blocks with the contracts: wait until it has"
     " them again, or deploy again and start with the new record",
@@ -32,11 +46,22 @@ REMEDIES = {
     "fees": "wait until gas is cheaper, or raise --max-fee",
     "funds": "send ether to the account",
     REGISTRATION: "see the error: no new job asks this party meanwhile",
+    "history": "name a node that keeps all history and has indexed it",
+    "lag": "see whether the node has peers and is in sync, or name another",
+    "limit": "wait, or name a node or a plan that allows more requests",
+    "logs": "wait: the node makes its index of logs anew; if that lasts, see its log",
+    "node": "see what the node says, and its log",
+    "span": "name a node that searches all blocks from the deployment on",
     "store": "see whether the content store answers, and holds what it says it holds",
-    "transactions": "see whether the node is in sync and whether another program uses the account",
+    "transactions": "see whether another program uses the account, and whether its node passes on"
+    " what it is sent",
     "system": "see the error",
 }
 """By kind of problem: what its operator can do. Nothing is lost meanwhile but time."""
+OWN_PACE = ("lag",)
+"""Kinds that a look says nothing about: they are over when whoever reports them says so."""
+FINAL = ("funds", "system")
+"""Kinds that end a process where they are met outside of a job: time alone mends none of them."""
 CONTENT = "content"
 """The kind of content that is waited for, or cannot be had: one job's, by nobody's known fault."""
 JOB = "job"
@@ -54,12 +79,23 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, OSError):
         return "disk" if error.errno in DISK_ERRORS else "system"
     kinds: tuple[tuple[type[Exception], str], ...] = (
+        (CertificateRefused, "certificate"),
         (ChainUnreachable, "chain"),
+        (BlockUnknown, "chain"),
+        (NodeBehind, "lag"),
         (FeeTooHigh, "fees"),
         (NotDeployed, "deployment"),
         (NotRegistered, REGISTRATION),
         (NotEnoughEther, "funds"),
-        (NodeRefused, "transactions"),
+        (FeeCapped, "cap"),
+        (LogsUnready, "logs"),
+        (LogSpanTooWide, "span"),
+        (HistoryForgotten, "history"),
+        (AskedTooOften, "limit"),
+        (AccessDenied, "access"),
+        (Underpriced, "fees"),
+        (NonceTaken, "transactions"),
+        (NodeRefused, "node"),
         (Reverted, JOB),
         (ChainError, "transactions"),
         (Web3Exception, "chain"),

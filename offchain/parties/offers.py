@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
+from eth_typing import ChecksumAddress
 
 from offchain.chain.records import Offer, tag_of, text_of
 from offchain.parties.errors import NotRegistered, PartyError
@@ -89,9 +90,9 @@ def leave(ledger: Ledger, offer_id: int) -> int:
     return int(logs[0]["args"]["unlockBlock"])
 
 
-def withdraw_bond(ledger: Ledger, offer_id: int) -> int:
-    """Take the bond of an offer that has left; the amount in wei."""
-    withdraw = ledger.registry.functions.withdrawBond(offer_id, ledger.chain.address)
+def withdraw_bond(ledger: Ledger, offer_id: int, to: ChecksumAddress | None = None) -> int:
+    """Have the bond of an offer that has left paid, to the account by default; in wei."""
+    withdraw = ledger.registry.functions.withdrawBond(offer_id, to or ledger.chain.address)
     receipt = ledger.chain.send(withdraw)
     logs = ledger.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
     return int(logs[0]["args"]["amount"])

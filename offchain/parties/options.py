@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
-from eth_utils.address import is_address, to_checksum_address
-from eth_utils.currency import to_wei
 
+from offchain.chain import bounds
 from offchain.chain.records import BPS, ETHER, PPM, AuctionKind, Rules, Terms
 from offchain.learning.spec import JobSpec
-from offchain.parties.monitor import parse_address
+from offchain.parties import values
+from offchain.parties.errors import PartyError
 from offchain.privacy.errors import PrivacyError
 from offchain.privacy.seller import PrivateTraining
 from offchain.privacy.terms import KINDS as PRIVACY_KINDS
@@ -31,51 +30,6 @@ KINDS = {
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 folder_path = click.Path(file_okay=False, path_type=Path)
-
-
-class Wei(click.ParamType):
-    """An amount with its unit: `0.5 ether`, `20 gwei`; without one, in the smallest unit."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The amount in wei."""
-        if isinstance(value, int):
-            return value
-        if value.isdecimal():
-            return int(value)
-        try:
-            number, unit = value.split()
-            return to_wei(Decimal(number), unit)
-        except (ValueError, InvalidOperation):
-            self.fail(f"{value!r} is no amount: write one like '0.5 ether' or '20 gwei'", param)
-
-
-class Token(click.ParamType):
-    """The address of an ERC-20 token."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address with its checksum."""
-        if not is_address(value):
-            self.fail(f"{value!r} is no address: write 0x and 40 hexadecimal digits", param)
-        return str(to_checksum_address(value))
-
-
-class Address(click.ParamType):
-    """Where to listen, HOST:PORT."""
-
-    name = "host:port"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        """Host and port."""
-        try:
-            return parse_address(value)
-        except ValueError:
-            self.fail(f"{value!r} is no address: write one like '127.0.0.1:9464'", param)
 
 
 def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -109,18 +63,37 @@ reading_options = combined(deployment_option, store_options)
 
 max_fee_option = click.option(
     "--max-fee",
-    type=Wei(),
+    type=values.price_of_gas,
     help="Most to pay per gas, like '200 gwei'; without it, whatever the chain asks for.",
 )
 
 place_options = combined(reading_options, max_fee_option)
 
+
+def _check_tags(_ctx: click.Context, _param: click.Parameter, tags: tuple[str, ...]) -> Any:
+    if len(set(tags)) != len(tags):
+        raise click.BadParameter(f"{', '.join(tags)}: a tag is named twice")
+    if len(tags) > bounds.TAGS.most:
+        raise click.BadParameter(
+            f"{len(tags)} tags are named: an offer has up to {bounds.TAGS.most}"
+        )
+    return tags
+
+
 seller_options = combined(
     click.option("--data", type=existing_file, required=True, help="Own data, .npz."),
     click.option(
-        "--tag", "tags", multiple=True, required=True, help="What the data is about; repeatable."
+        "--tag",
+        "tags",
+        type=values.Tag(),
+        multiple=True,
+        required=True,
+        callback=_check_tags,
+        help="What the data is about; repeatable.",
     ),
-    click.option("--offer", "offer_id", type=int, help="Change this offer instead of a new one."),
+    click.option(
+        "--offer", "offer_id", type=values.number_of, help="Change this offer instead of a new one."
+    ),
 )
 
 privacy_options = combined(
@@ -146,22 +119,33 @@ statement_options = combined(
     click.option("--spec", type=existing_file, help="Job specification, JSON."),
 )
 
-offer_option = click.option("--offer", "offer_id", type=int, required=True, help="Id of the offer.")
+offer_option = click.option(
+    "--offer", "offer_id", type=values.number_of, required=True, help="Id of the offer."
+)
 
 auction_option = click.option(
-    "--auction", "auction_id", type=int, required=True, help="Id of the auction."
+    "--auction", "auction_id", type=values.number_of, required=True, help="Id of the auction."
 )
 
 token_option = click.option(
-    "--token", type=Token(), default=ETHER, help="ERC-20 token; without it, ether."
+    "--token", type=values.ChainAddress(), default=ETHER, help="ERC-20 token; without it, ether."
+)
+
+to_option = click.option(
+    "--to",
+    type=values.Recipient(),
+    help="Who gets what is withdrawn; without it, the account itself.",
 )
 
 serving_options = combined(
-    click.option("--jobs", type=int, help="Leave after this many jobs; without it, serve on."),
+    to_option,
+    click.option(
+        "--jobs", type=click.IntRange(1), help="Leave after this many jobs; without it, serve on."
+    ),
     click.option(
         "--patience",
         "patience_blocks",
-        type=int,
+        type=click.IntRange(0),
         default=5,
         show_default=True,
         help="Blocks to leave an overdue job to others before pushing it on.",
@@ -169,27 +153,54 @@ serving_options = combined(
     click.option(
         "--metrics",
         "metrics_address",
-        type=Address(),
+        type=values.Address(),
         help="Serve /metrics (Prometheus) and /healthz there; without it, nowhere.",
     ),
 )
 
 request_options = combined(
-    click.option("--tag", required=True, help="Sellers registered under it are matched."),
+    click.option(
+        "--tag",
+        type=values.Tag(),
+        required=True,
+        help="Sellers registered under it are matched.",
+    ),
     click.option("--spec", type=existing_file, required=True, help="Job specification, JSON."),
     click.option("--evaluation", type=existing_file, required=True, help="Evaluation set, .npz."),
-    click.option("--target", type=float, default=0.9, show_default=True, help="Accuracy to reach."),
-    click.option("--rounds", type=int, default=10, show_default=True, help="Most global rounds."),
     click.option(
-        "--byzantine", type=float, default=0.3, show_default=True, help="Tolerated share of nodes."
+        "--target", type=values.target, default=0.9, show_default=True, help="Accuracy to reach."
     ),
     click.option(
-        "--error", type=float, default=0.001, show_default=True, help="Tolerated chance of error."
+        "--rounds",
+        type=values.whole(bounds.RULES["rounds"]),
+        default=10,
+        show_default=True,
+        help="Most global rounds.",
     ),
-    click.option("--base", type=int, default=2, show_default=True, help="Execution sets' base."),
+    click.option(
+        "--byzantine",
+        type=values.byzantine,
+        default=0.3,
+        show_default=True,
+        help="Tolerated share of nodes.",
+    ),
+    click.option(
+        "--error",
+        type=values.tolerated_error,
+        default=0.001,
+        show_default=True,
+        help="Tolerated chance of error.",
+    ),
+    click.option(
+        "--base",
+        type=values.whole(bounds.RULES["base"]),
+        default=2,
+        show_default=True,
+        help="Execution sets' base.",
+    ),
     click.option(
         "--window-blocks",
-        type=int,
+        type=values.whole(bounds.RULES["updateBlocks"]),
         default=50,
         show_default=True,
         help="Blocks to post updates, to commit, to reveal, to open, to slash: each at most.",
@@ -203,31 +214,39 @@ request_options = combined(
     ),
     token_option,
     click.option(
-        "--auction-blocks", type=int, default=50, show_default=True, help="Blocks to bid in."
+        "--auction-blocks",
+        type=values.whole(bounds.AUCTION_BLOCKS),
+        default=50,
+        show_default=True,
+        help="Blocks to bid in.",
     ),
     click.option(
         "--reveal-blocks",
-        type=int,
+        type=values.whole(bounds.AUCTION_BLOCKS),
         default=50,
         show_default=True,
         help="Blocks to reveal sealed bids in.",
     ),
     click.option(
         "--increment",
-        type=float,
+        type=values.Share(bounds.INCREMENT_BPS, BPS),
         default=0.05,
         show_default=True,
         help="Least raise of an open bid.",
     ),
     click.option(
-        "--reserve", type=Wei(), default="0.01 ether", show_default=True, help="Least bid."
+        "--reserve",
+        type=values.Wei(bounds.RESERVE),
+        default="0.01 ether",
+        show_default=True,
+        help="Least bid.",
     ),
 )
 
 patience_option = click.option(
     "--patience",
     "patience_blocks",
-    type=int,
+    type=click.IntRange(0),
     default=0,
     show_default=True,
     help="Blocks to leave an overdue job to others before pushing it on.",
@@ -237,7 +256,7 @@ auction_options = combined(
     auction_option,
     click.option(
         "--limit",
-        type=Wei(),
+        type=values.Wei(),
         required=True,
         help="Highest bid, like '0.5 ether' (of a token: a number of its smallest units);"
         " a sealed bid is for this amount.",
@@ -249,15 +268,19 @@ auction_options = combined(
     ),
     click.option("--folder", type=folder_path, required=True, help="Where the model goes."),
     patience_option,
+    to_option,
 )
 
 keys_options = combined(auction_option, patience_option)
 
 
 def rules_of(options: Mapping[str, Any], spec: JobSpec) -> Rules:
-    """The request's rules out of `request_options`."""
+    """The request's rules out of `request_options`, each of which is within its own bounds.
+
+    Raises PartyError where they do not go together.
+    """
     window = options["window_blocks"]
-    return Rules(
+    rules = Rules(
         target_bps=round(options["target"] * BPS),
         rounds=options["rounds"],
         sample_size=spec.sample_size,
@@ -270,6 +293,23 @@ def rules_of(options: Mapping[str, Any], spec: JobSpec) -> Rules:
         open_blocks=window,
         judge_blocks=window,
     )
+    _check_rules(bounds.by_name(rules), rules, window)
+    return rules
+
+
+def _check_rules(found: Mapping[str, int], rules: Rules, window: int) -> None:
+    sample, blocks = bounds.RULES["sampleSize"], bounds.RULES[bounds.JOB_BLOCKS_RULE]
+    if not sample.least <= rules.sample_size <= sample.most:
+        raise PartyError(
+            f"the specification samples {rules.sample_size} sellers a round: it must be"
+            f" {sample.least} to {sample.most}"
+        )
+    total = found[bounds.JOB_BLOCKS_RULE]
+    if total > blocks.most:
+        raise PartyError(
+            f"--rounds {rules.rounds} of 4 windows of --window-blocks {window} are {total} blocks:"
+            f" a job has up to {blocks.most}, lower one of the two"
+        )
 
 
 def terms_of(options: Mapping[str, Any]) -> Terms:

@@ -24,12 +24,22 @@ from tenacity import (
 
 from offchain import metrics
 from offchain.chain.client import Chain
-from offchain.chain.errors import ChainError, ChainUnreachable, Reverted
+from offchain.chain.errors import ChainError, ChainUnreachable, NodeBehind, Reverted
 from offchain.chain.heads import Head
+from offchain.chain.lag import NodeState
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
-from offchain.parties.errors import NotRegistered
-from offchain.parties.health import CONTENT, JOB, REGISTRATION, REMEDIES, Health, kind_of
+from offchain.parties.errors import NotRegistered, explained
+from offchain.parties.health import (
+    CONTENT,
+    FINAL,
+    JOB,
+    OWN_PACE,
+    REGISTRATION,
+    REMEDIES,
+    Health,
+    kind_of,
+)
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.retention import Retention
@@ -43,7 +53,7 @@ POLL_SECONDS = 0.25
 OUTAGE_WAIT = {"multiplier": 0.5, "max": 15.0}
 """Seconds before asking a node again that is away: 0.5, 1, 2 … 15, about a block of Ethereum."""
 RUNNING = [state for state in JobState if state != JobState.NONE and not state.ended]
-LASTING = tuple(REMEDIES)
+LASTING = tuple(kind for kind in REMEDIES if kind not in OWN_PACE)
 """Kinds of problems that a look finds, and that are over when a look does not find them."""
 
 
@@ -88,6 +98,8 @@ class Party(ABC):
         """`key` opens what is sealed to the party; with `request_secret` it opens requests."""
         self.chain = chain
         self.key = key
+        self.pay_to = chain.address
+        """Who gets what the party withdraws."""
         self.ledger = Ledger(chain)
         self.store = ReadAhead(store, chain.block_number)
         keys = JobKeys(self.ledger, self.store, key, request_secret)
@@ -95,9 +107,11 @@ class Party(ABC):
         self._retention = Retention(self.ledger, self.store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
+        chain.tell_waiting(lambda error: self.health.report(kind_of(error), error))
         self._patience_blocks = patience_blocks
         self.memory = self.new_memory()
         self._told: dict[int, JobState] = {}
+        self._node = NodeState(chain.w3)
         self._seen = 0
         self._next_look = 0
         self._stop = threading.Event()
@@ -159,13 +173,14 @@ class Party(ABC):
         while not self._stop.is_set():
             if turns(self._turn, until):
                 return
-            self.health.clear("chain")
+            self.health.clear("chain", "certificate")
             self._stop.wait(POLL_SECONDS)
 
     def _turn(self, until: Callable[[], bool]) -> bool:
         """Ask for news once, and look if there are any; whether `until` holds."""
         head = self._follow()
         _note_turn(head)
+        self._see_whether_behind(head)
         has_content = self.store.has_news()
         if has_content or head.number >= self._next_look or self._has_news(head.number):
             self._next_look = head.number + max(1, self._patience_blocks)
@@ -186,6 +201,14 @@ class Party(ABC):
         if not self.memory.is_settled:
             self.chain.settle_earlier()
             self.memory.is_settled = True
+
+    def _see_whether_behind(self, head: Head) -> None:
+        try:
+            self._node.check(head)
+        except NodeBehind as error:
+            self.health.report("lag", error)
+        else:
+            self.health.clear("lag")
 
     def _follow(self) -> Head:
         """The head; everything is forgotten where a block seen before is gone."""
@@ -301,9 +324,10 @@ class Party(ABC):
             self.log.error("missed: the window has passed", duty=duty, **place)
 
     def withdraw(self, *tokens: str) -> None:
-        """Withdraw the party's credits in these tokens to its own address.
+        """Withdraw the party's credits in these tokens to whom it has paid.
 
-        A token that refuses its holders was chosen by a buyer: it must not stop the service.
+        A token that refuses its holders was chosen by a buyer: it must not stop the service. What
+        is not withdrawn stays the account's, and is asked for again after its next job.
         """
         chosen = sorted(set(tokens))
         amounts = self.ledger.credits(self.chain.address, chosen)
@@ -311,10 +335,12 @@ class Party(ABC):
             if not amount:
                 continue
             try:
-                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.chain.address))
-                self.log.info("withdrew", token=token, amount=amount)
+                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.pay_to))
+                self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
             except Reverted as refused:
-                self.log.warning("not withdrawn", token=token, amount=amount, why=str(refused))
+                metrics.NOT_WITHDRAWN.inc()
+                why = explained(refused)
+                self.log.error("not withdrawn", token=token, amount=amount, why=why)
 
     def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""
@@ -346,7 +372,8 @@ def stop_on_signals(party: Party) -> None:
 
 def _passes(error: BaseException) -> bool:
     """Whether an error is one that time mends; the others are for the user to mend."""
-    return kind_of(error) in ("chain", "deployment", "disk", "fees", "store", "transactions")
+    kind = kind_of(error)
+    return kind in REMEDIES and kind not in FINAL
 
 
 def _note_turn(head: Head) -> None:

@@ -1,4 +1,4 @@
-"""A relay before a node's RPC, which answers some requests otherwise and passes on all others."""
+"""A relay before a node that answers as a test wants, and else as the node does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,33 @@ import requests
 
 Ask = Callable[[str, list[Any]], dict[str, Any]]
 Answer = Callable[[Ask, str, list[Any]], dict[str, Any]]
-"""Answers a request; the first argument gives the node's own answer to one."""
+Reply = tuple[int, bytes]
+"""HTTP status and body."""
+
+
+def refused(message: str, code: int = -32000) -> dict[str, Any]:
+    """A JSON-RPC error."""
+    return {"jsonrpc": "2.0", "error": {"code": code, "message": message}}
 
 
 @contextmanager
 def relay(url: str, answer: Answer) -> Iterator[str]:
-    """The address of a relay before the node at `url`, which answers as `answer` says."""
+    """The address of a relay before the node at `url`, which answers each request by `answer`."""
+
+    def reply(ask: Ask, asked: Any) -> Reply:
+        several = asked if isinstance(asked, list) else [asked]
+        told = [
+            {**answer(ask, each["method"], each["params"]), "id": each["id"]} for each in several
+        ]
+        return 200, json.dumps(told if isinstance(asked, list) else told[0]).encode()
+
+    with raw_relay(url, reply) as address:
+        yield address
+
+
+@contextmanager
+def raw_relay(url: str, reply: Callable[[Ask, Any], Reply]) -> Iterator[str]:
+    """The same where `reply` decides about HTTP's status and the whole body."""
     session = requests.Session()
     session.trust_env = False  # no proxy for loopback
 
@@ -31,13 +52,8 @@ def relay(url: str, answer: Answer) -> Iterator[str]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            several = asked if isinstance(asked, list) else [asked]
-            told = [
-                {**answer(ask, each["method"], each["params"]), "id": each["id"]}
-                for each in several
-            ]
-            body = json.dumps(told if isinstance(asked, list) else told[0]).encode()
-            self.send_response(200)
+            status, body = reply(ask, asked)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

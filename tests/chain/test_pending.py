@@ -12,7 +12,7 @@ from offchain.chain.anvil import Anvil
 from offchain.chain.artifacts import Artifact
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chain.errors import NodeRefused
+from offchain.chain.errors import AskedTooOften, NodeRefused
 from offchain.chain.signer import KeySigner
 from tests.chain.relay import Ask, relay
 
@@ -76,7 +76,33 @@ def test_several_questions_at_once_are_asked_again(party: Callable[[NoPending], 
     assert (total, owner) == (chain.call(probe.total()), chain.address)
 
 
-def test_other_refusals_stay_refusals(party: Callable[[NoPending], Chain]) -> None:
-    chain = party(NoPending("too many pending requests"))
-    with pytest.raises(NodeRefused, match="too many pending requests"):
+def test_in_words_that_nobody_knows_it_is_asked_for_the_latest_each_time(
+    party: Callable[[NoPending], Chain],
+) -> None:
+    answers = NoPending("Unable to resolve a header for the tag")
+    chain = party(answers)
+    probe = chain.contract("Probe").functions
+    for _ in range(2):
+        assert chain.call(probe.total(), block="pending") == chain.call(probe.total())
+    assert answers.refused == 2  # it may have one later
+
+
+def test_a_refusal_that_the_latest_block_shares_stays_a_refusal(
+    party: Callable[[NoPending], Chain],
+) -> None:
+    class Closed(NoPending):
+        def __call__(self, ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
+            if method == "eth_call":
+                return {"jsonrpc": "2.0", "error": {"code": -32601, "message": self.saying}}
+            return ask(method, params)
+
+    chain = party(Closed("the method eth_call does not exist"))
+    with pytest.raises(NodeRefused, match="does not exist"):
+        chain.call(chain.contract("Probe").functions.total(), block="pending")
+
+
+def test_a_limit_says_nothing_about_the_pending_block(party: Callable[[NoPending], Chain]) -> None:
+    answers = NoPending("too many pending requests")
+    chain = party(answers)
+    with pytest.raises(AskedTooOften, match="too many pending requests"):
         chain.call(chain.contract("Probe").functions.total(), block="pending")

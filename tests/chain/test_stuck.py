@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,51 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(
     assert sending.receipt().succeeded
     assert total(chain) == before + 1
     assert set(replaced) == {"Probe.add"}
+
+
+def test_who_is_outpriced_outbids_itself_long_before_it_counts_as_stuck(
+    make_chain: MakeChain, pool: Pool
+) -> None:
+    """The base fee from 9 to 237 gwei in 70 s: a window of a private chain is shorter."""
+    chain = make_chain(stuck_seconds=ANY_WAIT, timeout_seconds=2 * ANY_WAIT)
+    sending = Sending(chain)
+    pool.wait_for(1)
+    [first] = waiting(chain)
+    rpc(chain, "anvil_setNextBlockBaseFeePerGas", hex(10 * price(first).most))
+    rpc(chain, "anvil_mine", 1)  # too dear for it: anvil drops it from its pool
+    wait_until(lambda: any(price(each).most > 8 * price(first).most for each in waiting(chain)))
+    rpc(chain, "anvil_mine", 1)
+    assert sending.receipt().succeeded
+
+
+def sending_again(chain: Chain, sending: Sending) -> None:
+    """The price falls; anvil has dropped the transaction, so that its sender has to see that."""
+    chain._the_sender()._options = replace(chain._the_sender()._options, stuck_seconds=SOON)
+    rpc(chain, "anvil_setNextBlockBaseFeePerGas", hex(9 * GWEI))
+    rpc(chain, "anvil_mine", 1)
+    wait_until(lambda: bool(waiting(chain)))
+    rpc(chain, "anvil_mine", 1)
+    assert sending.receipt().succeeded
+
+
+def test_who_is_outpriced_above_its_cap_says_so_while_it_waits(
+    make_chain: MakeChain, pool: Pool
+) -> None:
+    cap = 60 * GWEI
+    rpc(make_chain(), "anvil_setNextBlockBaseFeePerGas", hex(9 * GWEI))
+    rpc(make_chain(), "anvil_mine", 1)
+    chain = make_chain(stuck_seconds=ANY_WAIT, timeout_seconds=2 * ANY_WAIT, max_fee=cap)
+    told: list[Exception] = []
+    chain.tell_waiting(told.append)
+    sending = Sending(chain)
+    pool.wait_for(1)
+    rpc(chain, "anvil_setNextBlockBaseFeePerGas", hex(237 * GWEI))
+    rpc(chain, "anvil_mine", 1)
+    wait_until(lambda: bool(told))
+    assert sending.is_alive()  # it waits on: the price may fall
+    assert isinstance(told[0], FeeTooHigh)
+    assert "allowed are 60: nothing is sent until the price falls" in str(told[0])
+    sending_again(chain, sending)
 
 
 def test_the_fees_stay_below_the_cap(make_chain: MakeChain, pool: Pool) -> None:

@@ -6,6 +6,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from offchain.chain import bounds
 from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Request, Terms, tag_of
 from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
 from tests.contracts.evm import NOBODY, deploy, event, helper, look, refusal, send
@@ -98,8 +99,17 @@ def test_terms_have_bounds(staffed: Market, people: People, terms: Terms) -> Non
     ],
 )
 def test_terms_may_lie_on_their_bounds(staffed: Market, people: People, terms: Terms) -> None:
-    assert look(staffed.auction_house.MAX_RESERVE) == MAX_RESERVE
     open_auction(staffed, request(), sender=people.stranger, terms=terms)
+
+
+def test_the_processes_know_the_bounds(staffed: Market) -> None:
+    house, registry, pool = staffed.auction_house, staffed.registry, staffed.pool
+    window = look(house.MIN_WINDOW_BLOCKS), look(house.MAX_WINDOW_BLOCKS)
+    assert window == bounds.AUCTION_BLOCKS
+    assert (1, look(house.MAX_RESERVE)) == bounds.RESERVE == (1, MAX_RESERVE)
+    assert look(house.MAX_TIER) == bounds.MAX_TIER
+    assert (1, look(registry.MAX_TAGS)) == bounds.TAGS
+    assert (look(pool.MIN_STAKE_UNIT), 2**128 - 1) == bounds.STAKE_UNIT
 
 
 def test_any_contract_may_be_the_token(staffed: Market, people: People) -> None:

@@ -5,7 +5,17 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, FailureReason, Job, JobState, Phase, Request, tag_of
+from offchain.chain import bounds
+from offchain.chain.records import (
+    ETHER,
+    FailureReason,
+    Job,
+    JobState,
+    Phase,
+    Request,
+    Rules,
+    tag_of,
+)
 from offchain.learning.draws import first_draw
 from tests.contracts.evm import (
     event,
@@ -33,18 +43,10 @@ from tests.contracts.refusals import advance_is_refused, open_is_refused, post_i
 
 SEED = keccak(b"seed")
 BOUNDS = {
-    "target_bps": ("targetBps", 1, 10_000),
-    "rounds": ("rounds", 1, 256),
-    "sample_size": ("sampleSize", 1, 256),
-    "byzantine_bps": ("byzantineBps", 2000, 4500),
-    "base": ("base", 1, 119),
-    "error_ppm": ("errorPpm", 1, 100_000),
-    "update_blocks": ("updateBlocks", 5, 50_400),
-    "commit_blocks": ("commitBlocks", 5, 50_400),
-    "reveal_blocks": ("revealBlocks", 5, 50_400),
-    "open_blocks": ("openBlocks", 5, 50_400),
-    "judge_blocks": ("judgeBlocks", 5, 50_400),
+    field: (name, *bound)
+    for field, (name, bound) in zip(Rules._fields, bounds.RULES.items(), strict=False)
 }
+"""What the processes take for the contracts' bounds, by field."""
 
 
 # Deployment
@@ -85,6 +87,7 @@ def test_a_job_has_a_longest_length(staffed: Market, people: People) -> None:
         reveal_blocks=50_400,
         open_blocks=10_800,
     )
+    assert bounds.by_name(longest)["rounds * windows"] == bounds.RULES["rounds * windows"].most
     jobs.check(request(longest))
     for longer in (longest._replace(open_blocks=10_801), longest._replace(rounds=5)):
         refused = refusal(jobs.RuleOutOfBounds, jobs.check, request(longer), sender=people.stranger)

@@ -17,6 +17,7 @@ from offchain.chain.signer import KeySigner
 from offchain.market.check import WIRING, check, immutable_offsets, same_code
 from offchain.market.deploy import deploy
 from offchain.market.genesis import GENESIS, PARTS, Parameters
+from tests.chain.relay import Answer, Ask, refused, relay
 
 PARAMETERS = Parameters(10**18, 10**17)
 ARTIFACTS = load_artifacts()
@@ -104,8 +105,53 @@ def test_a_creation_that_was_not(chain: Chain, record: Record) -> None:
     lens = record.contracts["Lens"]
     assert "not 1" in faults(chain, changed(record, "Lens", block=1))["Lens: creation"]
     unknown = faults(chain, changed(record, "Lens", transaction=STRANGE))
-    assert unknown == {"Lens: creation": f"the chain has no transaction {STRANGE}"}
+    assert unknown == {"Lens: creation": f"block {lens.block} has no transaction {STRANGE}"}
     assert lens.block != 1
+    later = faults(chain, changed(record, "Lens", transaction=STRANGE, block=10**9))
+    assert "it should be in block 1000000000" in later["Lens: creation"]
+
+
+def forgetful(*forgotten: str) -> Answer:
+    """A node that has dropped what these requests ask for, in its client's way."""
+
+    def answer(ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
+        if method not in forgotten:
+            return ask(method, params)
+        if method == "eth_getBlockByNumber":
+            return refused("pruned history unavailable", 4444)
+        return {"jsonrpc": "2.0", "result": None}
+
+    return answer
+
+
+def test_a_node_without_its_index_of_transactions_finds_them_in_their_blocks(
+    node: Anvil, record: Record
+) -> None:
+    """geth drops it after 2,350,000 blocks."""
+    with relay(node.url, forgetful("eth_getTransactionReceipt")) as url:
+        reader = Chain(url, record.deployment, ARTIFACTS)
+        assert [each for each in check(reader, record, ARTIFACTS) if each.fault] == []
+        assert [each for each in check(reader, record, ARTIFACTS) if each.unknown] == []
+        wrong = faults(reader, changed(record, "Lens", block=1))
+        assert wrong["Lens: creation"].startswith("block 1 has no transaction")
+
+
+@pytest.mark.parametrize("words", ["transaction indexing is in progress", ""])
+def test_what_a_node_no_longer_knows_is_no_fault(node: Anvil, record: Record, words: str) -> None:
+    drop = forgetful("eth_getTransactionReceipt", "eth_getBlockByNumber")
+
+    def answer(ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
+        if words and method == "eth_getTransactionReceipt":
+            return refused(words)
+        return drop(ask, method, params)
+
+    with relay(node.url, answer) as url:
+        reader = Chain(url, record.deployment, ARTIFACTS)
+        found = list(check(reader, record, ARTIFACTS))
+        assert [each for each in found if each.fault] == []
+        unknown = {each.what: each.unknown for each in found if each.unknown}
+        assert list(unknown) == [f"{name}: creation" for name in record.contracts]
+        assert "this node no longer has block" in str(unknown["Lens: creation"])
 
 
 def test_another_interface(chain: Chain, record: Record) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -13,12 +15,23 @@ from prometheus_client import REGISTRY
 from web3.exceptions import BlockNotFound
 
 from offchain.chain.errors import (
+    AccessDenied,
+    AskedTooOften,
+    BlockUnknown,
+    CertificateRefused,
     ChainUnreachable,
+    FeeCapped,
     FeeTooHigh,
+    HistoryForgotten,
+    LogSpanTooWide,
+    LogsUnready,
+    NodeBehind,
     NodeRefused,
+    NonceTaken,
     NotEnoughEther,
     Reverted,
     TransactionLost,
+    Underpriced,
 )
 from offchain.parties.errors import PartyError
 from offchain.parties.health import CONTENT, JOB, REMEDIES, Health, kind_of
@@ -26,6 +39,8 @@ from offchain.parties.logs import log_as_json
 from offchain.parties.monitor import monitored, parse_address
 from offchain.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
 from tests.parties.http import free_port, get
+
+HANDBOOK = Path(__file__).parents[2] / "docs" / "operate.md"
 
 
 @pytest.fixture
@@ -45,7 +60,18 @@ def port() -> int:
         (BlockNotFound("gone"), "chain"),
         (FeeTooHigh(), "fees"),
         (NotEnoughEther(), "funds"),
-        (NodeRefused(), "transactions"),
+        (NodeRefused(), "node"),
+        (NonceTaken(), "transactions"),
+        (Underpriced(), "fees"),
+        (FeeCapped(), "cap"),
+        (LogsUnready(), "logs"),
+        (LogSpanTooWide(), "span"),
+        (HistoryForgotten(), "history"),
+        (AskedTooOften(), "limit"),
+        (AccessDenied(), "access"),
+        (CertificateRefused(), "certificate"),
+        (NodeBehind(), "lag"),
+        (BlockUnknown(), "chain"),
         (TransactionLost(), "transactions"),
         (OSError(errno.ENOSPC, "full"), "disk"),
         (OSError(errno.EROFS, "read-only"), "disk"),
@@ -63,6 +89,15 @@ def port() -> int:
 def test_kinds(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
     assert kind == JOB or kind in REMEDIES
+
+
+def test_the_handbook_knows_every_kind() -> None:
+    [row] = [
+        line
+        for line in HANDBOOK.read_text().splitlines()
+        if line.startswith("| `d2m_problem{kind}`")
+    ]
+    assert sorted(re.findall(r"`(\w+)`", row)) == sorted(REMEDIES)
 
 
 def test_health_and_metrics_are_served(health: Health, port: int) -> None:

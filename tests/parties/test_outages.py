@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from web3.types import RPCEndpoint
@@ -13,12 +14,14 @@ from web3.types import RPCEndpoint
 from offchain.chain.client import Chain
 from offchain.chain.errors import FeeTooHigh
 from offchain.chain.fees import GWEI
+from offchain.chain.lag import SAMPLE_BLOCKS, NodeState
 from offchain.chain.records import JobState, JobView
 from offchain.chaos.proxy import Weather, proxied
 from offchain.parties.cone import ConeNode
 from offchain.parties.opener import Opener
 from offchain.parties.party import Party
 from offchain.parties.seller import Seller
+from tests.chain.relay import Ask, relay
 from tests.parties.test_reorganised import (
     EVERYBODY,
     SELLING,
@@ -106,6 +109,76 @@ def test_a_price_above_the_cap_is_waited_for_and_the_duty_done_then(tmp_path: Pa
         assert market.ledger.updates(1, 1) == {}
         turn_until(seller, lambda: bool(market.ledger.updates(1, 1)))
         turn_until(seller, lambda: not seller.health.why)
+
+
+def test_who_cannot_pay_for_what_it_has_sent_is_unhealthy_while_it_waits(tmp_path: Path) -> None:
+    """What is owed was sent at 19 gwei, then the price rose: the window has not closed yet."""
+    with world(tmp_path) as market:
+        market.register()
+        market.open(EVERYBODY)
+        market.look_until(lambda: is_collecting(market), ["buyer 1"])
+        seller = seller_at(market, market.anvil.url, max_fee=60 * GWEI, stuck_seconds=2)
+        provider = seller.chain.w3.provider
+
+        def tell(method: str, *parameters: object) -> None:
+            provider.make_request(RPCEndpoint(method), parameters)
+
+        def is_sent() -> bool:
+            pool = provider.make_request(RPCEndpoint("txpool_status"), [])["result"]
+            return int(pool["pending"], 16) > 0
+
+        stop_the_clock(market)
+        tell("evm_setAutomine", False)
+        looking = threading.Thread(target=seller._turn, args=(lambda: False,))
+        looking.start()
+        wait_until(is_sent)
+        assert seller.health.why == ""
+        tell("anvil_setNextBlockBaseFeePerGas", hex(237 * GWEI))
+        tell("anvil_mine", "0x1")
+        wait_until(lambda: "fees" in seller.health.why)
+        assert market.job().state == JobState.COLLECTING  # in time for whoever looks
+        assert looking.is_alive()
+        tell("anvil_setNextBlockBaseFeePerGas", hex(9 * GWEI))
+        tell("evm_setIntervalMining", 1)
+        looking.join(ANY_WAIT)
+        assert bool(market.ledger.updates(1, 1))
+        assert seller.health.why == ""
+
+
+def test_a_node_that_stopped_is_told_of_once_and_is_over_when_it_makes_blocks(
+    tmp_path: Path,
+) -> None:
+    """A relay keeps back the blocks that the chain has made since, and their time passes."""
+    held: list[int] = []
+
+    def lagging(ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
+        if held and method == "eth_getBlockByNumber" and params[0] == "latest":
+            return ask(method, [hex(held[0]), *params[1:]])
+        return ask(method, params)
+
+    with world(tmp_path) as market, relay(market.anvil.url, lagging) as url:
+        market.register()
+        market.anvil.mine(2 * SAMPLE_BLOCKS)  # empty ones: the clock makes them
+        node = market.node(0)
+        stale = Chain(url, market.deployment, artifacts(), market.signer(20))
+        party = type(node)(stale, market.store, node.key, bytes(32), patience_blocks=1000)
+        ahead = [0.0]
+        party._node = NodeState(stale.w3, lambda: time.time() + ahead[0])
+        said: list[str] = []
+        party.health._log = Recorder(said)
+        party._turn(lambda: False)
+        assert party.health.why == ""
+        held.append(stale.block_number())
+        ahead[0] = 2 * 3600.0  # hours, as the chain's clock runs ahead by the blocks mined at once
+        for _ in range(3):
+            party._turn(lambda: False)
+        assert party.health.why.startswith("lag: its latest block is ")
+        assert "peers" in party.health.why
+        held.clear()
+        ahead[0] = 0.0
+        party._turn(lambda: False)
+        assert party.health.why == ""
+        assert said == ["unhealthy lag", "problem over lag"]
 
 
 @pytest.mark.parametrize("error", [FeeTooHigh("dear"), ZeroDivisionError(), MemoryError()])

@@ -18,6 +18,8 @@ from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 KEY = keccak(b"public key")
 UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("610190")
 """PUSH2 of 7,200 blocks, which take a local chain a minute, and of 400."""
+FRIEND = 5
+"""The account of somebody whom others trust with their money."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,10 @@ def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> N
         offers.withdraw_bond(desk.ledger, offer_id)
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
-    assert offers.withdraw_bond(desk.ledger, offer_id) == BOND
+    friend = market.signer(FRIEND).address
+    before = desk.ledger.chain.balance(friend)
+    assert offers.withdraw_bond(desk.ledger, offer_id, friend) == BOND
+    assert desk.ledger.chain.balance(friend) == before + BOND
     # Its last jobs can still be served; the same data without a name are a new offer.
     assert desk.offer(offer_id=offer_id) == offer_id
     assert offers.standing_offers(desk.ledger) == {}
@@ -116,4 +121,7 @@ def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
         withdraw_stake(ledger)
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
-    assert withdraw_stake(ledger) == STAKE
+    friend = market.signer(FRIEND).address
+    before = ledger.chain.balance(friend)
+    assert withdraw_stake(ledger, friend) == STAKE
+    assert ledger.chain.balance(friend) == before + STAKE

@@ -24,6 +24,7 @@ from offchain.parties.commands import (
     one_line_errors,
     run_buyer,
     run_cone,
+    run_keys,
 )
 from offchain.parties.costs import CONE, GAS, OPEN_BID, OPENER, SEALED_BID, SELLER
 from offchain.parties.logs import log_as_json
@@ -31,6 +32,8 @@ from offchain.parties.opener import open_auction
 from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
 from offchain.parties.readable import plain, shown
 from offchain.parties.wallet import Manner, Wallet, mined_lines
+from offchain.store.choice import NODE_VARIABLE
+from offchain.store.errors import StoreError
 from tests.parties.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
@@ -198,6 +201,28 @@ def test_without_a_terminal_nothing_is_signed(session: Open) -> None:
     with pytest.raises(Declined, match="--yes"):
         offer(nobody)
     assert sent(nobody) == 0
+
+
+def test_who_needs_content_is_told_to_name_a_store_before_it_is_asked(
+    market: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(NODE_VARIABLE, raising=False)
+    record = tmp_path / "deployment.json"
+    market.record.write(record)
+    asked: list[object] = []
+    monkeypatch.setattr(Wallet, "agree", lambda *_: asked.append(1))
+    signer, wallet = market.signer(7), Wallet(ASKS)
+    nowhere = connect(market.anvil.url, record, None, None, signer, wallet=wallet)
+    bid = {"auction_id": 1, "limit": STAKE, "larger_deposit": False, "folder": tmp_path}
+    for serve in (
+        lambda: run_cone(nowhere, patience_blocks=0, jobs=None),
+        lambda: run_buyer(nowhere, **bid, patience_blocks=0),  # type: ignore[arg-type]
+        lambda: run_keys(nowhere, auction_id=1, patience_blocks=0),
+    ):
+        with pytest.raises(StoreError, match="no store is named"):
+            serve()
+    assert asked == []
+    assert offers.standing_offers(nowhere.ledger) == {}  # this needs none
 
 
 def test_what_a_bid_binds(market: World, session: Open) -> None:

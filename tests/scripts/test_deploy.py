@@ -192,7 +192,7 @@ def test_gas_that_is_dearer_than_allowed_is_not_paid(funded: Anvil, tmp_path: Pa
 def test_parameters_that_a_contract_refuses_cost_nothing(funded: Anvil, tmp_path: Path) -> None:
     done = deploy(funded, parameters(tmp_path, "1 wei"), tmp_path / "out")
     assert done.returncode == 1
-    assert "deploy ConePool reverted: BadStakeUnit" in done.stdout + done.stderr
+    assert "stakeUnit: 1 wei (1) is not from 10000 to" in done.stdout + done.stderr
     assert MINED not in done.stdout
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from offchain.chain.anvil import Anvil
+from offchain.chain.records import ETHER
 from offchain.data.files import write_samples
 from tests.scripts.conftest import ape_run, network
 
@@ -18,10 +19,14 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
-    """Run a script's subcommand, expecting success or a refusal of one line; what it printed."""
-    place = ("--deployment", str(record), "--store", str(tmp_path / "store"))
+    """Run a script's subcommand, expecting success or a refusal of one line; what it printed.
+
+    No command but those that offer data is given a store: none other may ask for one.
+    """
+    deployment, store = ("--deployment", str(record)), ("--store", str(tmp_path / "store"))
 
     def call(*command: str, refused: bool = False, for_machines: bool = False) -> str:
+        place = (*deployment, *(store if command[1] == "offer" else ()))
         done = ape_run(*command[:2], *network(node), *place, *command[2:])
         assert bool(done.returncode) == refused, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -47,14 +52,20 @@ def test_the_life_of_an_offer(run: Run, tmp_path: Path) -> None:
     assert "SellerRegistry.OfferPaused(offerId=1)" in paused
     assert "already" in run("seller", "pause", "--offer", "1", "--yes", refused=True)
     assert "offer 1: paused, digits" in run("seller", "list")
+    assert "offer 1 is listed" in run("seller", "resume", "--offer", "1", "--yes")
     left = run("seller", "leave", "--offer", "1", "--yes")
     block = left.rsplit("from block ", 1)[1].split()[0]
     refusal = run("seller", "withdraw-bond", "--offer", "1", "--yes", refused=True)
     assert f"until block {block}" in refusal
+    nobody = run("seller", "withdraw-bond", "--offer", "1", "--to", ETHER, "--yes", refused=True)
+    assert "'--to': 0x0000000000000000000000000000000000000000 is nobody's address" in nobody
 
 
 def test_refusals_say_what_to_do(run: Run) -> None:
     assert "`leave` first" in run("cone", "withdraw-stake", "--yes", refused=True)
+    assert "has no seat" in run("cone", "leave", "--yes", refused=True)
+    friend = ("--to", "0x" + "11" * 20)
+    assert "no credit" in run("buyer", "withdraw", *friend, "--yes", refused=True)
     refusal = run(
         "buyer", "cancel", "--auction", "1", "--yes", "--json", refused=True, for_machines=True
     )
