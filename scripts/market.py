@@ -32,6 +32,7 @@ from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
 from scripts._check import check_command
 from scripts._network import NodeCommand
+from scripts._peers import peers_command
 from scripts._verification import verification_command
 from scripts._wallet import json_option, rpc_url
 
@@ -130,4 +131,5 @@ def incentives(deployment: Path, auction_id: int, price: int, as_json: bool) -> 
 
 
 cli.add_command(check_command, "check")
+cli.add_command(peers_command, "peers")
 cli.add_command(verification_command, "verification-input")

@@ -31,6 +31,7 @@ from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
 from offchain.parties.errors import NotRegistered, explained
 from offchain.parties.health import (
+    CONTENT,
     FINAL,
     JOB,
     OWN_PACE,
@@ -43,6 +44,8 @@ from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.retention import Retention
 from offchain.sealing.errors import SealError
+from offchain.store.ahead import ReadAhead
+from offchain.store.errors import NotYet
 from offchain.store.local import Store
 
 POLL_SECONDS = 0.25
@@ -98,8 +101,10 @@ class Party(ABC):
         self.pay_to = chain.address
         """Who gets what the party withdraws."""
         self.ledger = Ledger(chain)
-        self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
-        self._retention = Retention(self.ledger, store)
+        self.store = ReadAhead(store, chain.block_number)
+        keys = JobKeys(self.ledger, self.store, key, request_secret)
+        self.desk = Desk(self.ledger, self.store, keys)
+        self._retention = Retention(self.ledger, self.store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         chain.tell_waiting(lambda error: self.health.report(kind_of(error), error))
@@ -176,7 +181,8 @@ class Party(ABC):
         head = self._follow()
         _note_turn(head)
         self._see_whether_behind(head)
-        if head.number >= self._next_look or self._has_news(head.number):
+        has_content = self.store.has_news()
+        if has_content or head.number >= self._next_look or self._has_news(head.number):
             self._next_look = head.number + max(1, self._patience_blocks)
             memory = self.memory
             self._settle()
@@ -242,6 +248,7 @@ class Party(ABC):
                 if self._look_at(job_id, view, block):
                     states.append(view.job.state)
                 memory.said.pop(job_id, None)
+                self.health.awaited.pop(job_id, None)
             except ChainUnreachable:
                 raise
             except Exception as error:  # one job, whatever its buyer posted, must not stop others
@@ -291,8 +298,12 @@ class Party(ABC):
     def _trouble(self, job_id: int, block: int, error: Exception) -> str:
         """Note what kept the party from serving a job; the kind of it."""
         kind, said = kind_of(error), f"{type(error).__name__}: {error}"
+        self.health.awaited.pop(job_id, None)
         if kind in REMEDIES:
             self.health.report(kind, error)
+            self.look_again(block + 1)
+        elif kind == CONTENT:
+            self.health.awaited[job_id] = str(error)
             self.look_again(block + 1)
         else:
             metrics.ERRORS.labels(kind).inc()
@@ -300,7 +311,8 @@ class Party(ABC):
             self.memory.said[job_id] = said
             foreseen = kind != JOB or isinstance(error, SealError)
             trace = {} if foreseen else {"exc_info": error}
-            self.log.error("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
+            tell = self.log.info if isinstance(error, NotYet) else self.log.error
+            tell("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
         return kind
 
     def missed(self, duty: str, **place: int) -> None:

@@ -8,6 +8,7 @@ from offchain.chain.records import Job, JobState
 from offchain.parties.desk import Desk
 from offchain.parties.jobkeys import heeded_rings
 from offchain.parties.ledger import Ledger
+from offchain.parties.pins import job_pin
 from offchain.sealing.errors import SealError
 from offchain.sealing.ring import Ring, build_ring
 from offchain.store.errors import StoreError
@@ -63,7 +64,7 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     if not posted:
         return False
     ring, chain = make_ring(desk, job_id), desk.ledger.chain
-    desk.store.put(ring.data)  # so that it is there also where the opener serves it to few
+    desk.pin(job_id, 0, ring.data)  # so that it is there also where the opener serves it to few
     if _posted_in(desk, job_id, ring) is not None or chain.address in {
         each.poster for each in posted
     }:
@@ -86,7 +87,7 @@ def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
 
 def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:
     """Pin a key ring, and say on chain where it is."""
-    cid = store.put(ring.data)
+    cid = store.put(ring.data, name=job_pin(ledger.market, job_id, 0))
     post = ledger.key_rings.functions.post
     ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
     log.info("posted key ring", job=job_id, cid=str(cid))

@@ -34,10 +34,10 @@ from offchain.chain.errors import (
     Underpriced,
 )
 from offchain.parties.errors import PartyError
-from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.health import CONTENT, JOB, REMEDIES, Health, kind_of
 from offchain.parties.logs import log_as_json
 from offchain.parties.monitor import monitored, parse_address
-from offchain.store.errors import Corrupt, NotFound
+from offchain.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
 from tests.parties.http import free_port, get
 
 HANDBOOK = Path(__file__).parents[2] / "docs" / "operate.md"
@@ -77,7 +77,11 @@ def port() -> int:
         (OSError(errno.EROFS, "read-only"), "disk"),
         (OSError(errno.EMFILE, "too many files"), "system"),
         (Reverted("TooLate", {}), JOB),
-        (NotFound(), JOB),
+        (NotFound(), CONTENT),
+        (NotYet(), CONTENT),
+        (WrongContent(), JOB),
+        (Isolated(), "store"),
+        (Broken(), "store"),
         (Corrupt(), "store"),
         (ValueError(), JOB),
     ],

@@ -51,6 +51,7 @@ from offchain.parties.opener import make_request, open_auction
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller, Training
 from offchain.sealing.keys import JobKey
+from offchain.store.ahead import ReadAhead
 from offchain.store.ipfs import IpfsStore
 from offchain.store.local import LocalStore, Store
 from tests.contracts.evm import helper
@@ -61,6 +62,8 @@ BOND = 10**17
 TAG = "digits"
 WINDOW_BLOCKS = 1000
 """Longer than any machine needs: windows end early when all have acted."""
+MINED_AT_ONCE = 500
+"""Blocks that a busy machine makes within a request's time."""
 MOST_LOOKS = 1500
 """Looks before a test gives up: a market that stands still must fail, not hang."""
 
@@ -150,7 +153,8 @@ class World:
 
     def desk(self, account: int) -> Desk:
         """The desk of an account: it reads what the account may."""
-        ledger, store, secret = self.ledger, self.store, self.request_secret(account)
+        ledger, secret = self.ledger, self.request_secret(account)
+        store = ReadAhead(self.store)
         return Desk(ledger, store, JobKeys(ledger, store, self.key(account), secret))
 
     @property
@@ -289,8 +293,8 @@ class World:
     def mine_to(self, number: int) -> None:
         """Have all blocks up to one mined at once."""
         missing = number - self.chain(0).block_number()
-        if missing > 0:
-            self.anvil.mine(missing)
+        for start in range(0, missing, MINED_AT_ONCE):
+            self.anvil.mine(min(MINED_AT_ONCE, missing - start))
 
     def token(self, name: str, holders: Sequence[int] = (), amount: int = 10 * STAKE) -> str:
         """A test token of which each holder has `amount`; its address."""

@@ -2,7 +2,8 @@
 
     python tests/store/make_cid_vectors.py http://127.0.0.1:5001 > tests/store/cid_vectors.json
 
-The committed table came from js-ipfs (ipfs-core 0.18.1 behind ipfs-http-server 0.15.1).
+The committed table came from js-ipfs (ipfs-core 0.18.1 behind ipfs-http-server 0.15.1); Kubo 0.42
+gives the same.
 """
 
 from __future__ import annotations
