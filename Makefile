@@ -20,7 +20,7 @@ help: ## show this help
 		printf '%-14s  %s\n' "$$name" "$$what"; done
 	@echo 'Variables of the set-up:'
 	@echo '  PYTHON     the Python to use (3.10 to 3.12); found by itself otherwise'
-	@echo '  D2M_TORCH  cpu (default) or cuda: the PyTorch build that your package index gives, several GB'
+	@echo '  D2M_TORCH  cpu (the CPU build or none) or cuda (what your package index gives, 5 GB); else cpu where it can be had'
 	@echo '  D2M_SOLC   a solc 0.8.37, or the folder with solc-v0.8.37, instead of the download'
 	@echo 'pip and npm keep their own settings; proxies come from HTTPS_PROXY.'
 
@@ -33,8 +33,8 @@ demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="
 test: setup ## run the tests, without those marked slow, ipfs or clients: make test ARGS="-k auction"
 	@$(TEST) -m "not slow and not ipfs and not clients" $(ARGS)
 
-test-all: ## run all tests, also those that need an IPFS node, a second Ethereum client or Ray, which are installed for them
-	@scripts/_setup/setup.sh ipfs clients ray
+test-all: ## run all tests, also those that need geth and Kubo (built from source, with Go) or Ray, which are installed for them
+	@scripts/_setup/setup.sh clients ray
 	@$(TEST) $(ARGS)
 
 chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"

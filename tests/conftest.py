@@ -7,12 +7,24 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from offchain.clients.binaries import skip_reason
+
 if TYPE_CHECKING:
     from tests.contracts.play import Market, People
 
 # An example plays on a real chain or trains: how long it takes says nothing about what it tests.
 settings.register_profile("d2m", deadline=None)
 settings.load_profile("d2m")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs geth or Kubo where they are not there, with the reason."""
+    reason = skip_reason()
+    if not reason:
+        return
+    for item in items:
+        if item.get_closest_marker("clients") or item.get_closest_marker("ipfs"):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """Play jobs while processes are killed and cut off at random: `make chaos ARGS="--jobs 5"`.
 
-Every choice follows from --seed. Logs, keys and content stay in build/chaos. With --chain geth-… the
-chain is re-organised, and loses blocks with its node. With --kubo each third of the parties has an
-IPFS node, which dies, hangs and forgets. With --namespaces each third, its IPFS node included, is in
-a network namespace, and partitions separate them.
+Every choice follows from --seed. Logs, keys and content stay in build/chaos. With --chain geth-…
+the chain is re-organised, and loses blocks with its node. With --kubo each third of the parties has
+an IPFS node, which dies, hangs and forgets. With --namespaces each third, its IPFS node included,
+is in a network namespace, and partitions separate them.
 """
 
 from __future__ import annotations

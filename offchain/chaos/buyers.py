@@ -6,8 +6,6 @@ away, bring it back, or give it another number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chaos.options import LIMIT, RULES, TAG, TERMS
@@ -81,7 +79,9 @@ class Buyer:
 
     def look(self, auctions: Auctions, now: float) -> None:
         """Start a process for each auction of its own that is not over; put away what is done."""
-        known, running = (which(self._member.address) for which in (auctions.of, auctions.running_of))
+        known, running = (
+            which(self._member.address) for which in (auctions.of, auctions.running_of)
+        )
         for auction, process in list(self._working.items()):
             if auction in known:
                 self._gone.pop(auction, None)

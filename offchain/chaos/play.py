@@ -132,12 +132,11 @@ class Play:
         members = [*self._stage.buyers, *self._stage.sellers, *self._stage.nodes]
         accounts = [member.address for member in members]
         self._tell("all jobs have ended; waiting, in calm, until everybody is paid")
-
-        def is_paid() -> bool:
-            self._ledger.forget()
-            return not unpaid(self._ledger, accounts) and is_claimed(self._ledger)
-
-        self._until(is_paid, SETTLE_SECONDS, "everybody to be paid")
+        self._until(
+            lambda: not unpaid(self._ledger, accounts) and is_claimed(self._ledger),
+            SETTLE_SECONDS,
+            "everybody to be paid",
+        )
 
     def _judge(self) -> None:
         """Read from the chain and the logs what the run came to."""
@@ -225,11 +224,20 @@ class Play:
 
     def _until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
         deadline = time.monotonic() + seconds
-        while not done():
+        while not self._holds(done):
             if time.monotonic() > deadline:
                 raise Stalled(f"waited {seconds} s for {what}, see {self._logs}")
             self._tend(time.monotonic())
             time.sleep(LOOK_SECONDS)
+
+    def _holds(self, done: Callable[[], bool]) -> bool:
+        """Whether it is so; not where the chain's node cannot tell just now."""
+        try:
+            self._ledger.forget()
+            return done()
+        except USER_ERRORS as error:
+            self._tell(f"the controller looks again: {error}")
+            return False
 
 
 @contextmanager

@@ -70,8 +70,7 @@ def displaced(ledger: Ledger, replaced: list[Replaced]) -> set[tuple[int, int, i
         (log["args"]["jobId"], log["args"]["round"], log["args"]["miniRound"])
         for log in ledger.chain.logs("Yoda", "MiniRoundScheduled")
         if any(
-            each.first <= log["args"]["seedBlock"] <= each.last + FOLLOWING_BLOCKS
-            for each in deep
+            each.first <= log["args"]["seedBlock"] <= each.last + FOLLOWING_BLOCKS for each in deep
         )
     }
 

@@ -201,10 +201,10 @@ def start_geth(
         if not data.is_dir():
             first = first_block or genesis(rules, keys, chain_id=chain_id)
             _initialise(data, first, DURABLE[:2] if is_durable else ())
-        ports = [port or free_port(), free_port()]
-        url, ipc = f"http://127.0.0.1:{ports[0]}", Path(temporary, "ipc")
-        durable = DURABLE if is_durable else ()
-        command = [*_command(data, ipc, *ports, chain_id), *durable, *options]
+        port = port or free_port()
+        url, ipc = f"http://127.0.0.1:{port}", Path(temporary, "ipc")
+        command = _command(data, ipc, port, free_port(), chain_id)
+        command += [*(DURABLE if is_durable else ()), *options]
         log = Path(temporary, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -3,7 +3,7 @@
 Every step stamps its result when complete: a second run skips it, an interrupted one is redone.
 With the argument `audit` it also brings what `make audit` needs, with `bench` the frameworks
 that `make bench-learning` measures beside, with `ray` what runs experiments on a cluster, with
-`ipfs` the IPFS node and with `clients` the second Ethereum client of `make test-all`.
+`clients` the Ethereum client and the IPFS node of `make test-all` and `make chaos`.
 Runs on the standard library of the Python that `find_python.sh` has found.
 """
 
@@ -23,21 +23,19 @@ from scripts._setup import (
     bench_tools,
     compiler,
     contracts,
-    evm_client,
-    ipfs_node,
     node_packages,
     python_packages,
     ray_packages,
+    real_clients,
 )
 from scripts._setup.console import LOGS, ROOT, SetupError, say
 
-_NEEDED_GB = 3  # packages 2.2, caches of pip and npm the rest
+_NEEDED_GB = 3  # packages 2.2, caches of pip and npm the rest; PyTorch with CUDA takes 4 more
 _LOCK = LOGS / "lock"
 _EXTRAS = {
     "audit": audit_tools.install,
     "bench": bench_tools.install,
-    "ipfs": ipfs_node.install,
-    "clients": evm_client.install,
+    "clients": real_clients.install,
     "ray": ray_packages.install,
 }
 """What only some commands need, by the argument that asks for it."""

@@ -100,7 +100,10 @@ def install_torch_cpu(python: Path) -> str:
     # Named with `+cpu`, which PyPI never carries, so that no index can answer with several GB of
     # CUDA. First where the user's pip configuration points (a mirror, a folder), then at PyTorch.
     wanted = ["--no-deps", f"torch=={_torch_version()}+cpu"]
-    sources = {"your package index": [], "pytorch.org": ["--index-url", _CPU_WHEELS]}
+    sources: dict[str, list[str]] = {
+        "your package index": [],
+        "pytorch.org": ["--index-url", _CPU_WHEELS],
+    }
     for number, (source, options) in enumerate(sources.items()):
         title = f"PyTorch {_torch_version()}, CPU build, from {source}"
         install: list[str | Path] = [python, "-m", "pip", "install", *wanted, *options]
@@ -123,7 +126,7 @@ def install_torch_cpu(python: Path) -> str:
 
 def _install_index_torch(python: Path, build: str) -> None:
     version = _torch_version()
-    command = [python, "-m", "pip", "install", f"torch=={version}"]
+    command: list[str | Path] = [python, "-m", "pip", "install", f"torch=={version}"]
     run(f"PyTorch {version} ({build})", command, "pip-torch")
 
 

@@ -1,4 +1,4 @@
-"""A node that has no pending block: EthereumJS is one. A relay before anvil stands for it here."""
+"""A node without a pending block, as EthereumJS and Besu: a relay before anvil stands for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.errors import NodeRefused
 from offchain.chain.signer import KeySigner
-from tests.clients.corrected import Ask, relay
+from tests.chain.relay import Ask, relay
 
 SAYINGS = (
     '"pending" is not yet supported',

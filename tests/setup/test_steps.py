@@ -89,7 +89,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(python_packages, "VENV", venv)
     monkeypatch.setattr(python_packages, "PYTHON", venv / "bin/python")
     monkeypatch.setattr(python_packages, "_STAMP", venv / ".d2m-stamp")
-    monkeypatch.setattr(python_packages, "_check_torch_is_cpu", lambda: None)
+    monkeypatch.setattr(python_packages, "_check_torch_is_cpu", lambda _python: None)
     monkeypatch.delenv("D2M_TORCH", raising=False)
     return venv
 
@@ -116,7 +116,12 @@ def test_an_interrupted_installation_starts_from_nothing(
     assert first == [sys.executable, "-m", "venv", "--clear", str(environment)]
 
 
-def test_torch_never_comes_with_cuda_unasked(
+def torch_installed(commands: list[list[str]]) -> list[str]:
+    """What was asked of pip, for PyTorch, in order."""
+    return [part for command in commands for part in command if part.startswith("torch==")]
+
+
+def test_the_cpu_build_is_asked_for_first_and_without_its_dependencies(
     environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(python_packages.sys, "platform", "linux")
@@ -126,6 +131,22 @@ def test_torch_never_comes_with_cuda_unasked(
     for command in torch:
         assert "--no-deps" in command
         assert command[command.index("--no-deps") + 1].endswith("+cpu")
+
+
+def test_where_no_cpu_build_can_be_had_the_index_s_own_is_taken_and_said(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(python_packages.sys, "platform", "linux")
+    pip = Pip(fails_at="CPU build")
+    version = python_packages._torch_version()
+    asked = torch_installed(install_python_packages(monkeypatch, pip))
+    assert asked == [f"torch=={version}+cpu", f"torch=={version}+cpu", f"torch=={version}"]
+    [line] = capsys.readouterr().out.splitlines()
+    assert "GB on the disk" in line
+    assert install_python_packages(monkeypatch, Pip()) == []  # it stays
+    monkeypatch.setenv("D2M_TORCH", "cpu")
+    with pytest.raises(SetupError, match="without D2M_TORCH your package index's build is taken"):
+        install_python_packages(monkeypatch, pip)
 
 
 def test_the_torch_build_once_chosen_stays(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from scripts._setup.ipfs_node import NODE
 
 from offchain.store.ipfs import IpfsStore, Patience
-from scripts._setup.ipfs_node import NODE
 
 STOP_SECONDS = 30
 SHORT = Patience(find=2.0, pause=0.05)

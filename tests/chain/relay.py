@@ -1,9 +1,4 @@
-"""A relay before EthereumJS that mends two answers of its RPC, and passes on all others.
-
-Its EVM, its pool and its blocks are what the tests are about. Seen in @ethereumjs/client 0.10.5:
-`eth_getLogs` looks at the first topic only; `eth_estimateGas` neither tells of a revert nor counts
-the gas that is refunded afterwards, but must be there before.
-"""
+"""A relay before a node's RPC, which answers some requests otherwise and passes on all others."""
 
 from __future__ import annotations
 
@@ -16,43 +11,13 @@ from typing import Any
 
 import requests
 
-REFUND_SHARE = 5
-"""At most a fifth of the gas that a transaction uses is refunded (EIP-3529)."""
-
 Ask = Callable[[str, list[Any]], dict[str, Any]]
 Answer = Callable[[Ask, str, list[Any]], dict[str, Any]]
-
-
-def corrected(ask: Ask, method: str, params: list[Any]) -> dict[str, Any]:
-    """A node's answer to a request, mended; `ask` gives it as it is."""
-    answer = ask(method, params)
-    if "error" in answer:
-        return answer
-    if method == "eth_getLogs":
-        topics = params[0].get("topics") or []
-        answer["result"] = [log for log in answer["result"] if matches(log["topics"], topics)]
-    if method == "eth_estimateGas":
-        played = ask("eth_call", [params[0], params[1]])
-        if "error" in played:
-            return played
-        needed = int(answer["result"], 16) * REFUND_SHARE // (REFUND_SHARE - 1)
-        answer["result"] = hex(needed + needed // 64)  # a call keeps back a 64th (EIP-150)
-    return answer
-
-
-def matches(found: list[str], wanted: list[Any]) -> bool:
-    """Whether a log has the topics of a filter: None for any, a list for one of several."""
-    if len(wanted) > len(found):
-        return False
-    for one, each in zip(found, wanted, strict=False):
-        allowed = each if isinstance(each, list) else [each]
-        if each is not None and one.lower() not in [word.lower() for word in allowed]:
-            return False
-    return True
+"""Answers a request; the first argument gives the node's own answer to one."""
 
 
 @contextmanager
-def relay(url: str, answer: Answer = corrected) -> Iterator[str]:
+def relay(url: str, answer: Answer) -> Iterator[str]:
     """The address of a relay before the node at `url`, which answers as `answer` says."""
     session = requests.Session()
     session.trust_env = False  # no proxy for loopback
