@@ -130,6 +130,8 @@ class GethNode(ChainNode):
         if lost > 0:
             geth.forget(lost)
         self._lost = 0
+        if not self._head():
+            geth.mine()  # before its first block it tells nothing of transactions
         self._mine()
 
     def stop(self) -> None:

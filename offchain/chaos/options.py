@@ -15,7 +15,7 @@ from offchain.learning.defaults import SPECS
 from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 
-START_SECONDS = 120
+START_SECONDS = 60
 """For a party's process to load PyTorch and look, on two cores that two dozen others use, too."""
 WINDOW_BLOCKS = round(2 * (LONGEST_SECONDS + START_SECONDS) / BLOCK_SECONDS)
 """Twice what a party is away at most by one disturbance: an honest party that is away for a whole

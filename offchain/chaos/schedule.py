@@ -36,7 +36,7 @@ class Kind(Enum):
     """Its process ends and is started again; what was not mined is forgotten."""
     CHAIN_KILL = "chain node killed", 1, (1.0, 20.0), Needs.GETH
     """By kill -9: the last blocks are gone, too, and nobody sends again what they held."""
-    REORGANISATION = "re-organisation", 3, (0.0, 0.0), Needs.GETH
+    REORGANISATION = "re-organisation", 2, (0.0, 0.0), Needs.GETH
     """The last blocks are replaced by others."""
     STORE_KILL = "IPFS node killed", 2, (1.0, 40.0), Needs.KUBO
     """One site's, by kill -9."""
@@ -71,6 +71,10 @@ class Disturbance:
     seconds: float
     severity: float
     """In [0, 1): of a storm, or of how many blocks are replaced or lost."""
+
+    def blocks(self, most: int) -> int:
+        """From 1 to `most`, mostly few, as on real networks."""
+        return 1 + int(self.severity**3 * most)
 
 
 def disturbances(seed: int, there: Needs) -> Iterator[Disturbance]:

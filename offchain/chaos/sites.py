@@ -72,5 +72,5 @@ def _swarm(spaces: list[Namespace] | list[None], folder: Path) -> Iterator[list[
 def _node(repository: Path, key: str, space: Namespace | None) -> Kubo:
     if space is None:
         return Kubo(repository, key)
-    ports = {"swarm_port": SWARM_PORT, "rpc_port": RPC_PORT}
-    return Kubo(repository, key, space.address, **ports, prefix=space.prefix)
+    at = (space.address, SWARM_PORT, RPC_PORT)
+    return Kubo(repository, key, *at, prefix=space.prefix)

@@ -146,7 +146,7 @@ class Trouble:
             self._node.stop()
         else:
             assert isinstance(self._node, GethNode)
-            lost = 1 + int(what.severity * MOST_LOST)
+            lost = what.blocks(MOST_LOST)
             self.replaced.append(self._node.kill(lost))
             whom = f"geth, with {lost} blocks"
         self.chain_is_away = True
@@ -162,7 +162,7 @@ class Trouble:
         if self.chain_is_away:
             return ""
         assert isinstance(self._node, GethNode)
-        depth, fate = 1 + int(what.severity * DEEPEST), list(Fate)[int(what.target * len(Fate))]
+        depth, fate = what.blocks(DEEPEST), list(Fate)[int(what.target * len(Fate))]
         self.replaced.append(self._node.reorganise(depth, fate, random.Random(what.number)))
         return f"{depth} blocks, what they held {fate.value}"
 

@@ -40,7 +40,7 @@ STOP_SECONDS = 30
 """For geth to write down what it keeps in memory."""
 DURABLE = ("--state.scheme", "hash", "--gcmode", "archive")
 """Without these geth keeps the state of all blocks since its last orderly end in memory: killed
-after 400 blocks it had lost all 400, with these two or three. The first two are `geth init`'s, too."""
+after 400 blocks it had lost all 400, with these two or three. The first two go to `geth init`."""
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 
