@@ -11,7 +11,7 @@ from eth_typing import ChecksumAddress
 
 from offchain.chain.records import ETHER, Conduct, FailureReason, JobState
 from offchain.chaos.chain_node import Replaced
-from offchain.chaos.testimony import Place, Testimony, displaced
+from offchain.chaos.witnesses import Place, Witnesses, displaced
 from offchain.market.record.holdings import bonds, escrow_owes, stakes
 from offchain.parties.buyer import DELIVERY_FILE, MODEL_FILE
 from offchain.parties.ledger import Ledger
@@ -75,18 +75,27 @@ def find_faults(ledger: Ledger, evidence: Evidence) -> tuple[list[str], list[str
 
     In the second list what the contracts make inherent: see `_excuse`.
     """
-    testimony = Testimony(evidence.logs)
+    witnesses = Witnesses(evidence.logs)
+    punished, inherent = _sorted_by_excuse(ledger, evidence.replaced, witnesses)
     faults = [
         *_jobs(ledger, evidence),
-        *_failures(ledger, testimony),
+        *_failures(ledger, witnesses),
         *_keys(ledger),
         *_balances(ledger),
-        *testimony.crashes,
+        *witnesses.crashes,
+        *punished,
     ]
-    inherent = []
-    moved = displaced(ledger, evidence.replaced)
-    for at, said in [*_slashes(ledger), *testimony.missed]:
-        excuse = _excuse(at, moved, testimony)
+    return faults, inherent
+
+
+def _sorted_by_excuse(
+    ledger: Ledger, replaced: list[Replaced], witnesses: Witnesses
+) -> tuple[list[str], list[str]]:
+    """Slashes and missed duties: those that are faults, and those that are inherent."""
+    faults, inherent = [], []
+    moved = displaced(ledger, replaced)
+    for at, said in [*_slashes(ledger), *witnesses.missed]:
+        excuse = _excuse(at, moved, witnesses)
         if excuse:
             inherent.append(f"{said}: {excuse}")
         else:
@@ -94,7 +103,7 @@ def find_faults(ledger: Ledger, evidence: Evidence) -> tuple[list[str], list[str
     return faults, inherent
 
 
-def _excuse(at: Place, moved: set[tuple[int, int, int]], testimony: Testimony) -> str:
+def _excuse(at: Place, moved: set[tuple[int, int, int]], witnesses: Witnesses) -> str:
     """Why an honest node could not help it under the present contracts; empty where it could.
 
     A commitment cannot be taken back, and it is bound to its mini-round's seed; a vote says what a
@@ -102,7 +111,7 @@ def _excuse(at: Place, moved: set[tuple[int, int, int]], testimony: Testimony) -
     """
     if (at.job, at.round, at.mini_round) in moved:
         return "the block of the seed was replaced after the commitment"
-    if testimony.lacked(at.party, at.job, at.round):
+    if witnesses.lacked(at.party, at.job, at.round):
         return "it did not get what others had"
     return ""
 
@@ -124,12 +133,12 @@ def _jobs(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
             yield f"job {job_id} failed without a round, and its buyer was not refunded"
 
 
-def _failures(ledger: Ledger, testimony: Testimony) -> Iterator[str]:
+def _failures(ledger: Ledger, witnesses: Witnesses) -> Iterator[str]:
     """Jobs that failed though most of their nodes had all that the round needed."""
     for log in ledger.chain.logs("Jobs", "JobFailed"):
         job_id, round_number = log["args"]["jobId"], log["args"]["acceptedRounds"] + 1
         nodes = ledger.nodes(job_id)
-        had = [node for node in nodes if not testimony.lacked(node, job_id, round_number)]
+        had = [node for node in nodes if not witnesses.lacked(node, job_id, round_number)]
         if 2 * len(had) > len(nodes):
             reason = FailureReason(log["args"]["reason"]).name.lower()
             yield (

@@ -53,7 +53,9 @@ class Market:
     def __init__(self, node: GethNode) -> None:
         self.node = node
         deployment = Deployment(node.chain_id, 0, {})
-        self.chain = Chain(node.url, deployment, load_artifacts(), KeySigner(Account.from_key(node.keys[0])))
+        self.chain = Chain(
+            node.url, deployment, load_artifacts(), KeySigner(Account.from_key(node.keys[0]))
+        )
 
     def pay(self) -> int:
         """One wei to nobody; the block in which it is mined."""

@@ -28,7 +28,7 @@ class Place:
         return f"job {self.job}, round {self.round}.{self.mini_round}"
 
 
-class Testimony:
+class Witnesses:
     """All that the processes have written."""
 
     def __init__(self, logs: dict[str, str]) -> None:
