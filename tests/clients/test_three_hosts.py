@@ -150,6 +150,10 @@ class Host:
         [(word, times)] = [ready for command, ready in READY.items() if command in text]
         wait_for(lambda: log.read_text().count(word) >= times, lambda: f"{text}\n{log.read_text()}")
 
+    def logs(self) -> str:
+        """What the commands that stay have said."""
+        return "".join(log.read_text() for _process, log in self.started)
+
     def end(self) -> None:
         for process, _log in reversed(self.started):
             os.killpg(process.pid, signal.SIGTERM)
@@ -258,6 +262,8 @@ def test_three_machines_come_from_nothing_to_a_model(hosts: dict[str, Host]) -> 
     assert delivery["hash_matches"]
     assert delivery["rounds"] == 1
     assert (buyer / "job.car").stat().st_size > 10_000
+    for address in (SELLING, NODES):
+        assert '"withdrew"' in hosts[address].logs()
 
 
 def check(block: Block, said: dict[str, str]) -> None:
