@@ -48,6 +48,10 @@ class Anvil:
     keys: tuple[bytes, ...] = field(repr=False)  # private keys of the funded accounts
     process: subprocess.Popen[bytes] = field(repr=False)
 
+    def mine(self, blocks: int = 1) -> None:
+        """Have so many blocks made at once, the first of what waits."""
+        _rpc(self.url, "anvil_mine", [hex(blocks)])
+
 
 def find_anvil(project: Path = PROJECT) -> Path:
     """The binary in the project's npm packages (the pinned one), beside this Python, or on PATH."""

@@ -93,14 +93,18 @@ class Geth:
         """The latest block."""
         return dict(self.control("eth_getBlockByNumber", "latest", False))
 
-    def mine(self, blocks: int = 1, transactions: Sequence[str] | None = None) -> None:
+    def mine(
+        self, blocks: int = 1, transactions: Sequence[str] | None = None, **attributes: Any
+    ) -> None:
         """Make blocks: of what waits in the pool, or of these raw transactions in this order.
 
-        A transaction that cannot be in a block there is an error of geth's.
+        `attributes` replace those of the payload (a timestamp, withdrawals). A transaction that
+        cannot be in a block there is an error of geth's.
         """
         for _ in range(blocks):
             with self._making:
-                self.control("testing_commitBlockV1", self._attributes(), transactions, None)
+                made_with = self._attributes() | attributes
+                self.control("testing_commitBlockV1", made_with, transactions, None)
 
     def raw_transactions(self, number: int) -> list[str]:
         """What is in a block, as it was sent, in order."""
@@ -128,7 +132,8 @@ class Geth:
     def forget(self, depth: int) -> None:
         """Take the last blocks back with all that they held, as a node that lost them (kill -9)."""
         with self._making:
-            self.control("debug_setHead", hex(int(self.head()["number"], 16) - depth))
+            if depth:
+                self.control("debug_setHead", hex(int(self.head()["number"], 16) - depth))
 
     @contextmanager
     def keep_mining(self, seconds: float) -> Iterator[None]:
@@ -180,6 +185,7 @@ def start_geth(
     rules: Rules,
     *,
     accounts: int = 10,
+    keys: Sequence[bytes] = (),
     block_seconds: float | None = None,
     chain_id: int = CHAIN_ID,
     options: Sequence[str] = (),
@@ -190,12 +196,13 @@ def start_geth(
 ) -> Iterator[Geth]:
     """Run geth until the ``with`` block ends, however it ends.
 
+    The accounts with ether are those of `keys`; where none are given, `accounts` many of its own.
     A block every `block_seconds`, or only when told to (None). `options` are geth's own, added to
     its command; `first_block` takes the place of `genesis`. A `folder` outlives the run: geth goes
     on with the chain that is in it. `is_durable`: every block goes to disk, so that kill -9 takes
     the last three at most (`DURABLE`).
     """
-    keys = tuple(number.to_bytes(32, "big") for number in range(1, accounts + 1))
+    keys = tuple(keys or (number.to_bytes(32, "big") for number in range(1, accounts + 1)))
     with tempfile.TemporaryDirectory(prefix="geth-") as temporary:
         data = Path(temporary, "data") if folder is None else folder
         if not data.is_dir():

@@ -28,12 +28,7 @@ def compile_all() -> None:
     Raises:
         SetupError: they do not compile; the compiler's words are in the log.
     """
-    sources = [path for path in sorted(_SOURCES.rglob("*.sol")) if ".cache" not in path.parts]
-    wanted = {
-        "inputs": stamp.digest([ROOT / "ape-config.yaml", ROOT / "package-lock.json", *sources]),
-        "compiler": compiler.VERSION,
-    }
-    if stamp.read(_STAMP) == wanted:
+    if is_compiled():
         return
     _compile("contracts, half a minute at most")
     if _files_ape_reads() > _MOST_FILES:
@@ -44,7 +39,20 @@ def compile_all() -> None:
             f"more than {_MOST_FILES} files lie below contracts/, copies of libraries in .cache"
             " included: Ape overlooks the rest, so take fewer in ape-config.yaml"
         )
-    stamp.write(_STAMP, wanted)
+    stamp.write(_STAMP, _facts())
+
+
+def is_compiled() -> bool:
+    """Whether what is in `.build` is of the sources as they are now."""
+    return stamp.read(_STAMP) == _facts()
+
+
+def _facts() -> stamp.Facts:
+    sources = [path for path in sorted(_SOURCES.rglob("*.sol")) if ".cache" not in path.parts]
+    return {
+        "inputs": stamp.digest([ROOT / "ape-config.yaml", ROOT / "package-lock.json", *sources]),
+        "compiler": compiler.VERSION,
+    }
 
 
 def _files_ape_reads() -> int:

@@ -9,6 +9,7 @@ import ape
 import pytest
 from eth_utils.crypto import keccak
 
+from scripts._setup.contracts import is_compiled
 from tests.contracts.play import Market, People, Play, Vote, win
 
 PROJECT = Path(__file__).parents[2]
@@ -18,6 +19,8 @@ STAMP = PROJECT / ".build" / "tested-sources.sha256"
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_afresh() -> None:
     """Ape keeps a contract's old code when only something that it imports has changed."""
+    if is_compiled():  # by the set-up: compiling takes the old output away from other processes
+        return
     sources = [path for path in PROJECT.glob("contracts/**/*.sol") if ".cache" not in path.parts]
     config = PROJECT / "ape-config.yaml"
     digest = sha256(b"".join(path.read_bytes() for path in [config, *sorted(sources)])).hexdigest()

@@ -14,7 +14,6 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from nacl.public import PrivateKey
 from web3.contract import Contract
-from web3.types import RPCEndpoint
 
 from offchain.adversaries.cone import VOTING
 from offchain.adversaries.sellers.training import TRAINING
@@ -25,6 +24,7 @@ from offchain.chain.deployment import Deployment, Record
 from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Job, Rules, Terms
 from offchain.chain.signer import KeySigner
 from offchain.chaos import options as chaos
+from offchain.clients.geth import Geth
 from offchain.data.datasets import load
 from offchain.data.partition import dirichlet
 from offchain.learning.spec import JobSpec
@@ -98,7 +98,7 @@ def small_spec() -> JobSpec:
 class World:
     """A deployed market and its parties, by role and number."""
 
-    anvil: Anvil
+    anvil: Anvil | Geth
     folder: Path
     record: Record
     samples: list[Samples]
@@ -276,10 +276,9 @@ class World:
 
     def mine_to(self, number: int) -> None:
         """Have all blocks up to one mined at once."""
-        chain = self.chain(0)
-        missing = number - chain.block_number()
+        missing = number - self.chain(0).block_number()
         if missing > 0:
-            chain.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(missing)])
+            self.anvil.mine(missing)
 
     def token(self, name: str, holders: Sequence[int] = (), amount: int = 10 * STAKE) -> str:
         """A test token of which each holder has `amount`; its address."""
@@ -315,9 +314,7 @@ def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
         yield world_on(anvil, folder, random_seed)
 
 
-def world_on(
-    node: Anvil, folder: Path, random_seed: bytes = BLOCK_HASHES, kind: type[World] = World
-) -> World:
+def world_on(node: Anvil | Geth, folder: Path, random_seed: bytes = BLOCK_HASHES) -> World:
     """A market deployed through a node that runs already."""
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
@@ -330,4 +327,4 @@ def world_on(
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
-    return kind(node, folder, record, samples, evaluation)
+    return World(node, folder, record, samples, evaluation)

@@ -1,0 +1,159 @@
+"""A market and a whole job on three chains, so that not only anvil is believed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from offchain.chain.anvil import Anvil
+from offchain.chain.client import Chain
+from offchain.chain.deployment import Deployment
+from offchain.chain.records import ETHER, JobState
+from offchain.chain.signer import write_key_file
+from offchain.chaos.options import small_spec
+from offchain.clients.geth import Geth
+from offchain.data.datasets import load
+from offchain.data.files import write_samples
+from offchain.data.partition import dirichlet
+from offchain.parties.ledger import Ledger
+from tests.parties.world import TAG, artifacts
+from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
+
+SELLERS, NODES = 2, 5
+BUYER, FIRST_SELLER, FIRST_NODE = 1, 2, 10
+"""Accounts of the parties."""
+JOB_SECONDS = 600
+"""A test gives up on a job that does not end; eight processes load PyTorch first."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(chain_node: Anvil | Geth, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the record of the market lies that the script has deployed on the chain."""
+    folder = tmp_path_factory.mktemp("market")
+    network = ("--network", f"ethereum:local:{chain_node.url}")
+    options = ("--yes", "--parameters", str(EXAMPLE), "--out", str(folder))
+    done = ape_run("deploy", "--account", ACCOUNT, *network, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_script_deploys_a_market_that_the_check_finds_right(
+    chain_node: Anvil | Geth, folder: Path
+) -> None:
+    network = ("--network", f"ethereum:local:{chain_node.url}")
+    checked = ape_run("market", "check", *network, "--deployment", str(folder))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+class Processes:
+    """The parties' commands, each a process with a key file of its own."""
+
+    def __init__(self, node: Anvil | Geth, folder: Path) -> None:
+        self._node = node
+        self._folder = folder
+        self.record = Deployment.read(folder, node.chain_id)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Fresh reads."""
+        return Ledger(Chain(self._node.url, self.record, artifacts()))
+
+    def command(self, role: str, account: int, *more: str) -> list[str]:
+        key = self._folder / f"{account}.key"
+        if not key.exists():
+            write_key_file(key, self._node.keys[account])
+        return [
+            *(sys.executable, "-m", "offchain.parties", role, "--rpc", self._node.url),
+            *("--key", str(key), "--deployment", str(self._folder)),
+            *("--store", str(self._folder / "store"), *more),
+        ]
+
+    @contextmanager
+    def running(self, role: str, account: int, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A serving party; its log lies in the folder."""
+        with (self._folder / f"{role}-{account}.log").open("wb") as log:
+            process = subprocess.Popen(self.command(role, account, *more), stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def open(self) -> int:
+        """Open an auction by the command; its id."""
+        data, spec = load("digits"), self._folder / "job.json"
+        spec.write_bytes(small_spec(keccak(text="processes")).to_bytes())
+        evaluation = self._folder / "evaluation.npz"
+        write_samples(evaluation, data.evaluation_inputs, data.evaluation_labels)
+        asked = ("--tag", TAG, "--spec", str(spec), "--evaluation", str(evaluation))
+        sizes = ("--target", "1.0", "--rounds", "2", "--base", "3", "--auction-blocks", "100")
+        windows = ("--window-blocks", "1000", "--reserve", "0.1 ether")
+        opening = self.command("open", BUYER, *asked, *sizes, *windows)
+        done = subprocess.run(opening, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    def logs(self) -> str:
+        """The last lines of every party."""
+        files = sorted(self._folder.glob("*.log"))
+        return "\n".join(f"{each.name}: {each.read_text()[-600:]}" for each in files)
+
+
+def test_a_whole_job_through_the_processes(chain_node: Anvil | Geth, folder: Path) -> None:
+    parties = Processes(chain_node, folder)
+    data = load("digits")
+    parts = dirichlet(data.train_labels, SELLERS, 0.5, 1)
+    with ExitStack() as lives:
+        for number, part in enumerate(parts):
+            file = folder / f"{number}.npz"
+            write_samples(file, data.train_inputs[part], data.train_labels[part])
+            more = ("--data", str(file), "--tag", TAG, "--jobs", "1")
+            lives.enter_context(parties.running("seller", FIRST_SELLER + number, *more))
+        for number in range(NODES):
+            lives.enter_context(parties.running("cone", FIRST_NODE + number, "--jobs", "1"))
+        wait_until(parties, lambda: registered(parties) == (SELLERS, NODES))
+        auction, delivered = parties.open(), folder / "delivered"
+        bid = ("--auction", str(auction), "--limit", "1 ether", "--folder", str(delivered))
+        buyer = lives.enter_context(parties.running("buyer", BUYER, *bid))
+        wait_until(parties, lambda: buyer.poll() is not None)
+        assert buyer.returncode == 0, parties.logs()
+        wait_until(parties, lambda: not owed(parties, chain_node))
+    view = parties.ledger.situation(1)
+    assert (view.job.state, view.job.accepted_rounds) == (JobState.SETTLED, 2)
+    assert json.loads((delivered / "delivery.json").read_text())["hash_matches"]
+    assert not parties.ledger.chain.logs("ConePool", "NodeSlashed")
+
+
+def registered(parties: Processes) -> tuple[int, int]:
+    """How many offers and seats there are."""
+    chain = parties.ledger.chain
+    return len(chain.logs("SellerRegistry", "Offered")), len(chain.logs("ConePool", "NodeJoined"))
+
+
+def owed(parties: Processes, node: Anvil | Geth) -> int:
+    """What the parties have not yet claimed or withdrawn of the job, in wei."""
+    ledger = parties.ledger
+    accounts = [BUYER, *range(FIRST_SELLER, FIRST_SELLER + SELLERS)]
+    accounts += range(FIRST_NODE, FIRST_NODE + NODES)
+    addresses = [Account.from_key(node.keys[number]).address for number in accounts]
+    pots = ledger.situation(1).pots
+    unclaimed = pots.seller_pot - pots.seller_paid + pots.right_votes - pots.paid_votes
+    return unclaimed + sum(sum(ledger.credits(each, [ETHER])) for each in addresses)
+
+
+def wait_until(parties: Processes, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + JOB_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, parties.logs()
+        time.sleep(0.5)
