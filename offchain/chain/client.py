@@ -22,6 +22,7 @@ from offchain.chain.errors import (
     Reverted,
     WrongChain,
 )
+from offchain.chain.heads import HeadWatch
 from offchain.chain.prepared import Prepared, Price
 from offchain.chain.provider import NamedErrorProvider, shown
 from offchain.chain.reverts import ErrorLibrary
@@ -79,6 +80,7 @@ class Chain:
         # A contract must not make its reader fetch the web addresses that it names.
         provider.global_ccip_read_enabled = False
         self.w3 = Web3(provider, middleware=[AttributeDictMiddleware])
+        self.heads = HeadWatch(self.w3)
         self.deployment = deployment
         self._artifacts = artifacts
         self._handles: dict[str, Contract] = {}
@@ -218,11 +220,20 @@ class Chain:
             each if each.step else each._replace(step=self._step(each.function))
             for each in transactions
         ]
-        return self._the_sender().send_all(named)
+        receipts = self._the_sender().send_all(named)
+        for receipt in receipts:
+            self.heads.saw(receipt.block, bytes(receipt.raw["blockHash"]))
+        return receipts
 
     def forget_nonce(self) -> None:
         """Ask the node for the account's next nonce again."""
         self._the_sender().forget()
+
+    def forget(self) -> None:
+        """Believe nothing of what a re-organisation may have taken away: nonce, contracts."""
+        self._handles.clear()
+        if self._sender is not None:
+            self._sender.forget()
 
     def settle_earlier(self) -> None:
         """Wait for, or replace, what an earlier life of the process left pending.

@@ -162,9 +162,8 @@ class Sender:
         What is stuck gives way to a transfer of nothing to the account itself. Raises
         FeeTooHigh when that costs more than is allowed.
         """
-        expected = self._count("pending")
         started = time.monotonic()
-        while (mined := self._count("latest")) < expected:
+        while (mined := self._count("latest")) < (expected := self._count("pending")):
             waited = time.monotonic() - started
             if waited >= self._options.timeout_seconds:
                 raise TransactionTimeout(
@@ -380,6 +379,8 @@ class Sender:
         Raises TransactionLost where that cannot help.
         """
         mined = self._count("latest")
+        if mined < sent.nonce < self._count("pending"):
+            return  # the chain was re-organised, what came before it waits in the pool again
         if mined != sent.nonce:
             if self._receipt(sent) is None:
                 raise TransactionLost(

@@ -23,7 +23,7 @@ from offchain.learning.inference import predict
 from offchain.learning.updates import decode_model
 from offchain.parties.errors import PartyError
 from offchain.parties.ledger import Ledger
-from offchain.parties.opener import AuctionParty
+from offchain.parties.opener import AuctionMemory, AuctionParty
 from offchain.parties.sealed import bid_salt, sealed_commitment, tier_for
 from offchain.parties.tokens import approve_exactly
 from offchain.store.cid import Cid
@@ -64,8 +64,18 @@ class Bid:
     """Whether a sealed bid's deposit shall be twice what is needed: it tells others less."""
 
 
+@dataclass
+class BuyerMemory(AuctionMemory):
+    """Of a buyer."""
+
+    delivery: Delivery | None = None
+
+
 class Buyer(AuctionParty):
     """One buyer in one auction, which may be its own."""
+
+    memory: BuyerMemory
+    new_memory = BuyerMemory
 
     def __init__(
         self,
@@ -90,24 +100,42 @@ class Buyer(AuctionParty):
         )
         self._bid = bid
         self._folder = folder
-        self.is_out = False
-        """Whether the auction ended without a job for this buyer; its money is withdrawn, and the
-        job's key is handed out where it is the opener."""
-        self.delivery: Delivery | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the auction ended without a job for this buyer.
+
+        Then its money is withdrawn, and the job's key is handed out where it is the opener.
+        """
+        return self.memory.is_done
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What it has received."""
+        return self.memory.delivery
+
+    def has_bid_in(self, auction: Auction) -> bool:
+        """Whether it leads an auction under its auction's id, or has sealed a bid there."""
+        if auction.kind == AuctionKind.OPEN:
+            return auction.leader == self.chain.address
+        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        return made.commitment != NO_COMMITMENT
 
     def take_part(self, auction: Auction, block: int) -> None:
-        """Bid while the auction is open."""
+        """Bid while the auction is open, with a key to which the opener can wrap the job's key."""
+        if self.has_bid_in(auction):
+            self._register_key()
         if auction.kind == AuctionKind.OPEN:
             self._bid_openly(auction, block)
         else:
             self._bid_sealed(auction, block)
 
-    def see_off(self, auction: Auction) -> None:
+    def see_off(self, auction: Auction, block: int) -> None:
         """Take back what the auction still holds of a buyer's that has not won it."""
         if auction.job_id and auction.leader == self.chain.address:
             return
         self._leave(auction)
-        self.is_out = self.has_handed_out(auction)
+        self.memory.is_done = self.has_handed_out(auction, block)
 
     def finish(self, job_id: int, view: JobView) -> None:
         """Withdraw what is refunded, fetch the model and measure it."""
@@ -115,7 +143,7 @@ class Buyer(AuctionParty):
             return
         self.withdraw(view.pots.token, ETHER)
         if view.job.accepted_rounds:
-            self.delivery = self._receive(job_id, view.job)
+            self.memory.delivery = self._receive(job_id, view.job)
 
     # --- bidding
 
@@ -177,7 +205,7 @@ class Buyer(AuctionParty):
             approve_exactly(self.chain, auction.token, spender, 0)
 
     def _register_key(self) -> None:
-        """Have a key stand on chain to which the opener can wrap the job's key, before bidding."""
+        """Have a key stand on the chain, before bidding and as long as a bid does."""
         public = bytes(self.key.public_key)
         if self.ledger.buyer_key(self.chain.address) != public:
             self.chain.send(self.ledger.key_rings.functions.register(public))

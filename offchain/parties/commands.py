@@ -326,9 +326,6 @@ def run_buyer(
     """Bid up to `limit`, keep a won job moving, and receive its model into `folder`."""
     torch.set_num_threads(1)
     chain = session.chain
-    if session.wallet is not None:
-        plan = bid_plan(session.ledger, auction_id, limit, larger_deposit=larger_deposit)
-        session.wallet.agree(plan)
     house = chain.deployment.contracts["AuctionHouse"]
     secret = bid_secret(session.signer, chain.deployment.chain_id, house)
     buyer = Buyer(
@@ -341,10 +338,20 @@ def run_buyer(
         folder=folder,
         patience_blocks=patience_blocks,
     )
+    if session.wallet is not None:
+        _wait_for_auction(session, buyer)
+        plan = bid_plan(session.ledger, auction_id, limit, larger_deposit=larger_deposit)
+        session.wallet.agree(plan)
     stop_on_signals(buyer)
     gate()
     chain.settle_earlier()
     _serve(session, buyer, until=lambda: buyer.is_out or buyer.jobs_ended > 0)
+
+
+def _wait_for_auction(session: Session, buyer: Buyer) -> None:
+    """Until there is an auction to agree to; not in a dry run, which only looks."""
+    if not session.is_dry:
+        buyer.wait_until_there()
 
 
 def _serve(session: Session, party: Party, until: Callable[[], bool]) -> None:
@@ -364,8 +371,6 @@ def _end_dry(session: Session) -> None:
 
 def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None:
     """Stay until the key of the job that comes of an own auction is handed out."""
-    if session.wallet is not None:
-        session.wallet.agree(keys_plan(session.ledger, auction_id))
     opener = Opener(
         session.chain,
         session.store,
@@ -374,6 +379,8 @@ def run_keys(session: Session, *, auction_id: int, patience_blocks: int) -> None
         auction_id=auction_id,
         patience_blocks=patience_blocks,
     )
+    if session.wallet is not None:
+        session.wallet.agree(keys_plan(session.ledger, auction_id))
     stop_on_signals(opener)
     session.chain.settle_earlier()
     _serve(session, opener, until=lambda: opener.is_done)

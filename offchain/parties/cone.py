@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
 from offchain import metrics
+from offchain.chain.amounts import shown_amount
 from offchain.chain.client import Chain
 from offchain.chain.errors import Reverted
 from offchain.chain.records import (
@@ -24,9 +25,10 @@ from offchain.chain.records import (
     Verdict,
 )
 from offchain.parties.desk import Desk
+from offchain.parties.errors import NotRegistered
 from offchain.parties.ledger import Ledger
 from offchain.parties.offences import find_offences, last_draw
-from offchain.parties.party import Party
+from offchain.parties.party import Memory, Party
 from offchain.parties.rings import mend
 from offchain.sealing.errors import SealError
 from offchain.store.errors import StoreError
@@ -68,10 +70,28 @@ def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
 
+@dataclass
+class ConeMemory(Memory):
+    """Of a node."""
+
+    is_seated: bool = False
+    """Whether the seat was found on this branch of the chain."""
+    votes: dict[tuple[int, int, int], Vote | None] = field(default_factory=dict)
+    """By job, round and mini-round."""
+    silenced: set[tuple[int, int, int]] = field(default_factory=set)
+    """Where the node has committed to a vote that another seed has made wrong."""
+    rings_seen: set[int] = field(default_factory=set)
+    """Jobs whose members all have their key."""
+    offences: dict[tuple[int, int], list[Offence]] = field(default_factory=dict)
+    """By job and round."""
+
+
 class ConeNode(Party):
     """One node with one seat in the pool."""
 
     watches = ("Jobs", "Yoda", "ConePool", "KeyRings")
+    memory: ConeMemory
+    new_memory = ConeMemory
 
     def __init__(
         self,
@@ -86,16 +106,7 @@ class ConeNode(Party):
         super().__init__(chain, store, key, patience_blocks=patience_blocks)
         self._secret = secret
         self._voting = voting
-        self._votes: dict[tuple[int, int, int], Vote | None] = {}
-        self._rings_seen: set[int] = set()
-        self._offences: dict[tuple[int, int], list[Offence]] = {}
-
-    def forget(self) -> None:
-        """Vote again where a re-organisation changed what is voted on."""
-        super().forget()
-        self._votes.clear()
-        self._rings_seen.clear()
-        self._offences.clear()
+        self._was_seated = False
 
     def join(self) -> None:
         """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
@@ -106,6 +117,25 @@ class ConeNode(Party):
         missing = self.chain.call(pool.functions.stakeUnit()) - node.stake
         self.chain.send(pool.functions.join(bytes(self.key.public_key)), value=missing)
         self.log.info("staked", wei=missing)
+
+    def keep_registered(self, block: int) -> None:
+        """Take the seat again that a re-organisation has taken away, for the same stake.
+
+        A stake that slashing has shortened is topped up only when the node starts: that is more
+        money than its owner has agreed to. Who has left has wanted to.
+        """
+        node = self.ledger.node(self.chain.address)
+        if not node.stake and self._was_seated and not self.memory.is_seated:
+            self.log.warning("the seat is gone, the chain was re-organised: taken again")
+            self.join()
+            node = self.ledger.node(self.chain.address)
+        self._was_seated = self.memory.is_seated = bool(node.stake and not node.exit_block)
+        missing = self.chain.call(self.ledger.pool.functions.stakeUnit()) - node.stake
+        if missing and not self._was_seated:
+            raise NotRegistered(
+                f"the node has no seat, {shown_amount(missing)} of its stake are missing: start"
+                " `cone serve` again, which brings them, or end it when its jobs have ended"
+            )
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the job froze the node's seat."""
@@ -137,11 +167,11 @@ class ConeNode(Party):
 
     def _mend_ring(self, job_id: int, job: Job) -> None:
         """See once that every member has its key."""
-        if job_id in self._rings_seen or job.state == JobState.SEEDING:
+        if job_id in self.memory.rings_seen or job.state == JobState.SEEDING:
             return
         with suppress(SealError, StoreError):  # said where the node needs the key itself
             if mend(self.desk, job_id, self._seat(job_id)):
-                self._rings_seen.add(job_id)
+                self.memory.rings_seen.add(job_id)
 
     # --- voting
 
@@ -170,7 +200,7 @@ class ConeNode(Party):
             self.look_again(settled)
             return
         self.desk.forget()
-        del self._votes[job_id, poll.round, poll.mini_round]
+        del self.memory.votes[job_id, poll.round, poll.mini_round]
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
         if vote is None:
             return
@@ -179,18 +209,32 @@ class ConeNode(Party):
         self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))
 
     def _reveal(self, job_id: int, poll: Poll, position: int) -> None:
+        """Reveal the vote, unless what the node has committed to is another one.
+
+        That is so where a re-organisation changed the seed and kept the commitment. The vote that
+        fits it is wrong now, which costs a quarter of the stake or half; silence costs 2 %.
+        """
+        place = (job_id, poll.round, poll.mini_round)
+        if place in self.memory.silenced:
+            return
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
         if vote is None:
             return
         reveal = self.ledger.yoda.functions.reveal
         function = reveal(job_id, position, vote.result_word, vote.audit, salt)
-        self._send("revealed", job_id, poll, function)
+        if self._send("revealed", job_id, poll, function) == "CommitmentMismatch":
+            self.memory.silenced.add(place)
+            self.log.error(
+                "silent: the vote is another one now than what was committed, which is wrong or"
+                " forgotten; silence costs 2 % of the stake, a wrong vote 25 or 50 %",
+                **dict(zip(("job", "round", "mini_round"), place, strict=True)),
+            )
 
     def _vote(self, job_id: int, poll: Poll) -> Vote | None:
         key = (job_id, poll.round, poll.mini_round)
-        if key not in self._votes:
-            self._votes[key] = self._voting(self.desk, job_id, poll)
-        return self._votes[key]
+        if key not in self.memory.votes:
+            self.memory.votes[key] = self._voting(self.desk, job_id, poll)
+        return self.memory.votes[key]
 
     def _ballot(self, job_id: int, poll: Poll) -> Ballot:
         return Ballot(
@@ -209,8 +253,8 @@ class ConeNode(Party):
         """Whether a window is open in the block in which a transaction sent now would be mined."""
         return bool(self.chain.call(window, block="pending"))
 
-    def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> None:
-        """Send a vote's transaction; a refusal means that its window has just closed."""
+    def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> str:
+        """Send a vote's transaction; the name of the refusal, mostly as its window has closed."""
         place = {"job": job_id, "round": poll.round, "mini_round": poll.mini_round}
         try:
             self.chain.send(function)
@@ -218,6 +262,8 @@ class ConeNode(Party):
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
+            return refused.name
+        return ""
 
     # --- opening and slashing: in turns by rank, so that only one node pays for it
 
@@ -256,9 +302,9 @@ class ConeNode(Party):
 
     def _offences_in(self, job_id: int, round_number: int) -> list[Offence]:
         key = (job_id, round_number)
-        if key not in self._offences:
-            self._offences[key] = find_offences(self.ledger, job_id, round_number)
-        return self._offences[key]
+        if key not in self.memory.offences:
+            self.memory.offences[key] = find_offences(self.ledger, job_id, round_number)
+        return self.memory.offences[key]
 
     def _has_turn(self, job_id: int, round_number: int, verdict: Verdict, first_turn: int) -> bool:
         """Whether the node's turn has come, one block after that of the rank before it."""
@@ -277,7 +323,7 @@ class ConeNode(Party):
 
     def _votes_of(self, job_id: int, poll: Poll) -> list[Vote | None]:
         """The node's votes of a round, those of an earlier life of the process included."""
-        known = [vote for key, vote in self._votes.items() if key[:2] == (job_id, poll.round)]
+        known = [vote for key, vote in self.memory.votes.items() if key[:2] == (job_id, poll.round)]
         if known or all(each["round"] != poll.round for each in self._reveals(job_id)):
             return known
         return [self._voting(self.desk, job_id, poll)]

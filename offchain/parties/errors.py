@@ -9,6 +9,10 @@ class PartyError(Exception):
     """What was asked of a party does not fit what is on the chain."""
 
 
+class NotRegistered(PartyError):
+    """The seat or the offer that a party serves with is not on the chain."""
+
+
 REMEDIES = {
     "AlreadySo": "the offer is paused, or listed, already",
     "BondBound": "a bond is bound for a day of blocks after `leave`, this one until block"

@@ -13,18 +13,25 @@ from offchain.chain.errors import (
     ChainUnreachable,
     FeeTooHigh,
     NodeRefused,
+    NotDeployed,
     NotEnoughEther,
     Reverted,
 )
+from offchain.parties.errors import NotRegistered
 from offchain.store.errors import NotFound, StoreError, TooLarge, WrongContent
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Of writing: full, over quota, over the largest size allowed, read-only, broken."""
+REGISTRATION = "registration"
+"""The kind of what a party has that has no seat, or no offer, to serve with."""
 REMEDIES = {
     "chain": "wait for the node, or name another with --rpc or --network",
+    "deployment": "see whether the node has lost the blocks with the contracts: wait until it has"
+    " them again, or deploy again and start with the new record",
     "disk": "free space where the content store lies: the party tries again at every block",
     "fees": "wait until gas is cheaper, or raise --max-fee",
     "funds": "send ether to the account",
+    REGISTRATION: "see the error: no new job asks this party meanwhile",
     "store": "see whether the content store answers, and holds what it says it holds",
     "transactions": "see whether the node is in sync and whether another program uses the account",
     "system": "see the error",
@@ -45,6 +52,8 @@ def kind_of(error: BaseException) -> str:
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (ChainUnreachable, "chain"),
         (FeeTooHigh, "fees"),
+        (NotDeployed, "deployment"),
+        (NotRegistered, REGISTRATION),
         (NotEnoughEther, "funds"),
         (NodeRefused, "transactions"),
         (Reverted, JOB),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -68,72 +69,74 @@ class Opened(NamedTuple):
     block: int
 
 
+@dataclass
+class _Read:
+    """What only a re-organisation could still change."""
+
+    requests: dict[int, Request] = field(default_factory=dict)
+    opened: dict[tuple[int, int], Opened] = field(default_factory=dict)
+    offers: dict[int, Offers] = field(default_factory=dict)
+    nodes: dict[int, list[ChecksumAddress]] = field(default_factory=dict)
+    seeds: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
+    openers: dict[int, ChecksumAddress] = field(default_factory=dict)
+
+
 class Ledger:
     """Reads of one deployment. What only a re-organisation could still change is read once."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
-        self._requests: dict[int, Request] = {}
-        self._opened: dict[tuple[int, int], Opened] = {}
-        self._offers: dict[int, Offers] = {}
-        self._nodes: dict[int, list[ChecksumAddress]] = {}
-        self._seeds: dict[tuple[int, int, int], bytes] = {}
-        self._openers: dict[int, ChecksumAddress] = {}
+        self._read = _Read()
 
     def forget(self) -> None:
         """Read everything again: the chain was re-organised, or much depends on what is next."""
-        self._requests.clear()
-        self._opened.clear()
-        self._offers.clear()
-        self._nodes.clear()
-        self._seeds.clear()
-        self._openers.clear()
+        self._read = _Read()
 
-    @cached_property
+    @property
     def jobs(self) -> Contract:
         """The job contract."""
         return self.chain.contract("Jobs")
 
-    @cached_property
+    @property
     def yoda(self) -> Contract:
         """The voting contract."""
         return self.chain.contract("Yoda")
 
-    @cached_property
+    @property
     def pool(self) -> Contract:
         """The CONE pool."""
         return self.chain.contract("ConePool")
 
-    @cached_property
+    @property
     def escrow(self) -> Contract:
         """The escrow."""
         return self.chain.contract("Escrow")
 
-    @cached_property
+    @property
     def auctions(self) -> Contract:
         """The auction house."""
         return self.chain.contract("AuctionHouse")
 
-    @cached_property
+    @property
     def registry(self) -> Contract:
         """The seller registry."""
         return self.chain.contract("SellerRegistry")
 
-    @cached_property
+    @property
     def key_rings(self) -> Contract:
         """Buyers' keys and the jobs' key rings."""
         return self.chain.contract("KeyRings")
+
+    @property
+    def lens(self) -> Contract:
+        """The views that gather what several contracts know."""
+        return self.chain.contract("Lens")
 
     @cached_property
     def market(self) -> Market:
         """What content is sealed for."""
         deployment = self.chain.deployment
         return Market(deployment.chain_id, self.auctions.address, self.jobs.address)
-
-    @cached_property
-    def lens(self) -> Contract:
-        """The views that gather what several contracts know."""
-        return self.chain.contract("Lens")
 
     # --- auctions
 
@@ -151,7 +154,26 @@ class Ledger:
         function = self.auctions.functions.sealedBidOf(auction_id, bidder)
         return SealedBid(*self.chain.call(function))
 
+    def auction_count(self) -> int:
+        """Auctions opened so far: their ids count from 1."""
+        return int(self.chain.call(self.auctions.functions.auctionCount()))
+
+    def auctions_of(self, opener: ChecksumAddress) -> list[int]:
+        """The ids of all auctions that an account opened."""
+        logs = self._logs("AuctionHouse", "AuctionOpened", {"opener": opener})
+        return [log["auctionId"] for log in logs]
+
+    def void_in(self, auction_id: int) -> int:
+        """The block in which an auction ended without a job."""
+        return int(
+            self._only("AuctionHouse", "AuctionVoid", {"auctionId": auction_id})["blockNumber"]
+        )
+
     # --- offers and seats
+
+    def offer(self, offer_id: int) -> Offer:
+        """An offer's record; that of nobody where there is none."""
+        return Offer(*self.chain.call(self.registry.functions.offerOf(offer_id)))
 
     def offers_by(self, seller: ChecksumAddress) -> dict[int, Offer]:
         """All offers that a seller ever made, by id."""
@@ -179,17 +201,17 @@ class Ledger:
 
     def request(self, job_id: int) -> Request:
         """What the job was created for."""
-        if job_id not in self._requests:
+        if job_id not in self._read.requests:
             log = self._only("Jobs", "JobCreated", {"jobId": job_id})
-            self._requests[job_id] = Request.from_abi(log["args"]["request"])
-        return self._requests[job_id]
+            self._read.requests[job_id] = Request.from_abi(log["args"]["request"])
+        return self._read.requests[job_id]
 
     def offers(self, job_id: int) -> Offers:
         """The matched offers; call it once the first sample is drawn."""
-        if job_id not in self._offers:
+        if job_id not in self._read.offers:
             ids, sellers = self.chain.call(self.jobs.functions.offersOf(job_id))
-            self._offers[job_id] = Offers(list(ids), list(sellers))
-        return self._offers[job_id]
+            self._read.offers[job_id] = Offers(list(ids), list(sellers))
+        return self._read.offers[job_id]
 
     def sellers(self, job_id: int) -> list[ChecksumAddress]:
         """The sellers of the matched offers, in index order: one may be there several times."""
@@ -203,11 +225,11 @@ class Ledger:
     def opened(self, job_id: int, round_number: int) -> Opened:
         """The accepted result of a round that was opened. Raises LookupError before."""
         key = (job_id, round_number)
-        if key not in self._opened:
+        if key not in self._read.opened:
             log = self._only("Jobs", "RoundAccepted", {"jobId": job_id, "round": round_number})
             result = RoundResult(*fields(log["args"]["result"]))
-            self._opened[key] = Opened(result, log["blockNumber"])
-        return self._opened[key]
+            self._read.opened[key] = Opened(result, log["blockNumber"])
+        return self._read.opened[key]
 
     def result(self, job_id: int, round_number: int) -> RoundResult:
         """The accepted, opened result of a round."""
@@ -217,10 +239,10 @@ class Ledger:
 
     def opener(self, job_id: int) -> ChecksumAddress:
         """Who opened the auction that the job came of: it may not be the buyer."""
-        if job_id not in self._openers:
+        if job_id not in self._read.openers:
             won = self._only("AuctionHouse", "AuctionWon", {"jobId": job_id})
-            self._openers[job_id] = self.auction(won["args"]["auctionId"]).opener
-        return self._openers[job_id]
+            self._read.openers[job_id] = self.auction(won["args"]["auctionId"]).opener
+        return self._read.openers[job_id]
 
     def buyer_key(self, buyer: ChecksumAddress) -> bytes:
         """The X25519 key that a buyer has registered; zero where it has none."""
@@ -246,12 +268,12 @@ class Ledger:
 
     def nodes(self, job_id: int) -> list[ChecksumAddress]:
         """The nodes of the job's frozen pool, by seat."""
-        if job_id not in self._nodes:
+        if job_id not in self._read.nodes:
             frozen = self.situation(job_id).frozen
             node_at = self.pool.functions.nodeAt
             calls = [node_at(seat, frozen.freeze_block) for seat in range(frozen.seats)]
-            self._nodes[job_id] = self.chain.call_many(calls)
-        return self._nodes[job_id]
+            self._read.nodes[job_id] = self.chain.call_many(calls)
+        return self._read.nodes[job_id]
 
     def round_seed(self, job_id: int, round_number: int) -> bytes:
         """The seed of the round computation: that of the round's first mini-round."""
@@ -260,9 +282,9 @@ class Ledger:
     def seed(self, job_id: int, round_number: int, mini_round: int) -> bytes:
         """The seed of a mini-round; zero while it is not known."""
         key = (job_id, round_number, mini_round)
-        if self._seeds.get(key, NO_SEED) == NO_SEED:
-            self._seeds[key] = bytes(self.chain.call(self.yoda.functions.miniRoundOf(*key))[0])
-        return self._seeds[key]
+        if self._read.seeds.get(key, NO_SEED) == NO_SEED:
+            self._read.seeds[key] = bytes(self.chain.call(self.yoda.functions.miniRoundOf(*key))[0])
+        return self._read.seeds[key]
 
     def verdict(self, job_id: int, round_number: int) -> Verdict:
         """The accepted digest of a round; a zero digest while there is none."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from offchain.chain.records import Offer, tag_of
-from offchain.parties.errors import PartyError
+from offchain.chain.records import Offer, tag_of, text_of
+from offchain.parties.errors import NotRegistered, PartyError
 from offchain.parties.ledger import Ledger
 from offchain.store.local import Store
 
@@ -34,17 +34,35 @@ def ensure_offered(
         offer_id = _find(standing_offers(ledger), wanted, cid)
     if offer_id is None:
         return _make(ledger, wanted, cid, public_key)
-    offer, registry = _named(ledger, offer_id), ledger.registry.functions
+    offer = _named(ledger, offer_id)
     if offer.exit_block:
         log.info("offer has left, only its running jobs are served", offer=offer_id)
         return offer_id
-    if (offer.tags, offer.metadata_cid, offer.public_key) != (wanted, cid, public_key):
-        ledger.chain.send(registry.update(offer_id, wanted, cid, public_key))
-        log.info("changed offer", offer=offer_id, tags=list(tags))
-    if not offer.listed:
-        ledger.chain.send(registry.resume(offer_id))
-        log.info("resumed offer", offer=offer_id)
+    _change(ledger, offer_id, offer, wanted, cid, public_key)
     return offer_id
+
+
+def restore(ledger: Ledger, offer_id: int, known: Offer) -> int:
+    """Have an offer stand again as it was last seen before the chain was re-organised; its id.
+
+    Ids count all sellers' offers, so in another order there are others: an offer is known by what
+    it says. One that is gone is made again for the same bond. Raises NotRegistered where it is
+    gone and had not been listed.
+    """
+    ours = ledger.offers_by(ledger.chain.address)
+    same = [each for each, offer in ours.items() if _says(offer) == _says(known)]
+    found = offer_id if offer_id in same or not same else same[0]
+    if found in ours:
+        if known.listed and not ours[found].exit_block:
+            _change(ledger, found, ours[found], *_says(known), known.public_key)
+        return found
+    if not known.listed:
+        raise NotRegistered(
+            f"offer {offer_id} is not on the chain any more, and was not listed: end this process,"
+            " or start it again to offer the data anew"
+        )
+    log.warning("the offer is gone, the chain was re-organised: made again", offer=offer_id)
+    return _make(ledger, *_says(known), known.public_key)
 
 
 def standing_offers(ledger: Ledger) -> dict[int, Offer]:
@@ -78,6 +96,10 @@ def withdraw_bond(ledger: Ledger, offer_id: int) -> int:
     return int(logs[0]["args"]["amount"])
 
 
+def _says(offer: Offer) -> tuple[list[bytes], bytes]:
+    return list(offer.tags), offer.metadata_cid
+
+
 def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None:
     same = [i for i, offer in offers.items() if (offer.tags, offer.metadata_cid) == (tags, cid)]
     return same[0] if same else None
@@ -89,6 +111,19 @@ def _named(ledger: Ledger, offer_id: int) -> Offer:
         known = ", ".join(str(each) for each in ours) or "none"
         raise PartyError(f"offer {offer_id} is not this account's (yours: {known})")
     return ours[offer_id]
+
+
+def _change(
+    ledger: Ledger, offer_id: int, offer: Offer, tags: list[bytes], cid: bytes, public_key: bytes
+) -> None:
+    """Have a standing offer say this, and be listed."""
+    registry = ledger.registry.functions
+    if (*_says(offer), offer.public_key) != (tags, cid, public_key):
+        ledger.chain.send(registry.update(offer_id, tags, cid, public_key))
+        log.info("changed offer", offer=offer_id, tags=[text_of(tag) for tag in tags])
+    if not offer.listed:
+        ledger.chain.send(registry.resume(offer_id))
+        log.info("resumed offer", offer=offer_id)
 
 
 def _make(ledger: Ledger, tags: list[bytes], cid: bytes, public_key: bytes) -> int:

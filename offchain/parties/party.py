@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from types import FrameType
 
 import structlog
@@ -23,11 +24,12 @@ from tenacity import (
 
 from offchain import metrics
 from offchain.chain.client import Chain
-from offchain.chain.errors import ChainUnreachable, Reverted
-from offchain.chain.heads import Head, HeadWatch
+from offchain.chain.errors import ChainError, ChainUnreachable, Reverted
+from offchain.chain.heads import Head
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
-from offchain.parties.health import JOB, REMEDIES, Health, kind_of
+from offchain.parties.errors import NotRegistered
+from offchain.parties.health import JOB, REGISTRATION, REMEDIES, Health, kind_of
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.retention import Retention
@@ -43,11 +45,34 @@ LASTING = tuple(REMEDIES)
 """Kinds of problems that a look finds, and that are over when a look does not find them."""
 
 
+@dataclass
+class Memory:
+    """What a party has read from the chain or believes to have done there.
+
+    A re-organisation may have taken any of it away, so then it is made anew as a whole.
+    """
+
+    is_settled: bool = False
+    """Whether what is pending of the account has been waited for."""
+    due_since: dict[int, int] = field(default_factory=dict)
+    """Since which block jobs are due to be moved on."""
+    closed: set[int] = field(default_factory=set)
+    """Jobs that have ended, whoever's."""
+    finished: set[int] = field(default_factory=set)
+    """Jobs of the party's that have ended, and owe it nothing."""
+    missed: set[tuple[object, ...]] = field(default_factory=set)
+    """Duties whose windows have passed."""
+    said: dict[int, str] = field(default_factory=dict)
+    """Why a job cannot be served, as it was logged."""
+
+
 class Party(ABC):
     """A process of the market. All it needs to know is on the chain, in the store, and its key."""
 
     watches: tuple[str, ...]
     """Contracts whose events may give the party something to do."""
+    memory: Memory
+    new_memory: type[Memory] = Memory
 
     def __init__(
         self,
@@ -67,12 +92,8 @@ class Party(ABC):
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         self._patience_blocks = patience_blocks
-        self._due_since: dict[int, int] = {}
-        self._closed: set[int] = set()
-        self._finished: set[int] = set()
-        self._missed: set[tuple[object, ...]] = set()
-        self._said: dict[int, str] = {}
-        self._heads = HeadWatch(chain.w3)
+        self.memory = self.new_memory()
+        self._told: dict[int, JobState] = {}
         self._seen = 0
         self._next_look = 0
         self._stop = threading.Event()
@@ -93,12 +114,16 @@ class Party(ABC):
     def finish(self, job_id: int, view: JobView) -> None:
         """Collect what a job that has ended owes the party."""
 
+    @abstractmethod
+    def keep_registered(self, block: int) -> None:
+        """Have what the party serves with stand on the chain. Raises NotRegistered."""
+
     def forget(self) -> None:
         """Forget everything that was read from the chain: it has been re-organised."""
+        self.memory = self.new_memory()
         self.desk.forget()
-        self.chain.forget_nonce()
-        self._due_since.clear()
-        self._closed.clear()
+        self.chain.forget()
+        self._retention.forget()
         self._next_look = 0
 
     def stop(self) -> None:
@@ -107,8 +132,8 @@ class Party(ABC):
 
     @property
     def jobs_ended(self) -> int:
-        """Jobs of this party that ended while it served."""
-        return len(self._finished)
+        """Jobs of this party that have ended."""
+        return len(self.memory.finished)
 
     # --- serving
 
@@ -139,19 +164,27 @@ class Party(ABC):
         _note_turn(head)
         if head.number >= self._next_look or self._has_news(head.number):
             self._next_look = head.number + max(1, self._patience_blocks)
-            self.chain.forget_nonce()  # a block that held a transaction may be gone
+            memory = self.memory
+            self._settle()
             self.look(head.number)
             self._follow()  # what was read, was read up to here
             metrics.LAST_LOOK.set(time.time())
             metrics.BALANCE.set(self.chain.balance(self.chain.address))
-            if until():
+            if self.memory is memory and until():
                 return True
         self._seen = head.number
         return False
 
+    def _settle(self) -> None:
+        """Wait for what a lost block gave back to the pool, before it is asked for once more."""
+        self.chain.forget_nonce()
+        if not self.memory.is_settled:
+            self.chain.settle_earlier()
+            self.memory.is_settled = True
+
     def _follow(self) -> Head:
-        """The head; everything is forgotten where the one before is no longer on the chain."""
-        head, reorganised = self._heads.next()
+        """The head; everything is forgotten where a block seen before is gone."""
+        head, reorganised = self.chain.heads.next()
         if reorganised:
             metrics.REORGANISATIONS.inc()
             self.log.warning("chain reorganised, everything is read again", block=head.number)
@@ -172,18 +205,21 @@ class Party(ABC):
 
     def look(self, block: int) -> None:
         """One look at every job that has not ended, the one whose window closes first first."""
+        memory = self.memory
+        met = self._check_registered(block)
         job_ids = range(1, self.ledger.job_count() + 1)
-        views = {each: self.ledger.situation(each) for each in job_ids if each not in self._closed}
-        met: set[str] = set()
+        views = {each: self.ledger.situation(each) for each in job_ids if each not in memory.closed}
         states: list[JobState] = []
         for position, job_id in enumerate(sorted(views, key=lambda each: views[each].window_end)):
             view = views[job_id]
-            if position and self.chain.block_number() != block:
+            if position and self._follow().number != block:
                 view = self.ledger.situation(job_id)  # a job before it took its time
+            if self.memory is not memory:
+                return  # the chain was re-organised meanwhile: what was read may be of no branch
             try:
                 if self._look_at(job_id, view, block):
                     states.append(view.job.state)
-                self._said.pop(job_id, None)
+                memory.said.pop(job_id, None)
             except ChainUnreachable:
                 raise
             except Exception as error:  # one job, whatever its buyer posted, must not stop others
@@ -191,6 +227,19 @@ class Party(ABC):
         self.health.clear(*(kind for kind in LASTING if kind not in met))
         _note_states(states)
         self._retention.release(block)
+
+    def _check_registered(self, block: int) -> set[str]:
+        """Whether the party is registered: kinds of problems, none where it is."""
+        try:
+            self.keep_registered(block)
+        except ChainUnreachable:
+            raise
+        except (ChainError, NotRegistered) as error:
+            kind = REGISTRATION if isinstance(error, Reverted) else kind_of(error)
+            self.health.report(kind, error)
+            self.look_again(block + 1)
+            return {kind}
+        return set()
 
     def _look_at(self, job_id: int, view: JobView, block: int) -> bool:
         """Do what a job asks for; whether the party takes part in it and it is still running."""
@@ -204,11 +253,18 @@ class Party(ABC):
         if concerned:
             self._retention.ended(job_id)
             self.finish(job_id, view)
-            self._finished.add(job_id)
-            metrics.JOBS_ENDED.inc()
-            self.log.info("job ended", job=job_id, state=job.state.name)
-        self._closed.add(job_id)
+            self.memory.finished.add(job_id)
+            self._tell_end(job_id, job.state)
+        self.memory.closed.add(job_id)
         return False
+
+    def _tell_end(self, job_id: int, state: JobState) -> None:
+        """Count and log a job's end once, however often it is read again."""
+        if job_id not in self._told:
+            metrics.JOBS_ENDED.inc()
+        if self._told.get(job_id) != state:
+            self._told[job_id] = state
+            self.log.info("job ended", job=job_id, state=state.name)
 
     def _trouble(self, job_id: int, block: int, error: Exception) -> str:
         """Note what kept the party from serving a job; the kind of it."""
@@ -218,8 +274,8 @@ class Party(ABC):
             self.look_again(block + 1)
         else:
             metrics.ERRORS.labels(kind).inc()
-        if self._said.get(job_id) != said:
-            self._said[job_id] = said
+        if self.memory.said.get(job_id) != said:
+            self.memory.said[job_id] = said
             foreseen = kind != JOB or isinstance(error, SealError)
             trace = {} if foreseen else {"exc_info": error}
             self.log.error("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
@@ -228,8 +284,8 @@ class Party(ABC):
     def missed(self, duty: str, **place: int) -> None:
         """Log once that a duty's window has passed."""
         key = (duty, *place.items())
-        if key not in self._missed:
-            self._missed.add(key)
+        if key not in self.memory.missed:
+            self.memory.missed.add(key)
             metrics.MISSED.labels(duty).inc()
             self.log.error("missed: the window has passed", duty=duty, **place)
 
@@ -251,14 +307,15 @@ class Party(ABC):
 
     def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""
+        due_since = self.memory.due_since
         if not due:
-            self._due_since.pop(job_id, None)
+            due_since.pop(job_id, None)
             return
-        since = self._due_since.setdefault(job_id, block)
+        since = due_since.setdefault(job_id, block)
         if block - since < self._patience_blocks:
             self.look_again(since + self._patience_blocks)
             return
-        del self._due_since[job_id]
+        del due_since[job_id]
         try:
             self.chain.send(self.ledger.jobs.functions.advance(job_id))
         except Reverted as refused:
@@ -278,7 +335,7 @@ def stop_on_signals(party: Party) -> None:
 
 def _passes(error: BaseException) -> bool:
     """Whether an error is one that time mends; the others are for the user to mend."""
-    return kind_of(error) in ("chain", "disk", "fees", "store", "transactions")
+    return kind_of(error) in ("chain", "deployment", "disk", "fees", "store", "transactions")
 
 
 def _note_turn(head: Head) -> None:

@@ -36,6 +36,10 @@ class Retention:
         """Take note of a job of the party's that has ended."""
         self._kept_until[job_id] = end_blocks(self._ledger)[job_id] + KEEP_BLOCKS
 
+    def forget(self) -> None:
+        """Forget which jobs have ended: the chain was re-organised."""
+        self._kept_until.clear()
+
     def release(self, block: int) -> None:
         """Unpin what no job needs any more; what the store cannot do now is tried again later."""
         over = [job_id for job_id, until in self._kept_until.items() if until <= block]

@@ -23,29 +23,34 @@ def make_ring(desk: Desk, job_id: int) -> Ring:
     return build_ring(access.full_key(), access.lock.request_id, *members)
 
 
-def hand_out(desk: Desk, job_id: int, job: Job) -> bool:
-    """Post the job's key ring, as its opener; whether that is done, or past doing.
+def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
+    """Post the job's key ring, as its opener, unless it is posted.
 
-    Done again after a crash it finds what it has posted. Before the first sample the members are
-    not known.
+    Returns the block since which nobody waits for it: that of the post, 0 where the job has ended
+    or there is no key to hand out; None while the post is not on the chain. Before the first sample
+    the members are not known.
     """
-    if job.state == JobState.SEEDING or job.state.ended:
-        return job.state.ended
+    if job.state == JobState.SEEDING:
+        return None
+    if job.state.ended:
+        return 0
     try:
         ring = make_ring(desk, job_id)
     except StoreError as error:
         log.warning("cannot hand out the key now", job=job_id, why=str(error))
-        return False
+        return None
     except (SealError, ValueError) as error:
         # Trying again is of no use: what the request names is not sealed with this account's key.
         log.error("no key to hand out", job=job_id, why=str(error))
-        return True
-    if _is_posted(desk, job_id, ring):
-        return True
-    for public in ring.unusable:
-        log.warning("a member's key is unusable: it gets none", job=job_id, public_key=public.hex())
-    post_ring(desk.ledger, desk.store, job_id, ring)
-    return True
+        return 0
+    posted = _posted_in(desk, job_id, ring)
+    if posted is None:
+        for public in ring.unusable:
+            log.warning(
+                "a member's key is unusable: it gets none", job=job_id, public_key=public.hex()
+            )
+        post_ring(desk.ledger, desk.store, job_id, ring)
+    return posted
 
 
 def mend(desk: Desk, job_id: int, seat: int) -> bool:
@@ -59,7 +64,9 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
         return False
     ring, chain = make_ring(desk, job_id), desk.ledger.chain
     desk.store.put(ring.data)  # so that it is there also where the opener serves it to few
-    if _is_posted(desk, job_id, ring) or chain.address in {each.poster for each in posted}:
+    if _posted_in(desk, job_id, ring) is not None or chain.address in {
+        each.poster for each in posted
+    }:
         return True
     if chain.block_number() <= posted[0].block + seat:
         return False
@@ -68,9 +75,13 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     return True
 
 
-def _is_posted(desk: Desk, job_id: int, ring: Ring) -> bool:
-    hashes = {each.content_hash for each in heeded_rings(desk.ledger, job_id)}
-    return content_hash(ring.data) in hashes
+def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
+    """The block in which a ring was posted first, by whom readers heed."""
+    wanted = content_hash(ring.data)
+    blocks = [
+        each.block for each in heeded_rings(desk.ledger, job_id) if each.content_hash == wanted
+    ]
+    return min(blocks, default=None)
 
 
 def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from eth_utils.crypto import keccak
@@ -19,7 +19,8 @@ from offchain.learning.grid import ByteArray, IntVector
 from offchain.learning.spec import JobSpec
 from offchain.learning.training import train
 from offchain.learning.updates import encode_update
-from offchain.parties.party import Party
+from offchain.parties.offers import restore
+from offchain.parties.party import Memory, Party
 from offchain.privacy.errors import BudgetSpent
 from offchain.sealing.content import Post, seal_update
 from offchain.store.fetch import content_hash
@@ -63,10 +64,24 @@ def train_honestly(samples: Samples, training: RoundTraining) -> IntVector:
     return training(samples)
 
 
+@dataclass
+class SellerMemory(Memory):
+    """Of a seller."""
+
+    is_offered: bool = False
+    """Whether the offer was found on this branch of the chain."""
+    sits_out: set[tuple[int, int]] = field(default_factory=set)
+    """Rounds, by job and number, for which its privacy allows no update."""
+    refused: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Why a round's update was not taken, as it was logged."""
+
+
 class Seller(Party):
     """The seller of one offer. Its data stays in this process; only updates leave it."""
 
     watches = ("Jobs", "KeyRings")
+    memory: SellerMemory
+    new_memory = SellerMemory
 
     def __init__(
         self,
@@ -83,14 +98,27 @@ class Seller(Party):
         self._samples = samples
         self._offer_id = offer_id
         self._training = training
-        self._posted: set[tuple[int, int]] = set()
+        self._offer = self.ledger.offer(offer_id)
+        """As it was last seen: what it says finds it again under another number."""
         self._trained = lru_cache(maxsize=UPDATES_REMEMBERED)(self._encoded_update)
 
     def forget(self) -> None:
-        """Post again what a re-organisation took away."""
+        """Train again: on another branch rounds begin with other models."""
         super().forget()
-        self._posted.clear()
         self._trained.cache_clear()
+
+    def keep_registered(self, block: int) -> None:
+        """Have the offer stand that the owner had when the chain was re-organised.
+
+        What the owner changes meanwhile, a pause or the end of the offer too, is left as it is.
+        """
+        if not self.memory.is_offered:
+            offer_id = restore(self.ledger, self._offer_id, self._offer)
+            if offer_id != self._offer_id:
+                self.log.warning("offer has another id now", was=self._offer_id, offer=offer_id)
+            self._offer_id = offer_id
+            self.memory.is_offered = True
+        self._offer = self.ledger.offer(self._offer_id)
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the offer was matched. Before the first sample nothing is asked of it."""
@@ -99,7 +127,8 @@ class Seller(Party):
     def act(self, job_id: int, view: JobView) -> None:
         """Train and post when sampled."""
         job, index = view.job, self._index(job_id)
-        if not (job.sample & ~job.posted) >> index & 1 or (job_id, job.round) in self._posted:
+        place = (job_id, job.round)
+        if not (job.sample & ~job.posted) >> index & 1 or place in self.memory.sits_out:
             return
         if job.state == JobState.DECIDING:
             self.missed("posted", job=job_id, round=job.round)
@@ -109,18 +138,23 @@ class Seller(Party):
             sealed = self._seal(Post(job_id, job.round, self.chain.address, index))
         except BudgetSpent as refused:
             self.log.warning("sits out", job=job_id, round=job.round, why=str(refused))
-            self._posted.add((job_id, job.round))
+            self.memory.sits_out.add(place)
             return
-        cid = self.desk.store.put(sealed)
+        self._post(place, index, sealed)
+
+    def _post(self, place: tuple[int, int], index: int, sealed: bytes) -> None:
+        """Post an update. A refusal is met again at the next look, if the chain still wants one."""
+        cid, (job_id, round_number) = self.desk.store.put(sealed), place
         post = self.ledger.jobs.functions.postUpdate
         try:
-            self.chain.send(post(job_id, job.round, index, content_hash(sealed), cid.binary))
+            self.chain.send(post(job_id, round_number, index, content_hash(sealed), cid.binary))
         except Reverted as refused:
-            self.log.warning("update refused", job=job_id, round=job.round, why=str(refused))
-        else:
-            metrics.DONE.labels("posted").inc()
-            self.log.info("posted update", job=job_id, round=job.round, cid=str(cid))
-        self._posted.add((job_id, job.round))
+            if self.memory.refused.get(place) != str(refused):
+                self.memory.refused[place] = str(refused)
+                self.log.warning("update refused", job=job_id, round=round_number, why=str(refused))
+            return
+        metrics.DONE.labels("posted").inc()
+        self.log.info("posted update", job=job_id, round=round_number, cid=str(cid))
 
     def _seal(self, post: Post) -> bytes:
         """The update of one round, as only nodes and buyer can read it, and only there."""

@@ -132,10 +132,9 @@ def test_another_limit_after_a_restart_is_said_in_time(market: World) -> None:
         changed.look(changed.chain.block_number())
 
 
-def test_an_auction_that_does_not_exist(market: World) -> None:
-    buyer = market.buyer(0)
-    with pytest.raises(PartyError, match="no auction 0"):
-        buyer.look(buyer.chain.block_number())
+def test_an_auction_that_can_never_be(market: World) -> None:
+    with pytest.raises(PartyError, match="no auction 0: they are counted from 1"):
+        market.buyer(0)
 
 
 def test_cancelling_before_and_after_the_first_bid(market: World) -> None:

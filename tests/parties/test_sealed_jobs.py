@@ -21,7 +21,7 @@ from offchain.parties.errors import PartyError
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.offers import ensure_offered
-from offchain.parties.opener import Opener
+from offchain.parties.opener import LASTING_BLOCKS, Opener
 from offchain.sealing.content import MAGIC
 from offchain.sealing.errors import NoKey
 from offchain.sealing.ring import ENTRY_BYTES, Ring, build_ring
@@ -198,7 +198,10 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         for _time in range(2):  # the second time as after kill -9
             opener = new_opener(market, OPENER)
             opener.look(opener.chain.block_number())
-            assert opener.is_done
+            assert not opener.is_done
+        market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
+        opener.look(opener.chain.block_number())
+        assert opener.is_done
         assert [each.content_hash for each in market.ledger.rings(1)] == [
             content_hash(ring.data)
         ] * 3
@@ -247,6 +250,9 @@ def test_an_opener_whose_auction_comes_to_nothing_is_done(tmp_path: Path) -> Non
         opener = new_opener(market, OPENER)
         market.mine_to(market.auction().close_block + 20)
         opener.look(opener.chain.block_number())
+        opener.look(opener.chain.block_number())
+        assert not opener.is_done  # a re-organisation may make a job of it yet
+        market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
         opener.look(opener.chain.block_number())
         assert opener.is_done
         assert market.ledger.job_count() == 0

@@ -314,7 +314,13 @@ def world(folder: Path, random_seed: bytes = RANDOM_SEED) -> Iterator[World]:
         yield world_on(anvil, folder, random_seed)
 
 
-def world_on(node: Anvil | Geth, folder: Path, random_seed: bytes = BLOCK_HASHES) -> World:
+def world_on(
+    node: Anvil | Geth,
+    folder: Path,
+    random_seed: bytes = BLOCK_HASHES,
+    kind: type[World] = World,
+    parameters: Parameters | None = None,
+) -> World:
     """A market deployed through a node that runs already."""
     data = load("digits")
     parts = dirichlet(data.train_labels, len(SELLERS), 0.5, 1)
@@ -323,7 +329,7 @@ def world_on(node: Anvil | Geth, folder: Path, random_seed: bytes = BLOCK_HASHES
         node.chain_id,
         artifacts(),
         KeySigner(Account.from_key(node.keys[0])),
-        Parameters(STAKE, BOND, random_seed),
+        parameters or Parameters(STAKE, BOND, random_seed),
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)

@@ -1,0 +1,256 @@
+"""A job on geth that is re-organised in every phase, and its parties, turn by turn."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from eth_account import Account
+
+from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
+from offchain.clients.geth import Geth
+from offchain.parties.buyer import withdraw_credit
+from offchain.parties.cone import ConeNode, vote_honestly
+from offchain.parties.ledger import Ledger
+from offchain.parties.opener import AuctionParty
+from offchain.parties.party import Party, _passes
+from tests.parties.world import RULES, TERMS, World
+
+NODES, SELLERS = 5, 2
+WINDOW_BLOCKS = 60
+"""Blocks come with transactions and turns, not with time: a window is about so many of both."""
+SHORT = RULES._replace(
+    rounds=1,
+    base=NODES - 1,
+    update_blocks=WINDOW_BLOCKS,
+    commit_blocks=WINDOW_BLOCKS,
+    reveal_blocks=WINDOW_BLOCKS,
+    open_blocks=WINDOW_BLOCKS,
+    judge_blocks=WINDOW_BLOCKS,
+)
+SHORT_AUCTION = TERMS._replace(window_blocks=WINDOW_BLOCKS)
+MOST_TURNS = 600
+"""Of each party, before a test gives up."""
+POLL_SECONDS = 0.005
+
+
+class GethWorld(World):
+    """A market on geth."""
+
+    anvil: Geth  # type: ignore[assignment]
+
+    def mine_to(self, number: int) -> None:
+        """Block after block."""
+        self.anvil.mine(max(0, number - self.chain(0).block_number()))
+
+    def node(self, number: int) -> ConeNode:
+        """An honest one."""
+        node = super().node(number)
+        node._voting = vote_honestly
+        return node
+
+
+@contextmanager
+def mined_at_once(geth: Geth) -> Iterator[None]:
+    """A block as soon as a transaction waits for one: no window depends on how fast a test is."""
+    stopped = threading.Event()
+
+    def make() -> None:
+        while not stopped.wait(POLL_SECONDS):
+            with geth._making:
+                if int(geth.control("txpool_status")["pending"], 16):
+                    geth.mine()
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+# --- how a chain is re-organised
+
+
+def put_back(geth: Geth, depth: int) -> None:
+    """Empty blocks in the place of the last ones; what those held waits in the pool again."""
+    geth.reorganise(depth)
+
+
+def drop(geth: Geth, depth: int) -> None:
+    """The last blocks are lost with all that they held, as with a node that was killed."""
+    geth.forget(depth)
+
+
+def shuffle(geth: Geth, depth: int) -> None:
+    """What the last blocks held in one block, in another order; each account's order is kept."""
+    with geth._making:
+        head = int(geth.head()["number"], 16)
+        lost = [
+            raw
+            for number in range(head - depth + 1, head + 1)
+            for raw in geth.raw_transactions(number)
+        ]
+        geth.reorganise(depth, [shuffled(lost), *([[]] * depth)])
+
+
+def shuffled(transactions: list[str]) -> list[str]:
+    """In a random order that keeps each sender's own."""
+    senders = [str(Account.recover_transaction(raw)) for raw in transactions]
+    queues: dict[str, list[str]] = {sender: [] for sender in senders}
+    for sender, raw in zip(senders, transactions, strict=True):
+        queues[sender].append(raw)
+    random.Random(len(transactions)).shuffle(senders)
+    return [queues[sender].pop(0) for sender in senders]
+
+
+# --- the walk
+
+
+def phases_of(market: World) -> Iterator[str]:
+    """What the chain says has happened, in order."""
+    auction = market.auction()
+    if auction.state == AuctionState.NONE:
+        return
+    yield "opened"
+    if not auction.highest_bid:
+        return
+    yield "bid"
+    if not market.ledger.job_count():
+        return
+    yield "seeding"
+    view = market.ledger.situation(1)
+    if view.job.state == JobState.SEEDING:
+        return
+    yield "collecting"
+    yield from phases_of_job(market, view)
+
+
+def phases_of_job(market: World, view: JobView) -> Iterator[str]:
+    """From the first sample on."""
+    ledger, state = market.ledger, view.job.state
+    if ledger.rings(1):
+        yield "key handed out"
+    if view.job.posted or state > JobState.COLLECTING:
+        yield "posted"
+    if state < JobState.DECIDING:
+        return
+    yield "deciding"
+    is_past = state > JobState.DECIDING or view.poll.phase == Phase.ACCEPTED
+    if view.mini_round.committed or is_past:
+        yield "committed"
+    if view.mini_round.revealed or is_past:
+        yield "revealed"
+    if state > JobState.DECIDING:
+        yield "opening"
+    if state.ended:
+        yield "ended"
+        if ledger.chain.logs("Escrow", "ConePaid"):
+            yield "claimed"
+
+
+ALL = (
+    "registered",
+    "opened",
+    "bid",
+    "seeding",
+    "collecting",
+    "key handed out",
+    "posted",
+    "deciding",
+    "committed",
+    "revealed",
+    "opening",
+    "ended",
+    "claimed",
+)
+"""Phases, each re-organised once."""
+
+
+@dataclass
+class Walk:
+    """One job, its parties, and what is done to its chain."""
+
+    market: GethWorld
+    reorganise: Callable[[Geth, int], None]
+    depth: int
+    parties: list[Party] = field(default_factory=list)
+    visited: list[str] = field(default_factory=list)
+
+    def play(self) -> None:
+        """Until every phase has been re-organised and everybody has what it is owed."""
+        self.parties = [
+            *(self.market.seller(number) for number in range(SELLERS)),
+            *(self.market.node(number) for number in range(NODES)),
+        ]
+        for node in self.nodes:
+            node.join()
+        self._turns()
+        self._visit("registered")
+        self._turns()
+        self._open()
+        self.parties += [self.market.buyer(0), self.market.buyer(1)]
+        for _turn in range(MOST_TURNS):
+            if self._is_over():
+                return
+            self._turns()
+            self._open()
+            new = [each for each in phases_of(self.market) if each not in self.visited]
+            if new:
+                self._visit(new[0])
+            elif self.market.auction().state == AuctionState.OPEN:
+                self.market.mine_to(self.market.auction().last_block + 1)
+        raise AssertionError(f"the market stands still after {self.visited}")
+
+    @property
+    def nodes(self) -> list[ConeNode]:
+        """The CONE nodes."""
+        return [each for each in self.parties if isinstance(each, ConeNode)]
+
+    def _visit(self, phase: str) -> None:
+        self.visited.append(phase)
+        self.reorganise(self.market.anvil, self.depth)
+
+    def _turns(self) -> None:
+        """A turn of every party, as `Party.serve` takes it; a process that is done ends."""
+        for party in tuple(self.parties):
+            try:
+                if party._turn(lambda each=party: is_done(each)):  # type: ignore[misc]
+                    self.parties.remove(party)
+            except Exception as error:
+                if not _passes(error):
+                    raise
+                party._next_look = 0
+        self.market.anvil.mine()
+
+    def _open(self) -> None:
+        """Open the auction, as its user does who finds that it is gone for good."""
+        ledger = Ledger(self.market.chain(1))
+        ledger.chain.settle_earlier()
+        if not ledger.auctions_of(ledger.chain.address):
+            self.market.open(SHORT, terms=SHORT_AUCTION)
+
+    def _is_over(self) -> bool:
+        if set(self.visited) != set(ALL) or not self.market.job().state.ended:
+            return False
+        ledger = self.market.ledger
+        working = [each for each in self.parties if not isinstance(each, AuctionParty)]
+        owed = [ledger.credits(each.chain.address, [ETHER]) for each in working]
+        return all(each.jobs_ended for each in working) and not any(sum(owed, []))
+
+    def withdraw(self) -> None:
+        """What users whose process has ended do: `buyer withdraw`."""
+        for account in (1, 2):
+            ledger = Ledger(self.market.chain(account))
+            if any(ledger.credits(ledger.chain.address, [ETHER])):
+                withdraw_credit(ledger, ETHER)
+
+
+def is_done(party: Party) -> bool:
+    """Whether a process ends after this look, as its command says."""
+    if isinstance(party, AuctionParty):
+        return party.memory.is_done or party.jobs_ended > 0
+    return False
