@@ -333,4 +333,4 @@ def world_on(
     )
     samples = [Samples(data.train_inputs[part], data.train_labels[part]) for part in parts]
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
-    return World(node, folder, record, samples, evaluation)
+    return kind(node, folder, record, samples, evaluation)
