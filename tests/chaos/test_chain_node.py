@@ -17,7 +17,6 @@ from offchain.chain.deployment import Deployment
 from offchain.chain.signer import KeySigner
 from offchain.chain.transactions import RawCall
 from offchain.chaos.chain_node import Fate, GethNode, shuffled, spread
-from offchain.clients.binaries import skip_reason
 from offchain.clients.geth import Rules
 
 NOBODY = to_checksum_address("0x" + "0d" * 20)
@@ -72,8 +71,6 @@ class Market:
 
 @pytest.fixture
 def market(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Market]:
-    if skip_reason():
-        pytest.skip(skip_reason())
     node = GethNode(tmp_path / "chain", 3, 1, request.param)
     try:
         node.start()

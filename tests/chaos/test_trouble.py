@@ -12,12 +12,8 @@ from offchain.chaos.options import ChaosOptions
 from offchain.chaos.schedule import Disturbance, Kind
 from offchain.chaos.sites import Site, sites
 from offchain.chaos.trouble import Trouble
-from offchain.clients.binaries import skip_reason
 
-pytestmark = [
-    pytest.mark.ipfs,
-    pytest.mark.skipif(bool(skip_reason()), reason=skip_reason()),
-]
+pytestmark = pytest.mark.ipfs
 
 
 @pytest.fixture

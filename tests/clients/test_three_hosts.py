@@ -24,7 +24,7 @@ import pytest
 
 from offchain.chain.anvil import die_with_parent
 from offchain.chaos.namespaces import Namespace, NamespacesRefused, namespaces
-from offchain.clients.binaries import PROJECT, skip_reason
+from offchain.clients.binaries import PROJECT
 from offchain.data.datasets import load
 from offchain.data.files import write_samples
 
@@ -59,12 +59,7 @@ SETTING = ("export ",)
 DONE_BEFORE = ("scripts/_setup/setup.sh",)
 """What the tests' own set-up has done."""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.clients,
-    pytest.mark.ipfs,
-    pytest.mark.skipif(bool(skip_reason()), reason=skip_reason()),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.clients, pytest.mark.ipfs]
 
 
 @dataclass(frozen=True)
