@@ -37,6 +37,7 @@ BLOCK = re.compile(
 )
 EVERYWHERE = "all three machines"
 CHAIN, SELLING, NODES = ADDRESSES = ("10.0.0.5", "10.0.0.6", "10.0.0.7")
+SHELLS = ("bash", "bash", "zsh" if shutil.which("zsh") else "bash")
 NAMES = ("me", "s0", "c0", "c1", "c2", "c3", "c4")
 PASSPHRASE = "correct horse"
 READY = {
@@ -84,6 +85,7 @@ class Host:
 
     place: Namespace
     folder: Path
+    shell: str
     settings: list[str] = field(default_factory=list)
     started: list[tuple[subprocess.Popen[bytes], Path]] = field(default_factory=list)
 
@@ -161,7 +163,7 @@ class Host:
 
     def _shell(self, text: str) -> list[str]:
         lines = [each for each in text.splitlines() if not each.startswith(DONE_BEFORE)]
-        return [*self.place.prefix, "bash", "-euc", "\n".join([*self.settings, *lines])]
+        return [*self.place.prefix, self.shell, "-euc", "\n".join([*self.settings, *lines])]
 
 
 def wait_for(holds: Callable[[], bool], said: Callable[[], str]) -> None:
@@ -176,8 +178,8 @@ def hosts(tmp_path: Path) -> Iterator[dict[str, Host]]:
     try:
         with namespaces([IPv4Interface(f"{each}/24") for each in ADDRESSES]) as places:
             found = {
-                address: Host(place, tmp_path / address)
-                for address, place in zip(ADDRESSES, places, strict=True)
+                address: Host(place, tmp_path / address, shell)
+                for address, place, shell in zip(ADDRESSES, places, SHELLS, strict=True)
             }
             try:
                 yield found
