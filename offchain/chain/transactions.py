@@ -43,6 +43,9 @@ STUCK_SECONDS = 60.0
 TIMEOUT_SECONDS = 300.0
 """Room for four replacements, by when the fees have risen by three quarters."""
 
+UNINDEXED = "indexing is in progress"
+"""geth's words, for a while after its start, for a transaction that it cannot tell of yet."""
+
 
 @dataclass(frozen=True)
 class RawCall:
@@ -365,12 +368,22 @@ class Sender:
         return raw
 
     def _receipt(self, sent: _Sent) -> TxReceipt | None:
-        """That of whichever version was mined."""
+        """That of whichever version was mined, in a block that the chain holds.
+
+        A geth that was killed finds receipts of the blocks that it has lost, until others have
+        their numbers.
+        """
         for hash_ in sent.hashes:
             try:
-                return self._w3.eth.get_transaction_receipt(hash_)
+                found = self._w3.eth.get_transaction_receipt(hash_)
             except TransactionNotFound:
                 continue
+            except NodeRefused as error:
+                if UNINDEXED not in str(error):
+                    raise
+                continue
+            if found["blockNumber"] <= self._w3.eth.block_number:
+                return found
         return None
 
     def _unstick(self, sent: _Sent) -> None:

@@ -254,7 +254,7 @@ class ConeNode(Party):
         return bool(self.chain.call(window, block="pending"))
 
     def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> str:
-        """Send a vote's transaction; the name of the refusal, mostly as its window has closed."""
+        """Send a vote's transaction; the name of the refusal, if any: it is looked at again."""
         place = {"job": job_id, "round": poll.round, "mini_round": poll.mini_round}
         try:
             self.chain.send(function)
@@ -262,6 +262,7 @@ class ConeNode(Party):
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
+            self.look_again(self.chain.block_number() + 1)
             return refused.name
         return ""
 

@@ -149,6 +149,7 @@ class Seller(Party):
         try:
             self.chain.send(post(job_id, round_number, index, content_hash(sealed), cid.binary))
         except Reverted as refused:
+            self.look_again(self.chain.block_number() + 1)
             if self.memory.refused.get(place) != str(refused):
                 self.memory.refused[place] = str(refused)
                 self.log.warning("update refused", job=job_id, round=round_number, why=str(refused))

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
 from offchain.chain.client import Chain
 from offchain.chain.heads import HeadWatch
 from offchain.chain.records import JobState, JobView, Phase
 from offchain.market.genesis import BLOCK_HASHES
-from offchain.parties.cone import ConeNode
+from offchain.parties.cone import ConeNode, leave_pool
+from offchain.parties.ledger import Ledger
+from offchain.parties.offers import ensure_offered, pause
+from offchain.parties.opener import LASTING_BLOCKS, open_auction
 from offchain.parties.party import Party
-from tests.parties.world import MOST_LOOKS, NODES, RULES, SELLERS, World, world
+from tests.parties.world import (
+    MOST_LOOKS,
+    NODES,
+    RULES,
+    SELLERS,
+    STAKE,
+    TAG,
+    TERMS,
+    World,
+    world,
+)
 
 EVERYBODY = RULES._replace(rounds=1, base=len(NODES) - 1)
 """A first execution set of all nodes."""
@@ -139,6 +155,246 @@ def test_a_seller_posts_again_what_was_taken_back(tmp_path: Path) -> None:
         assert market.ledger.updates(1, 1) == {}
         turn_until(seller, lambda: bool(market.ledger.updates(1, 1)))
         assert market.ledger.updates(1, 1)[sampled].content_hash == posted["args"]["contentHash"]
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[World]:
+    """A market with its members, whose blocks come with transactions."""
+    with world(tmp_path) as market:
+        market.register()
+        stop_the_clock(market)
+        yield market
+
+
+def won(market: World) -> None:
+    """Play until the first sample is drawn: the members are known, their key is not handed out."""
+    market.open(EVERYBODY)
+    market.look_until(lambda: is_collecting(market), ["buyer 1"])
+
+
+def test_a_key_that_was_handed_out_and_taken_back_is_handed_out_again(still: World) -> None:
+    won(still)
+    opener = still.buyer(0)
+    turn_until(opener, lambda: bool(still.ledger.rings(1)))
+    turn_until(opener, lambda: opener.memory.handed_out is not None)
+    [ring] = still.ledger.rings(1)
+    reorganise(opener.chain, ring.block)
+    assert still.ledger.rings(1) == []
+    turn_until(opener, lambda: bool(still.ledger.rings(1)))
+    assert still.ledger.rings(1)[0].content_hash == ring.content_hash
+
+
+def test_an_opener_stays_until_its_post_of_the_key_is_final(still: World) -> None:
+    won(still)
+    opener = still.buyer(0)
+    turn_until(opener, lambda: opener.memory.handed_out is not None)
+    [ring] = still.ledger.rings(1)
+    assert not opener.is_out
+    still.mine_to(ring.block + LASTING_BLOCKS)
+    turn_until(opener, lambda: opener.is_out)
+    assert still.job().state == JobState.COLLECTING
+
+
+def test_a_bidder_whose_auction_and_bid_are_gone_waits_and_bids_again(still: World) -> None:
+    still.open(EVERYBODY)
+    opened = still.chain(0).block_number()
+    bidder = still.buyer(1)
+    turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
+    reorganise(bidder.chain, opened)
+    with capture_logs() as logs:
+        for _turn in range(5):
+            mine(bidder.chain)
+            bidder._turn(lambda: bidder.is_out)
+    assert len([log for log in logs if "it is waited for" in log.get("why", "")]) == 1
+    still.open(EVERYBODY)
+    turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
+    still.mine_to(still.auction().last_block + 1)
+    turn_until(bidder, lambda: still.ledger.job_count() == 1)
+
+
+def test_an_auction_that_is_not_there_yet_is_waited_for(still: World) -> None:
+    still.auction_id = 1
+    with capture_logs() as logs:
+        bidder = still.buyer(1)
+        mine(bidder.chain)
+        bidder._turn(lambda: bidder.is_out)
+    said = [log["why"] for log in logs if log["event"] == "auction"]
+    assert said == ["there is no auction 1, 0 have been opened so far: it is waited for"]
+    still.open(EVERYBODY)
+    turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
+
+
+def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> None:
+    still.open(EVERYBODY)
+    opened, request = still.chain(0).block_number(), still.ledger.auction_request(1)
+    bidder = still.buyer(1)
+    reorganise(bidder.chain, opened)
+    open_auction(still.chain(5), request, TERMS)
+    for _turn in range(3):
+        mine(bidder.chain)
+        bidder._turn(lambda: bidder.is_out)
+    assert still.auction().highest_bid == 0
+    still.open(EVERYBODY)
+    assert still.auction_id == 2
+    turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
+    assert still.ledger.auction(1).highest_bid == 0
+
+
+def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
+    still: World,
+) -> None:
+    still.open(EVERYBODY)
+    bidder = still.buyer(1)
+    turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
+    other = b"\7" * 32
+    bidder.chain.send(bidder.ledger.key_rings.functions.register(other))  # as if it had been first
+    wanted = bytes(bidder.key.public_key)
+    turn_until(bidder, lambda: still.ledger.buyer_key(bidder.chain.address) == wanted)
+
+
+def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
+    node = still.node(0)
+    turn_until(node, lambda: node.memory.is_seated)
+    leave_pool(node.ledger)
+    left = still.chain(0).block_number()
+    turn_until(node, lambda: not node.memory.is_seated)
+    assert not node.health.why  # its owner's wish
+    reorganise(node.chain, left)
+    turn_until(node, lambda: node.memory.is_seated)
+    [joined] = still.chain(0).logs(
+        "ConePool", "NodeJoined", argument_filters={"node": node.chain.address}
+    )
+    reorganise(node.chain, joined["blockNumber"])
+    assert still.ledger.node(node.chain.address).stake == 0
+    turn_until(node, lambda: still.ledger.node(node.chain.address).stake == STAKE)
+
+
+def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
+    node = still.node(0)
+    turn_until(node, lambda: node.memory.is_seated)
+    leave_pool(node.ledger)
+    slash(still, node, STAKE // 50)
+    turn_until(node, lambda: bool(node.health.why))
+    assert f"({STAKE // 50} wei) of its stake are missing: start `cone serve`" in node.health.why
+    node.join()  # as at the start of `cone serve`
+    turn_until(node, lambda: not node.health.why)
+
+
+def slash(market: World, node: ConeNode, amount: int) -> None:
+    """Take from a node's stake, in the first word of what the pool knows of it."""
+    provider, pool = node.chain.w3.provider, node.ledger.pool.address
+    known = node.ledger.node(node.chain.address).stake
+    for slot in range(8):
+        key = keccak(encode(["address", "uint256"], [node.chain.address, slot]))
+        word = bytes(node.chain.w3.eth.get_storage_at(pool, int.from_bytes(key, "big")))
+        if int.from_bytes(word[16:], "big") == known:
+            changed = word[:16] + (known - amount).to_bytes(16, "big")
+            place = [pool, "0x" + key.hex(), "0x" + changed.hex()]
+            provider.make_request(RPCEndpoint("anvil_setStorageAt"), place)
+            return
+    raise AssertionError("the pool keeps stakes elsewhere")
+
+
+def test_an_offer_that_was_taken_back_is_made_again_and_served(still: World) -> None:
+    seller = still.seller(3)
+    turn_until(seller, lambda: seller.memory.is_offered)
+    [made] = [
+        log
+        for log in still.chain(0).logs("SellerRegistry", "Offered")
+        if log["args"]["seller"] == seller.chain.address
+    ]
+    reorganise(seller.chain, made["blockNumber"])
+    assert still.ledger.offers_by(seller.chain.address) == {}
+    # Meanwhile another has the number that the offer had.
+    other = Ledger(still.chain(9))
+    assert ensure_offered(other, still.store, [TAG], b"other", b"\1" * 32) == seller._offer_id
+    turn_until(seller, lambda: bool(still.ledger.offers_by(seller.chain.address)))
+    [offer_id] = still.ledger.offers_by(seller.chain.address)
+    assert seller._offer_id == offer_id == made["args"]["offerId"] + 1
+
+
+def test_a_pause_of_the_owners_outlasts_a_reorganisation(still: World) -> None:
+    seller = still.seller(0)
+    turn_until(seller, lambda: seller.memory.is_offered)
+    offer_id = seller._offer_id
+    pause(Ledger(still.chain(10)), offer_id)
+    turn_until(seller, lambda: not seller._offer.listed)
+    mine(seller.chain)
+    reorganise(seller.chain, still.chain(0).block_number())
+    turn_until(seller, lambda: seller.memory.is_offered)
+    assert not still.ledger.offer(offer_id).listed
+
+
+def test_a_commitment_to_another_vote_is_not_revealed_and_said_once(tmp_path: Path) -> None:
+    with voting(tmp_path) as (market, node):
+        commit = node.ledger.yoda.functions.commit
+        node.chain.send(commit(1, node._seat(1), keccak(b"to the vote of a seed that is gone")))
+        market.look_until(
+            lambda: view(market).mini_round.committed == len(NODES),
+            [f"node {number}" for number in range(1, len(NODES))],
+        )
+        with capture_logs() as logs:
+            for _turn in range(5):
+                mine(node.chain)
+                node._next_look = 0
+                node._turn(lambda: False)
+        events = [log["event"] for log in logs if log["log_level"] != "info"]
+        assert [event[:13] for event in events] == ["not revealed", "silent: the v"]
+
+
+def test_a_market_that_the_chain_has_lost_is_said_and_waited_for(still: World) -> None:
+    node = still.node(0)
+    turn_until(node, lambda: node.memory.is_seated)
+    provider, pool = node.chain.w3.provider, node.ledger.pool.address
+    code = "0x" + bytes(node.chain.w3.eth.get_code(pool)).hex()
+    reorganise(node.chain, node.chain.block_number())
+    provider.make_request(RPCEndpoint("anvil_setCode"), [pool, "0x"])
+    turn_until(node, lambda: "deployment: no code of ConePool at" in node.health.why)
+    provider.make_request(RPCEndpoint("anvil_setCode"), [pool, code])
+    turn_until(node, lambda: not node.health.why)
+    assert node.memory.is_seated
+
+
+def test_a_block_that_only_a_receipt_has_shown_is_missed(still: World) -> None:
+    """Its sibling has the same parent, the last head that was asked for."""
+    seller = still.seller(0)
+    turn_until(seller, lambda: seller.memory.is_offered)
+    mine(seller.chain)
+    seller._follow()
+    before = seller.memory
+    pause(seller.ledger, seller._offer_id)
+    reorganise(seller.chain, seller.chain.block_number())
+    seller._follow()
+    assert seller.memory is not before
+
+
+def test_nothing_that_a_party_knows_of_the_chain_survives_a_reorganisation(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path) as market:
+        market.register()
+        market.open(EVERYBODY)
+        market.play()
+        for party in market.parties.values():
+            party.forget()
+            kept = {
+                name for name, value in known(party).items() if isinstance(value, Sized) and value
+            }
+            assert kept <= {"Party._told", "HeadWatch._seen"}
+            assert party.memory == party.new_memory()
+
+
+def known(party: Party) -> dict[str, object]:
+    """What a party and its parts hold, by class and name."""
+    parts = [party, party.ledger, party.ledger._read, party.desk, party._retention]
+    parts += [party.chain, party.chain.heads, party.chain._sender]
+    settings = ("watches", "_samples", "_folder", "_artifacts", "_names", "deployment", "_secret")
+    return {
+        f"{type(part).__name__ if part is not party else 'Party'}.{name}": value
+        for part in parts
+        for name, value in vars(part).items()
+        if name not in settings and isinstance(value, (dict, set, list))
+    }
 
 
 def test_heads(tmp_path: Path) -> None:
