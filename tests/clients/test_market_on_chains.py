@@ -31,6 +31,9 @@ from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
 SELLERS, NODES = 2, 5
 BUYER, FIRST_SELLER, FIRST_NODE = 1, 2, 10
 """Accounts of the parties."""
+WINDOW_BLOCKS = 1000
+"""Longer than any machine needs: windows end early when all have acted; the auction's is skipped
+once there is a bid."""
 JOB_SECONDS = 600
 """A test gives up on a job that does not end; eight processes load PyTorch first."""
 
@@ -97,8 +100,17 @@ class Processes:
         evaluation = self._folder / "evaluation.npz"
         write_samples(evaluation, data.evaluation_inputs, data.evaluation_labels)
         asked = ("--tag", TAG, "--spec", str(spec), "--evaluation", str(evaluation))
-        sizes = ("--target", "1.0", "--rounds", "2", "--base", "3", "--auction-blocks", "100")
-        windows = ("--window-blocks", "1000", "--reserve", "0.1 ether")
+        sizes = (
+            "--target",
+            "1.0",
+            "--rounds",
+            "2",
+            "--base",
+            "3",
+            "--auction-blocks",
+            str(WINDOW_BLOCKS),
+        )
+        windows = ("--window-blocks", str(WINDOW_BLOCKS), "--reserve", "0.1 ether")
         opening = self.command("open", BUYER, *asked, *sizes, *windows)
         done = subprocess.run(opening, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -126,6 +138,8 @@ def test_a_whole_job_through_the_processes(chain_node: Anvil | Geth, folder: Pat
         auction, delivered = parties.open(), folder / "delivered"
         bid = ("--auction", str(auction), "--limit", "1 ether", "--folder", str(delivered))
         buyer = lives.enter_context(parties.running("buyer", BUYER, *bid))
+        wait_until(parties, lambda: bool(parties.ledger.auction(auction).highest_bid))
+        chain_node.mine(WINDOW_BLOCKS)
         wait_until(parties, lambda: buyer.poll() is not None)
         assert buyer.returncode == 0, parties.logs()
         wait_until(parties, lambda: not owed(parties, chain_node))
