@@ -31,6 +31,7 @@ from offchain.parties.tables import print_facts, print_market
 from offchain.parties.wallet import Manner, Wallet
 from offchain.store.choice import open_store
 from scripts._check import check_command
+from scripts._peers import peers_command
 from scripts._verification import verification_command
 from scripts._wallet import json_option, rpc_url
 
@@ -129,4 +130,5 @@ def incentives(deployment: Path, auction_id: int, price: int, as_json: bool) -> 
 
 
 cli.add_command(check_command, "check")
+cli.add_command(peers_command, "peers")
 cli.add_command(verification_command, "verification-input")

@@ -79,8 +79,7 @@ def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
     spec = desk.spec(job_id)
     seal = desk.model_seal(job_id, poll.round)
     answer = build_answer(job_id, poll.round, state, (samples, samples), MADE_UP, spec, seal)
-    for blob in answer.blobs:
-        desk.store.put(blob)
+    desk.pin(job_id, poll.round, *answer.blobs)
     audit = audit_word(_seed(desk, job_id, poll), answer.result.predictions_hash)
     return Vote(answer.result.digest, audit, answer.result)
 

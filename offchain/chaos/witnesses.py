@@ -44,10 +44,11 @@ class Witnesses:
             for name, each in entries
             if each.get("event") == "missed: the window has passed"
         ]
+        parties = {name: each["address"] for name, each in entries if "address" in each}
         self._lacked = {
-            (each.get("address"), each.get("job"), each.get("round"))
-            for _name, each in entries
-            if each.get("event") in LACKING
+            (parties.get(name), each.get("job"), each.get("round"))
+            for name, each in entries
+            if each.get("event") == LACKING
         }
 
     def lacked(self, party: str, job: int, round_number: int) -> bool:
@@ -55,8 +56,8 @@ class Witnesses:
         return (party, job, round_number) in self._lacked
 
 
-LACKING = frozenset({"not delivered"})
-"""What a party logs where content did not come."""
+LACKING = "update absent"
+"""What a party logs where an update did not come in time."""
 
 
 def displaced(ledger: Ledger, replaced: list[Replaced]) -> set[tuple[int, int, int]]:

@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from offchain.chain.anvil import die_with_parent
-from offchain.clients.binaries import find_client
+from offchain.clients.binaries import ClientFailed, find_client
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120
@@ -42,10 +42,6 @@ _PRIVATE: dict[str, Any] = {
     "Addresses.Gateway": None,
 }
 """Nothing outside the swarm is asked for anything; `auto` values fail where AutoConf is off."""
-
-
-class KuboFailed(Exception):
-    """A Kubo node did not start, or refused what a test asked of it."""
 
 
 def make_swarm_key() -> str:
@@ -115,7 +111,7 @@ class Kubo:
     # --- its life
 
     def start(self, *arguments: str) -> None:
-        """Run the daemon until it is ready, with `arguments` beside its own. Raises KuboFailed."""
+        """Run the daemon, with `arguments` too, until it is ready. Raises ClientFailed."""
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -174,7 +170,7 @@ class Kubo:
     def command(self, *arguments: str) -> str:
         """What `ipfs` says on its repository, through the daemon where one runs.
 
-        Raises KuboFailed.
+        Raises ClientFailed.
         """
         done = subprocess.run(
             [*self.prefix, str(find_client("ipfs")), *arguments],
@@ -184,15 +180,15 @@ class Kubo:
             timeout=ASK_SECONDS,
         )
         if done.returncode:
-            raise KuboFailed(f"ipfs {' '.join(arguments)}: {done.stderr.strip()}")
+            raise ClientFailed(f"ipfs {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
     def connect(self, other: Kubo) -> None:
-        """Connect to another node. Raises KuboFailed."""
+        """Connect to another node. Raises ClientFailed."""
         self._ask("swarm/connect", arg=other.address)
 
     def disconnect(self, other: Kubo) -> None:
-        """End all connections to another node. Raises KuboFailed."""
+        """End all connections to another node. Raises ClientFailed."""
         self._ask("swarm/disconnect", arg=f"/p2p/{other.peer_id}")
 
     def peers(self) -> set[str]:
@@ -217,7 +213,7 @@ class Kubo:
     def _ask(self, command: str, **options: str) -> dict[str, Any]:
         answer = self.ask(command, None, **options)
         if not answer.ok:
-            raise KuboFailed(f"{command} {options}: {answer.text.strip()}")
+            raise ClientFailed(f"{command} {options}: {answer.text.strip()}")
         found = answer.json()
         assert isinstance(found, dict)
         return found
@@ -245,7 +241,7 @@ class Kubo:
             time.sleep(_LOOK_AGAIN_SECONDS)
         self.kill()
         last = self._log_from(said).strip().splitlines()[-1:] or ["nothing"]
-        raise KuboFailed(f"ipfs daemon did not start; it said: {last[0]}")
+        raise ClientFailed(f"ipfs daemon did not start; it said: {last[0]}")
 
     def _log_from(self, said: int) -> str:
         return self.log.read_bytes()[said:].decode(errors="replace")

@@ -24,6 +24,7 @@ from offchain.chain.records import (
     Poll,
     Verdict,
 )
+from offchain.parties.deliveries import chosen_answer
 from offchain.parties.desk import Desk
 from offchain.parties.errors import NotRegistered
 from offchain.parties.ledger import Ledger
@@ -65,7 +66,12 @@ class Voting(Protocol):
 
 def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
-    result = desk.answer(job_id, poll.round).result
+    answers = desk.answers(job_id, poll.round)
+    if len(answers) > 1:
+        reveals = desk.ledger.reveals_in_round(job_id, poll.round)
+        node = desk.ledger.chain.address
+        answers = [chosen_answer(answers, reveals, node, poll.mini_round)]
+    result = answers[0].result
     seed = desk.ledger.seed(job_id, poll.round, poll.mini_round)
     return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
@@ -144,6 +150,8 @@ class ConeNode(Party):
     def act(self, job_id: int, view: JobView) -> None:
         """See to the key ring; vote when asked; open a result of its own; slash who failed."""
         self._mend_ring(job_id, view.job)
+        if view.job.state in (JobState.COLLECTING, JobState.DECIDING):
+            self.desk.read_ahead(job_id, view.job.round)
         if view.job.state == JobState.DECIDING and view.poll.phase == Phase.VOTING:
             self._take_part(job_id, view)
         elif view.job.state == JobState.OPENING:

@@ -11,8 +11,10 @@ from offchain.store.cid import Cid
 from offchain.store.errors import InvalidCid
 from offchain.yoda.votes import RoundResult
 
+SPECIFICATION, EVALUATION, RING = "specification", "evaluation set", "key ring"
+UPDATE, MODEL = "update", "model"
 SAMPLER = "sampler"
-"""The role of the content that sellers prove their shares with."""
+"""Roles of contents; the last one is that of what sellers prove their shares with."""
 
 
 class Content(NamedTuple):
@@ -23,6 +25,8 @@ class Content(NamedTuple):
     """The round it came of; 0 where the job began with it."""
     cid: Cid
     content_hash: bytes
+    author: str
+    """The account that named it; of results, all who voted for them."""
 
 
 def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
@@ -31,25 +35,31 @@ def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
     What was posted under no CID has no content. What nodes pinned for a result that was never
     opened is not on the chain, and not here.
     """
-    found = request_contents(ledger.request(job_id))
+    found = request_contents(ledger.request(job_id), ledger.opener(job_id))
     for ring in heeded_rings(ledger, job_id):
-        found += _contents(("key ring", 0, ring.cid, ring.content_hash))
+        found += _contents(ring.poster, (RING, 0, ring.cid, ring.content_hash))
     for update in _events(ledger, "UpdatePosted", job_id):
-        found += _contents(("update", update["round"], update["cid"], update["contentHash"]))
+        seller, named = (
+            ledger.sellers(job_id)[update["index"]],
+            (update["cid"], update["contentHash"]),
+        )
+        found += _contents(seller, (UPDATE, update["round"], *named))
     for accepted in _events(ledger, "RoundAccepted", job_id):
         result = RoundResult(*fields(accepted["result"]))
         found += _contents(
-            ("model", result.round, result.model_cid, result.model_hash),
+            "nodes",
+            (MODEL, result.round, result.model_cid, result.model_hash),
             (SAMPLER, result.round, result.sampler_cid, result.sampler_hash),
         )
     return found
 
 
-def request_contents(request: Request) -> list[Content]:
-    """What a request names."""
+def request_contents(request: Request, opener: str = "") -> list[Content]:
+    """What a request names that `opener` made."""
     return _contents(
-        ("specification", 0, request.spec_cid, request.spec_hash),
-        ("evaluation set", 0, request.evaluation_cid, request.evaluation_hash),
+        opener,
+        (SPECIFICATION, 0, request.spec_cid, request.spec_hash),
+        (EVALUATION, 0, request.evaluation_cid, request.evaluation_hash),
     )
 
 
@@ -78,11 +88,11 @@ def _events(ledger: Ledger, event: str, job_id: int) -> list[dict[str, Any]]:
     return [dict(log["args"]) for log in logs]
 
 
-def _contents(*named: tuple[str, int, bytes, bytes]) -> list[Content]:
+def _contents(author: str, *named: tuple[str, int, bytes, bytes]) -> list[Content]:
     found = []
     for role, round_number, cid, content_hash in named:
         try:
-            found.append(Content(role, round_number, Cid(cid), content_hash))
+            found.append(Content(role, round_number, Cid(cid), content_hash, author))
         except InvalidCid:
             continue
     return found

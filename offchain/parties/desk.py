@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -26,8 +28,19 @@ from offchain.learning.updates import (
     decode_model,
     update_size,
 )
+from offchain.parties.contents import (
+    EVALUATION,
+    MODEL,
+    RING,
+    SAMPLER,
+    SPECIFICATION,
+    UPDATE,
+    job_contents,
+)
+from offchain.parties.deliveries import Found, Posted, reading_deadline, updates_to_compute_with
 from offchain.parties.jobkeys import JobKeys
-from offchain.parties.ledger import Ledger, PostedUpdate
+from offchain.parties.ledger import Ledger
+from offchain.parties.pins import job_pin
 from offchain.sealing.content import (
     OVERHEAD,
     UPDATE_OVERHEAD,
@@ -41,9 +54,11 @@ from offchain.sealing.content import (
 )
 from offchain.sealing.errors import Unreadable
 from offchain.sealing.keys import Access, Lock
+from offchain.sealing.ring import RING_LIMIT
+from offchain.store.ahead import ReadAhead
 from offchain.store.cid import Cid
-from offchain.store.fetch import fetch_delivered, fetch_verified
-from offchain.store.local import Store
+from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.fetch import fetch_deliveries, fetch_verified
 from offchain.yoda.answer import Answer, answer
 from offchain.yoda.votes import RoundResult
 
@@ -71,15 +86,16 @@ class Inputs(NamedTuple):
     sample_seed: bytes
     before: tuple[RoundResult, ...]
     """The accepted results of the last two rounds."""
-    updates: tuple[tuple[int, PostedUpdate], ...]
-    """By index of the offer."""
+    updates: Posted
+    delivered: tuple[int, ...]
+    """Which of them the node has, by index of the offer: it may be more an hour later."""
     seed: bytes
 
 
 class Desk:
     """Reads and computes; it keeps nothing that could not be read and computed again."""
 
-    def __init__(self, ledger: Ledger, store: Store, keys: JobKeys) -> None:
+    def __init__(self, ledger: Ledger, store: ReadAhead, keys: JobKeys) -> None:
         self.ledger = ledger
         self.store = store
         self._keys = keys
@@ -87,7 +103,7 @@ class Desk:
         self.access = lru_cache(maxsize=None)(self._access)
         self.spec = lru_cache(maxsize=None)(self._spec)
         self.evaluation = lru_cache(maxsize=2)(self._evaluation)
-        self._computed = lru_cache(maxsize=ROUNDS_REMEMBERED)(self._compute)
+        self._computed: OrderedDict[Inputs, RoundOutput] = OrderedDict()
 
     def forget(self) -> None:
         """Read everything again. Computed rounds are kept: their inputs say what they are of."""
@@ -100,9 +116,7 @@ class Desk:
         """The state that round `round_number` starts from."""
         if round_number == 1:
             return self._initial_state(job_id)
-        result = self.ledger.result(job_id, round_number - 1)
-        sampler = self._fetch(result.sampler_cid, result.sampler_hash, SAMPLER_LIMIT)
-        probabilities, contributions, draws = parse_sampler(sampler)
+        probabilities, contributions, draws = parse_sampler(self._sampler(job_id, round_number - 1))
         return State(
             round=round_number,
             weights=self._weights(job_id, round_number - 1),
@@ -114,9 +128,8 @@ class Desk:
 
     def sealed_model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, as the bytes whose hash the chain holds."""
-        result = self.ledger.result(job_id, round_number)
-        limit = 4 * self.spec(job_id).model.dimension + MODEL_HEADER_LIMIT + OVERHEAD
-        return self._fetch(result.model_cid, result.model_hash, limit)
+        result, limit = self.ledger.result(job_id, round_number), _model_limit(self.spec(job_id))
+        return self._fetch(job_id, round_number, result.model_cid, result.model_hash, limit)
 
     def model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, opened: canonical safetensors bytes."""
@@ -125,22 +138,52 @@ class Desk:
 
     def contributions(self, job_id: int, round_number: int) -> tuple[int, ...]:
         """The sellers' contributions in the accepted result of a round."""
-        result = self.ledger.result(job_id, round_number)
-        sampler = self._fetch(result.sampler_cid, result.sampler_hash, SAMPLER_LIMIT)
-        return parse_sampler(sampler)[1]
+        return parse_sampler(self._sampler(job_id, round_number))[1]
 
-    def answer(self, job_id: int, round_number: int) -> Answer:
-        """What an honest node votes for, its content pinned."""
-        output = self.output(job_id, round_number)
-        seal = self.model_seal(job_id, round_number)
-        found = answer(job_id, round_number, output, self.spec(job_id), seal)
-        for blob in found.blobs:
-            self.store.put(blob)
+    def answers(self, job_id: int, round_number: int) -> list[Answer]:
+        """What an honest node may vote for, content pinned: by the updates that were here on time.
+
+        Where more have come since, there is a second one by all that are here now. Raises NotYet
+        while updates are waited for.
+        """
+        spec, seal = self.spec(job_id), self.model_seal(job_id, round_number)
+        outputs = self._outputs(job_id, round_number)
+        found = [answer(job_id, round_number, output, spec, seal) for output in outputs]
+        for each in found:
+            self.pin(job_id, round_number, *each.blobs)
         return found
 
+    def answer(self, job_id: int, round_number: int) -> Answer:
+        """That of the updates that were here on time."""
+        return self.answers(job_id, round_number)[0]
+
     def output(self, job_id: int, round_number: int) -> RoundOutput:
-        """The round's outcome, computed once for the same inputs."""
-        return self._computed(self._inputs(job_id, round_number))
+        """The round's outcome by the updates that were here on time."""
+        return next(self._outputs(job_id, round_number))
+
+    def pin(self, job_id: int, round_number: int, *blobs: bytes) -> None:
+        """Keep content that came of a round."""
+        for blob in blobs:
+            self.store.put(blob, name=job_pin(self.ledger.market, job_id, round_number))
+
+    def read_ahead(self, job_id: int, round_number: int) -> None:
+        """Have what computing a round takes read in the background; nothing is waited for."""
+        limits = {
+            (SPECIFICATION, 0): SPEC_LIMIT,
+            (EVALUATION, 0): EVALUATION_LIMIT + OVERHEAD,
+            (RING, 0): RING_LIMIT,
+        }
+        with suppress(StoreError, InvalidCid, ValueError):  # said where the round needs it
+            spec = self.spec(job_id)
+            limits[UPDATE, round_number] = _update_limit(spec)
+            for earlier in (round_number - 1, round_number - 2):
+                limits[MODEL, earlier] = _model_limit(spec)
+                limits[SAMPLER, earlier] = SAMPLER_LIMIT
+        for content in job_contents(self.ledger, job_id):
+            limit = limits.get((content.role, content.round))
+            if limit is not None:
+                pin = job_pin(self.ledger.market, job_id, content.round)
+                self.store.prepare(content.cid, limit=limit, name=pin)
 
     def model_seal(self, job_id: int, round_number: int) -> Callable[[bytes], bytes]:
         """What seals the model that a round gives."""
@@ -158,7 +201,8 @@ class Desk:
 
     def _spec(self, job_id: int) -> JobSpec:
         request = self.ledger.request(job_id)
-        return JobSpec.from_bytes(self._fetch(request.spec_cid, request.spec_hash, SPEC_LIMIT))
+        named = (request.spec_cid, request.spec_hash)
+        return JobSpec.from_bytes(self._fetch(job_id, 0, *named, SPEC_LIMIT))
 
     def _lock(self, job_id: int) -> Lock:
         """What the request says in the clear of the job's key: it stands before the evaluation set.
@@ -174,7 +218,7 @@ class Desk:
     def _sealed_evaluation(self, job_id: int) -> bytes:
         request = self.ledger.request(job_id)
         limit = EVALUATION_LIMIT + OVERHEAD
-        return self._fetch(request.evaluation_cid, request.evaluation_hash, limit)
+        return self._fetch(job_id, 0, request.evaluation_cid, request.evaluation_hash, limit)
 
     def _evaluation(self, job_id: int) -> EvaluationSet:
         opener, access = self.ledger.opener(job_id), self.access(job_id)
@@ -182,7 +226,49 @@ class Desk:
         plain = open_evaluation(self.ledger.market, opener, access, sealed)
         return decode_evaluation(plain, self.spec(job_id).model)
 
-    def _inputs(self, job_id: int, round_number: int) -> Inputs:
+    def _sampler(self, job_id: int, round_number: int) -> bytes:
+        result = self.ledger.result(job_id, round_number)
+        named = (result.sampler_cid, result.sampler_hash)
+        return self._fetch(job_id, round_number, *named, SAMPLER_LIMIT)
+
+    # --- computing
+
+    def _outputs(self, job_id: int, round_number: int) -> Iterator[RoundOutput]:
+        """The round's outcome by the updates on time, then by all, each computed once."""
+        found = self._found(job_id, round_number)
+        deadline = self._reading_deadline(job_id, round_number)
+        block = self.ledger.chain.block_number()
+        for indices in updates_to_compute_with(found, round_number, deadline, block):
+            inputs = self._inputs(job_id, round_number, found.posted, tuple(sorted(indices)))
+            if inputs not in self._computed:
+                self._computed[inputs] = self._compute(inputs, found)
+            self._computed.move_to_end(inputs)
+            while len(self._computed) > ROUNDS_REMEMBERED:
+                self._computed.popitem(last=False)
+            yield self._computed[inputs]
+
+    def _found(self, job_id: int, round_number: int) -> Found:
+        """What is here of a round's updates."""
+        posted = tuple(sorted(self.ledger.updates(job_id, round_number).items()))
+        deliveries = fetch_deliveries(
+            self.store,
+            [(each.cid, each.content_hash) for _index, each in posted],
+            limit=_update_limit(self.spec(job_id)),
+            name=job_pin(self.ledger.market, job_id, round_number),
+        )
+        indices = [index for index, _each in posted]
+        arrivals = {index: self.store.arrival(each.cid) for index, each in posted}
+        return Found(posted, dict(zip(indices, deliveries, strict=True)), arrivals)
+
+    def _reading_deadline(self, job_id: int, round_number: int) -> int | None:
+        last = self.ledger.first_commit_deadline(job_id, round_number)
+        if last is None:
+            return None
+        return reading_deadline(last, self.ledger.request(job_id).rules.commit_blocks)
+
+    def _inputs(
+        self, job_id: int, round_number: int, posted: Posted, delivered: tuple[int, ...]
+    ) -> Inputs:
         earlier = range(max(1, round_number - 2), round_number)
         return Inputs(
             job_id,
@@ -191,13 +277,14 @@ class Desk:
             tuple(self.ledger.sellers(job_id)),
             self.ledger.situation(job_id).job.sample_seed,
             tuple(self.ledger.result(job_id, each) for each in earlier),
-            tuple(sorted(self.ledger.updates(job_id, round_number).items())),
+            posted,
+            delivered,
             self.ledger.round_seed(job_id, round_number),
         )
 
-    def _compute(self, inputs: Inputs) -> RoundOutput:
+    def _compute(self, inputs: Inputs, found: Found) -> RoundOutput:
         spec, number = self.spec(inputs.job_id), inputs.round
-        updates = self._updates(inputs)
+        updates = self._opened(inputs, found)
         state = self.state_before(inputs.job_id, number)
         evaluation = self.evaluation(inputs.job_id)
         with metrics.ROUND_SECONDS.time():
@@ -208,28 +295,39 @@ class Desk:
                 log.info("update refused", **place, reason=verdict.reason, why=verdict.detail)
         return output
 
-    def _updates(self, inputs: Inputs) -> dict[int, bytes]:
-        """The posted updates by index, opened; none where a seller did not pin, or seal, it.
+    def _opened(self, inputs: Inputs, found: Found) -> dict[int, bytes]:
+        """The posted updates by index, opened; none where it is absent, malformed or not sealed.
 
         Raises NoKey: a node that cannot read updates must not take them for unreadable.
         """
         access, market = self.access(inputs.job_id), self.ledger.market
-        limit = update_size(self.spec(inputs.job_id).model.dimension) + UPDATE_OVERHEAD
-        named = [(posted.cid, posted.content_hash) for _, posted in inputs.updates]
-        found: dict[int, bytes] = {}
-        for (index, _), sealed in zip(
-            inputs.updates, fetch_delivered(self.store, named, limit=limit), strict=True
-        ):
-            found[index] = b""
-            if sealed is None:
-                continue
+        opened: dict[int, bytes] = {}
+        for index, _update in inputs.updates:
+            opened[index] = b""
             post = Post(inputs.job_id, inputs.round, inputs.sellers[index], index)
-            try:
-                found[index] = open_update(market, post, access, sealed)
-            except Unreadable as error:
-                place = {"job": post.job_id, "round": post.round, "index": index}
-                log.warning("update unreadable", **place, why=str(error))
-        return found
+            place = {"job": post.job_id, "round": post.round, "index": index}
+            delivery = found.deliveries[index]
+            if index not in inputs.delivered:
+                log.warning("update absent", **place, why=delivery.why or "it came too late")
+            elif delivery.data is None:
+                log.warning("update malformed", **place, why=delivery.why)
+            else:
+                try:
+                    opened[index] = open_update(market, post, access, delivery.data)
+                except Unreadable as error:
+                    log.warning("update unreadable", **place, why=str(error))
+        return opened
 
-    def _fetch(self, cid: bytes, content_hash: bytes, limit: int) -> bytes:
-        return fetch_verified(self.store, Cid(cid), content_hash, limit=limit)
+    def _fetch(
+        self, job_id: int, round_number: int, cid: bytes, content_hash: bytes, limit: int
+    ) -> bytes:
+        pin = job_pin(self.ledger.market, job_id, round_number)
+        return fetch_verified(self.store, Cid(cid), content_hash, limit=limit, name=pin)
+
+
+def _update_limit(spec: JobSpec) -> int:
+    return update_size(spec.model.dimension) + UPDATE_OVERHEAD
+
+
+def _model_limit(spec: JobSpec) -> int:
+    return 4 * spec.model.dimension + MODEL_HEADER_LIMIT + OVERHEAD

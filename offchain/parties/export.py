@@ -12,9 +12,10 @@ from offchain.parties.contents import Content, job_contents
 from offchain.parties.desk import EVALUATION_LIMIT
 from offchain.parties.errors import PartyError
 from offchain.parties.ledger import Ledger
+from offchain.parties.pins import job_pin
 from offchain.store.car import write_car
 from offchain.store.cid import Cid
-from offchain.store.errors import NOT_DELIVERED
+from offchain.store.errors import ABSENT, MALFORMED
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 from offchain.store.unixfs import Block, blocks_of
@@ -51,9 +52,15 @@ def _gather(ledger: Ledger, store: Store, job_id: int) -> tuple[list[Cid], list[
     with click.progressbar(contents, label="fetching", file=sys.stderr) as progress:
         for content in progress:
             try:
-                fetch_verified(store, content.cid, content.content_hash, limit=EVALUATION_LIMIT)
+                fetch_verified(
+                    store,
+                    content.cid,
+                    content.content_hash,
+                    limit=EVALUATION_LIMIT,
+                    name=job_pin(ledger.market, job_id, content.round),
+                )
                 had[content.cid] = None
-            except NOT_DELIVERED:
+            except (*MALFORMED, *ABSENT):
                 missing.append(content)
     return list(had), missing
 

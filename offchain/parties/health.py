@@ -18,7 +18,7 @@ from offchain.chain.errors import (
     Reverted,
 )
 from offchain.parties.errors import NotRegistered
-from offchain.store.errors import NotFound, StoreError, TooLarge, WrongContent
+from offchain.store.errors import ABSENT, MALFORMED, StoreError
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Of writing: full, over quota, over the largest size allowed, read-only, broken."""
@@ -37,16 +37,20 @@ REMEDIES = {
     "system": "see the error",
 }
 """By kind of problem: what its operator can do. Nothing is lost meanwhile but time."""
-AUTHORS_FAULT = NotFound, TooLarge, WrongContent
-"""What content may be that a buyer or seller named; other errors of a store are the store's."""
+CONTENT = "content"
+"""The kind of content that is waited for, or cannot be had: one job's, by nobody's known fault."""
 JOB = "job"
 """The kind of what is wrong with one job alone: an error, but no problem of the party."""
 
 
 def kind_of(error: BaseException) -> str:
-    """A key of `REMEDIES`, or `JOB`."""
+    """A key of `REMEDIES`, or `CONTENT` or `JOB`."""
+    if isinstance(error, ABSENT):
+        return CONTENT
+    if isinstance(error, MALFORMED):
+        return JOB
     if isinstance(error, StoreError):
-        return JOB if isinstance(error, AUTHORS_FAULT) else "store"
+        return "store"
     if isinstance(error, OSError):
         return "disk" if error.errno in DISK_ERRORS else "system"
     kinds: tuple[tuple[type[Exception], str], ...] = (
@@ -69,12 +73,19 @@ class Health:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._problems: dict[str, str] = {}
+        self.awaited: dict[int, str] = {}
+        """By job: the content that it waits for. That is no problem of the party."""
         metrics.HEALTHY.set(1)
 
     @property
     def why(self) -> str:
         """The problems in one line; empty when there is none."""
         return "; ".join(f"{kind}: {text}" for kind, text in sorted(self._problems.items()))
+
+    @property
+    def waits(self) -> str:
+        """What content is waited for, a line a job."""
+        return "".join(f"job {job} waits: {what}\n" for job, what in sorted(self.awaited.items()))
 
     def report(self, kind: str, error: BaseException) -> None:
         """A problem is there, or still there. Logged when it begins."""

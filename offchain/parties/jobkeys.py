@@ -5,11 +5,12 @@ from __future__ import annotations
 from nacl.public import PrivateKey
 
 from offchain.parties.ledger import Ledger, PostedRing
+from offchain.parties.pins import job_pin
 from offchain.sealing.errors import NoKey, SealError
 from offchain.sealing.keys import Access, JobKey, Lock
 from offchain.sealing.ring import RING_LIMIT, open_ring
 from offchain.store.cid import Cid
-from offchain.store.errors import InvalidCid, StoreError
+from offchain.store.errors import InvalidCid, NotYet, StoreError
 from offchain.store.fetch import fetch_verified
 from offchain.store.local import Store
 
@@ -32,7 +33,8 @@ class JobKeys:
     def access(self, job_id: int, lock: Lock) -> Access:
         """The most that the account may read of the job whose request says `lock`.
 
-        Raises NoKey while there is no key ring that serves, with what is wrong with those there.
+        Raises NoKey while there is no key ring that serves, with what is wrong with those there,
+        and NotYet while one is being read.
         """
         if self._request_secret is not None:
             key = JobKey.made_by(self._request_secret, lock.request_id)
@@ -42,10 +44,14 @@ class JobKeys:
 
     def _from_rings(self, job_id: int, lock: Lock) -> Access:
         found: Access | None = None
+        awaited: NotYet | None = None
         faults = []
         for ring in heeded_rings(self._ledger, job_id):
             try:
-                access = self._read(ring, lock)
+                access = self._read(job_id, ring, lock)
+            except NotYet as error:
+                awaited = awaited or error
+                continue
             except (SealError, StoreError, InvalidCid) as error:
                 faults.append(f"{ring.poster}'s key ring: {error}")
                 continue
@@ -54,11 +60,13 @@ class JobKeys:
             found = found or access
         if found is not None:
             return found
+        if awaited is not None:
+            raise awaited
         raise NoKey("; ".join(faults) or f"nobody has posted a key ring for job {job_id} yet")
 
-    def _read(self, ring: PostedRing, lock: Lock) -> Access:
-        cid = Cid(ring.cid)
-        data = fetch_verified(self._store, cid, ring.content_hash, limit=RING_LIMIT)
+    def _read(self, job_id: int, ring: PostedRing, lock: Lock) -> Access:
+        cid, pin = Cid(ring.cid), job_pin(self._ledger.market, job_id, 0)
+        data = fetch_verified(self._store, cid, ring.content_hash, limit=RING_LIMIT, name=pin)
         return open_ring(data, lock, self.own)
 
 

@@ -286,6 +286,12 @@ class Ledger:
             self._read.seeds[key] = bytes(self.chain.call(self.yoda.functions.miniRoundOf(*key))[0])
         return self._read.seeds[key]
 
+    def first_commit_deadline(self, job_id: int, round_number: int) -> int | None:
+        """The last block to commit in a round's first mini-round; None before that is open."""
+        opened = self._logs("Yoda", "MiniRoundOpened", {"jobId": job_id, "round": round_number})
+        found = [int(each["commitDeadline"]) for each in opened if each["miniRound"] == 1]
+        return found[-1] if found else None
+
     def verdict(self, job_id: int, round_number: int) -> Verdict:
         """The accepted digest of a round; a zero digest while there is none."""
         return Verdict(*self.chain.call(self.yoda.functions.verdictOf(job_id, round_number)))

@@ -72,6 +72,6 @@ def _app(health: Health) -> Callable[..., Iterable[bytes]]:
             return [b"see /metrics and /healthz\n"]
         status = "503 Service Unavailable" if health.why else "200 OK"
         start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"{health.why or 'ok'}\n".encode()]
+        return [f"{health.why or 'ok'}\n{health.waits}".encode()]
 
     return answer

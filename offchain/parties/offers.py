@@ -9,6 +9,7 @@ import structlog
 from offchain.chain.records import Offer, tag_of, text_of
 from offchain.parties.errors import NotRegistered, PartyError
 from offchain.parties.ledger import Ledger
+from offchain.parties.pins import offer_pin
 from offchain.store.local import Store
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ def ensure_offered(
     one bond. A paused offer is resumed; one that has left stays as it is, for its last jobs.
     Raises PartyError when `offer_id` is not the account's.
     """
-    wanted, cid = sorted(tag_of(tag) for tag in tags), store.put(description).binary
+    wanted, cid = sorted(tag_of(tag) for tag in tags), _described(ledger, store, description)
     if offer_id is None:
         offer_id = _find(standing_offers(ledger), wanted, cid)
     if offer_id is None:
@@ -98,6 +99,11 @@ def withdraw_bond(ledger: Ledger, offer_id: int) -> int:
 
 def _says(offer: Offer) -> tuple[list[bytes], bytes]:
     return list(offer.tags), offer.metadata_cid
+
+
+def _described(ledger: Ledger, store: Store, description: bytes) -> bytes:
+    """The binary CID of an offer's description, pinned."""
+    return store.put(description, name=offer_pin(ledger.market)).binary
 
 
 def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None:

@@ -27,6 +27,7 @@ from offchain.learning.updates import EvaluationSet, encode_evaluation
 from offchain.parties.errors import PartyError
 from offchain.parties.ledger import Ledger
 from offchain.parties.party import POLL_SECONDS, Memory, Party
+from offchain.parties.pins import request_pin
 from offchain.parties.rings import hand_out
 from offchain.sealing.content import seal_evaluation
 from offchain.sealing.keys import JobKey
@@ -90,13 +91,14 @@ def make_request(
     plain, opener = encode_evaluation(evaluation), ledger.chain.address
     sealed = seal_evaluation(ledger.market, opener, request_id, key, plain)
     spec_bytes = spec.to_bytes()
+    pin = request_pin(ledger.market, ledger.chain.block_number())
     return Request(
         tag=tag_of(tag),
         spec_hash=content_hash(spec_bytes),
-        spec_cid=store.put(spec_bytes).binary,
+        spec_cid=store.put(spec_bytes, name=pin).binary,
         metric=tag_of(METRIC),
         evaluation_hash=content_hash(sealed),
-        evaluation_cid=store.put(sealed).binary,
+        evaluation_cid=store.put(sealed, name=pin).binary,
         rules=rules,
     )
 

@@ -29,11 +29,13 @@ from offchain.chain.heads import Head
 from offchain.chain.records import Job, JobState, JobView
 from offchain.parties.desk import Desk
 from offchain.parties.errors import NotRegistered
-from offchain.parties.health import JOB, REGISTRATION, REMEDIES, Health, kind_of
+from offchain.parties.health import CONTENT, JOB, REGISTRATION, REMEDIES, Health, kind_of
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.ledger import Ledger
 from offchain.parties.retention import Retention
 from offchain.sealing.errors import SealError
+from offchain.store.ahead import ReadAhead
+from offchain.store.errors import NotYet
 from offchain.store.local import Store
 
 POLL_SECONDS = 0.25
@@ -87,8 +89,10 @@ class Party(ABC):
         self.chain = chain
         self.key = key
         self.ledger = Ledger(chain)
-        self.desk = Desk(self.ledger, store, JobKeys(self.ledger, store, key, request_secret))
-        self._retention = Retention(self.ledger, store)
+        self.store = ReadAhead(store, chain.block_number)
+        keys = JobKeys(self.ledger, self.store, key, request_secret)
+        self.desk = Desk(self.ledger, self.store, keys)
+        self._retention = Retention(self.ledger, self.store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         self._patience_blocks = patience_blocks
@@ -162,7 +166,8 @@ class Party(ABC):
         """Ask for news once, and look if there are any; whether `until` holds."""
         head = self._follow()
         _note_turn(head)
-        if head.number >= self._next_look or self._has_news(head.number):
+        has_content = self.store.has_news()
+        if has_content or head.number >= self._next_look or self._has_news(head.number):
             self._next_look = head.number + max(1, self._patience_blocks)
             memory = self.memory
             self._settle()
@@ -220,6 +225,7 @@ class Party(ABC):
                 if self._look_at(job_id, view, block):
                     states.append(view.job.state)
                 memory.said.pop(job_id, None)
+                self.health.awaited.pop(job_id, None)
             except ChainUnreachable:
                 raise
             except Exception as error:  # one job, whatever its buyer posted, must not stop others
@@ -269,8 +275,12 @@ class Party(ABC):
     def _trouble(self, job_id: int, block: int, error: Exception) -> str:
         """Note what kept the party from serving a job; the kind of it."""
         kind, said = kind_of(error), f"{type(error).__name__}: {error}"
+        self.health.awaited.pop(job_id, None)
         if kind in REMEDIES:
             self.health.report(kind, error)
+            self.look_again(block + 1)
+        elif kind == CONTENT:
+            self.health.awaited[job_id] = str(error)
             self.look_again(block + 1)
         else:
             metrics.ERRORS.labels(kind).inc()
@@ -278,7 +288,8 @@ class Party(ABC):
             self.memory.said[job_id] = said
             foreseen = kind != JOB or isinstance(error, SealError)
             trace = {} if foreseen else {"exc_info": error}
-            self.log.error("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
+            tell = self.log.info if isinstance(error, NotYet) else self.log.error
+            tell("job cannot be served now", job=job_id, kind=kind, why=said, **trace)
         return kind
 
     def missed(self, duty: str, **place: int) -> None:

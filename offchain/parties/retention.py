@@ -13,6 +13,7 @@ from offchain.parties.contents import (
     request_contents,
 )
 from offchain.parties.ledger import Ledger
+from offchain.parties.pins import market_prefix, place_of
 from offchain.store.cid import Cid
 from offchain.store.errors import StoreError
 from offchain.store.local import Store
@@ -20,17 +21,24 @@ from offchain.store.local import Store
 KEEP_BLOCKS = 50_400
 """Blocks after its end that a job's content is kept: a week of 12 s blocks, in which a buyer that
 was away fetches its model. As long as the longest window that a job can have."""
+SWEEP_BLOCKS = 300
+"""Between two looks at the names of all pins, beside the one at a party's start: an hour."""
 
 log = structlog.get_logger()
 
 
 class Retention:
-    """Unpins the content of ended jobs. What is due is read from the chain, also after restarts."""
+    """Unpins the content of ended jobs. What is due is read from the chain, also after restarts.
+
+    A store with names tells what was pinned for a job though no chain names it, such as the results
+    that were not accepted, whichever of the parties on that store pinned it.
+    """
 
     def __init__(self, ledger: Ledger, store: Store) -> None:
         self._ledger = ledger
         self._store = store
         self._kept_until: dict[int, int] = {}
+        self._next_sweep = 0
 
     def ended(self, job_id: int) -> None:
         """Take note of a job of the party's that has ended."""
@@ -42,35 +50,63 @@ class Retention:
 
     def release(self, block: int) -> None:
         """Unpin what no job needs any more; what the store cannot do now is tried again later."""
-        over = [job_id for job_id, until in self._kept_until.items() if until <= block]
-        if not over:
+        over = {job_id for job_id, until in self._kept_until.items() if until <= block}
+        if not over and block < self._next_sweep:
             return
-        kept = self._kept_cids(block)
+        try:
+            self._sweep(over, block)
+        except StoreError as error:
+            log.warning("not unpinned", jobs=sorted(over), why=str(error))
+            return
+        self._next_sweep = block + SWEEP_BLOCKS
         for job_id in over:
-            try:
-                for cid in self._releasable(job_id) - kept:
-                    self._store.unpin(cid)
-            except StoreError as error:
-                log.warning("not unpinned", job=job_id, why=str(error))
-                return
             del self._kept_until[job_id]
             log.info("unpinned", job=job_id)
 
-    def _releasable(self, job_id: int) -> set[Cid]:
-        """All of a job's content but the last sampler state.
+    def _sweep(self, over: set[int], block: int) -> None:
+        """Unpin what was pinned for these jobs, and what names say was for others that are over."""
+        named = self._named_for_what_is_over(block)
+        due, jobs = set(named), over | {job_id for job_id in named.values() if job_id is not None}
+        for job_id in over:
+            due |= {content.cid for content in job_contents(self._ledger, job_id)}
+        if due:
+            for cid in due - self._kept_cids(jobs, block):
+                self._store.unpin(cid)
 
-        Sellers prove their shares with it, which they may claim whenever they like; it is small.
+    def _named_for_what_is_over(self, block: int) -> dict[Cid, int | None]:
+        """Pins of jobs that ended, and of requests that were made, long enough ago; their jobs."""
+        market = self._ledger.market
+        named = self._store.named(market_prefix(market))
+        ends = end_blocks(self._ledger) if named else {}
+        found: dict[Cid, int | None] = {}
+        for cid, name in named.items():
+            place = place_of(market, name)
+            if place is None:
+                continue
+            since = place.number if place.job is None else ends.get(place.job)
+            if since is not None and since + KEEP_BLOCKS <= block:
+                found[cid] = place.job
+        return found
+
+    def _kept_cids(self, over: set[int], block: int) -> set[Cid]:
+        """What running jobs, jobs that ended of late and open auctions need, and sellers of others.
+
+        Of the jobs in `over`, sellers need the last sampler state.
         """
-        contents = job_contents(self._ledger, job_id)
-        last = max((content.round for content in contents if content.role == SAMPLER), default=0)
-        return {each.cid for each in contents if (each.role, each.round) != (SAMPLER, last)}
-
-    def _kept_cids(self, block: int) -> set[Cid]:
-        """What running jobs, jobs that ended of late and open auctions need."""
         ends, kept = end_blocks(self._ledger), list[Content]()
         for job_id in range(1, self._ledger.job_count() + 1):
             if job_id not in ends or ends[job_id] + KEEP_BLOCKS > block:
                 kept += job_contents(self._ledger, job_id)
+            elif job_id in over:
+                kept += _last_sampler(job_contents(self._ledger, job_id))
         for request in open_requests(self._ledger):
             kept += request_contents(request)
         return {content.cid for content in kept}
+
+
+def _last_sampler(contents: list[Content]) -> list[Content]:
+    """The last sampler state of a job's content.
+
+    Sellers prove their shares with it, which they may claim whenever they like; it is small.
+    """
+    return [content for content in contents if content.role == SAMPLER][-1:]

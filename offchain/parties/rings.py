@@ -7,12 +7,11 @@ import structlog
 from offchain.chain.records import Job, JobState
 from offchain.parties.desk import Desk
 from offchain.parties.jobkeys import heeded_rings
-from offchain.parties.ledger import Ledger
 from offchain.sealing.errors import SealError
 from offchain.sealing.ring import Ring, build_ring
+from offchain.store.cid import Cid
 from offchain.store.errors import StoreError
 from offchain.store.fetch import content_hash
-from offchain.store.local import Store
 
 log = structlog.get_logger()
 
@@ -49,7 +48,7 @@ def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
             log.warning(
                 "a member's key is unusable: it gets none", job=job_id, public_key=public.hex()
             )
-        post_ring(desk.ledger, desk.store, job_id, ring)
+        post_ring(desk, job_id, ring)
     return posted
 
 
@@ -63,7 +62,7 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     if not posted:
         return False
     ring, chain = make_ring(desk, job_id), desk.ledger.chain
-    desk.store.put(ring.data)  # so that it is there also where the opener serves it to few
+    desk.pin(job_id, 0, ring.data)  # so that it is there also where the opener serves it to few
     if _posted_in(desk, job_id, ring) is not None or chain.address in {
         each.poster for each in posted
     }:
@@ -71,7 +70,7 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     if chain.block_number() <= posted[0].block + seat:
         return False
     log.warning("the key ring leaves members out, or gives them wrong keys", job=job_id)
-    post_ring(desk.ledger, desk.store, job_id, ring)
+    post_ring(desk, job_id, ring)
     return True
 
 
@@ -84,9 +83,9 @@ def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
     return min(blocks, default=None)
 
 
-def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:
+def post_ring(desk: Desk, job_id: int, ring: Ring) -> None:
     """Pin a key ring, and say on chain where it is."""
-    cid = store.put(ring.data)
-    post = ledger.key_rings.functions.post
-    ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
+    desk.pin(job_id, 0, ring.data)
+    cid, post = Cid.of(ring.data), desk.ledger.key_rings.functions.post
+    desk.ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
     log.info("posted key ring", job=job_id, cid=str(cid))

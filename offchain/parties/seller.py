@@ -23,6 +23,7 @@ from offchain.parties.offers import restore
 from offchain.parties.party import Memory, Party
 from offchain.privacy.errors import BudgetSpent
 from offchain.sealing.content import Post, seal_update
+from offchain.store.cid import Cid
 from offchain.store.fetch import content_hash
 from offchain.store.local import Store
 
@@ -134,6 +135,7 @@ class Seller(Party):
             self.missed("posted", job=job_id, round=job.round)
         if job.state != JobState.COLLECTING:
             return
+        self.desk.read_ahead(job_id, job.round)
         try:
             sealed = self._seal(Post(job_id, job.round, self.chain.address, index))
         except BudgetSpent as refused:
@@ -144,7 +146,9 @@ class Seller(Party):
 
     def _post(self, place: tuple[int, int], index: int, sealed: bytes) -> None:
         """Post an update. A refusal is met again at the next look, if the chain still wants one."""
-        cid, (job_id, round_number) = self.desk.store.put(sealed), place
+        job_id, round_number = place
+        self.desk.pin(job_id, round_number, sealed)
+        cid = Cid.of(sealed)
         post = self.ledger.jobs.functions.postUpdate
         try:
             self.chain.send(post(job_id, round_number, index, content_hash(sealed), cid.binary))

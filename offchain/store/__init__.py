@@ -1,12 +1,17 @@
 """Content identifiers and the content store."""
 
+from offchain.store.ahead import ReadAhead
 from offchain.store.choice import open_store
 from offchain.store.cid import Cid
 from offchain.store.errors import (
+    Broken,
     Corrupt,
+    Forbidden,
     InvalidChoice,
     InvalidCid,
+    Isolated,
     NotFound,
+    NotYet,
     Refused,
     StoreError,
     TooLarge,
@@ -16,16 +21,23 @@ from offchain.store.errors import (
 )
 from offchain.store.fetch import content_hash, fetch_verified
 from offchain.store.ipfs import IpfsStore
+from offchain.store.ipfs_node import Patience
 from offchain.store.local import LocalStore, Store
 
 __all__ = [
+    "Broken",
     "Cid",
     "Corrupt",
+    "Forbidden",
     "InvalidChoice",
     "InvalidCid",
     "IpfsStore",
+    "Isolated",
     "LocalStore",
     "NotFound",
+    "NotYet",
+    "Patience",
+    "ReadAhead",
     "Refused",
     "Store",
     "StoreError",

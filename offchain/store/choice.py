@@ -14,7 +14,7 @@ NODE_VARIABLE = "D2M_IPFS"
 
 
 def open_store(folder: Path | None, node: str | None) -> Store:
-    """The store that was named: an IPFS node by its RPC's multiaddr, or a folder.
+    """The store that was named: an IPFS node by its RPC's address, or a folder.
 
     Where neither is, the node that `D2M_IPFS` names. Raises ``InvalidChoice``.
     """

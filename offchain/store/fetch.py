@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
-import structlog
 from eth_utils.crypto import keccak
 
 from offchain.store.cid import Cid
-from offchain.store.errors import NOT_DELIVERED, WrongContent
-from offchain.store.local import Store
+from offchain.store.errors import ABSENT, MALFORMED, NotYet, WrongContent
+from offchain.store.local import OWN_NAME, Store
 
-FETCHES_AT_ONCE = 16
-"""Updates asked for together: who waits for absent ones alone may miss the window to vote."""
 
-log = structlog.get_logger()
+class Delivery(NamedTuple):
+    """What became of one content that somebody was to deliver."""
+
+    data: bytes | None
+    """None where it is malformed or absent."""
+    why: str = ""
+    """What is wrong with it."""
+    is_absent: bool = False
+    """Whether it cannot be had now: it may be malformed, or there a second later."""
+    is_sought: bool = False
+    """Whether it is being searched for the first time, so that nobody knows whether it is there."""
 
 
 def content_hash(content: bytes) -> bytes:
@@ -23,13 +30,15 @@ def content_hash(content: bytes) -> bytes:
     return keccak(content)
 
 
-def fetch_verified(store: Store, cid: Cid, expected_hash: bytes, *, limit: int) -> bytes:
+def fetch_verified(
+    store: Store, cid: Cid, expected_hash: bytes, *, limit: int, name: str = OWN_NAME
+) -> bytes:
     """The content of ``cid`` (at most ``limit`` bytes), if keccak256 of it is ``expected_hash``.
 
     A CID is only a locator: its author may have posted one that belongs to other content.
     Raises the store's errors and ``WrongContent``.
     """
-    content = store.get(cid, limit=limit)
+    content = store.get(cid, limit=limit, name=name)
     found = content_hash(content)
     if found != expected_hash:
         raise WrongContent(
@@ -39,21 +48,20 @@ def fetch_verified(store: Store, cid: Cid, expected_hash: bytes, *, limit: int) 
     return content
 
 
-def fetch_delivered(
-    store: Store, named: Sequence[tuple[bytes, bytes]], *, limit: int
-) -> list[bytes | None]:
-    """Contents by (binary CID, content hash), several at once; None where one was not delivered.
+def fetch_deliveries(
+    store: Store, named: Sequence[tuple[bytes, bytes]], *, limit: int, name: str = OWN_NAME
+) -> list[Delivery]:
+    """What became of the contents of these (binary CID, content hash), in their order.
 
-    Raises what says nothing of the author: that this store cannot be reached, or is damaged.
+    Raises what says nothing of an author: that the own store cannot be reached, or is damaged.
     """
-
-    def delivered(item: tuple[bytes, bytes]) -> bytes | None:
-        cid, expected_hash = item
+    found = []
+    for cid, expected_hash in named:
         try:
-            return fetch_verified(store, Cid(cid), expected_hash, limit=limit)
-        except NOT_DELIVERED as error:
-            log.warning("not delivered", cid="0x" + cid.hex(), why=str(error))
-            return None
-
-    with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-        return list(pool.map(delivered, named))
+            data = fetch_verified(store, Cid(cid), expected_hash, limit=limit, name=name)
+            found.append(Delivery(data))
+        except MALFORMED as error:
+            found.append(Delivery(None, str(error)))
+        except ABSENT as error:
+            found.append(Delivery(None, str(error), True, isinstance(error, NotYet)))
+    return found

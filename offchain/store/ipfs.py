@@ -1,173 +1,158 @@
-"""The store that an IPFS node is, through its RPC (Kubo's, and what speaks alike)."""
+"""The store that an IPFS node is: content is checked as it is read, and pinned under names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from contextlib import suppress
 
-import requests
 import structlog
-import tenacity
-import urllib3.exceptions
-from ipfshttpclient import exceptions as rpc
 
-from offchain.store.cid import Cid
+from offchain.store.cid import DAG_PB_PREFIX, Cid
 from offchain.store.errors import (
+    Broken,
     Corrupt,
-    InvalidChoice,
     InvalidCid,
+    Isolated,
     NotFound,
     Refused,
     StoreError,
     TooLarge,
-    TooSlow,
     Unreachable,
     WrongContent,
 )
-from offchain.store.ipfs_client import Overdue, RpcClient
-from offchain.store.unixfs import CHUNK_BYTES, is_block, links_of
+from offchain.store.ipfs_node import OFFLINE, Deadline, Node, Options, Patience
+from offchain.store.local import OWN_NAME
+from offchain.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, is_block, links_of
 
-ATTEMPTS = 4
-"""Of a request that does not reach the node: with the pauses between them a node that is being
-started again is waited for."""
 ADD_OPTIONS = {
     "cid-version": "1",
     "raw-leaves": "true",
     "chunker": f"size-{CHUNK_BYTES}",
     "hash": "sha2-256",
+    "trickle": "false",
+    "max-file-links": str(LINKS_PER_NODE),
     "cid-base": "base32",
-    "pin": "true",
 }
-"""With these a node gives the CIDs of `Cid.of`, however it is configured."""
-_ABSENT = ("timed out", "deadline exceeded", "context canceled", "not found", "could not find")
-"""In what nodes say of content that nobody gives them; with a space, so in no CID."""
-_NOT_PINNED = "not pinned"
-_UNREADABLE = (rpc.Error, ValueError, LookupError, TypeError, AssertionError)
-"""What the client raises for answers that are none."""
-_UNREACHABLE = (rpc.CommunicationError, requests.RequestException, urllib3.exceptions.HTTPError)
-
-T = TypeVar("T")
+"""All that decides a CID: with these a node gives those of `Cid.of`, however it is configured."""
+EMPTY = Cid.of(b"")
+"""Bitswap gives no block of no bytes: who has it not cannot get it. So nobody is asked for it."""
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a node is waited for, in seconds."""
-
-    connect: float = 5.0
-    """A node on the same machine or in the same network answers a connection at once."""
-    pause: float = 0.5
-    """Before the second attempt to reach it; doubled before each further one."""
-    find: float = 30.0
-    """Until content that nobody has given by then counts as absent. With 16 fetched at once the
-    most updates of one round, 256, keep a node busy for 8 minutes if all are absent, less than
-    the usual window of 10."""
-    silence: float = 60.0
-    """While a request is being answered: a node that works on it sends something."""
-    slowest: float = 64 * 1024.0
-    """Bytes per second below which a transfer is given up (this one is no duration)."""
-
-    def transfer(self, size: int) -> float:
-        """Longest time for `size` bytes."""
-        return self.silence + size / self.slowest
-
-
 class IpfsStore:
-    """The store of one IPFS node, which pins what is put or fetched until it is unpinned."""
+    """The store of one IPFS node, which pins what is put or fetched until it is unpinned.
+
+    Pins that bear no name of the market are the node's owner's: they are neither named nor removed.
+    """
 
     def __init__(self, address: str, *, patience: Patience | None = None) -> None:
-        """`address` is the multiaddr of the node's RPC. Raises ``InvalidChoice``."""
-        self._address = address
-        self._patience = patience or Patience()
-        try:
-            self._client: Any = RpcClient(
-                address,
-                (self._patience.connect, self._patience.silence),
-                self._patience.transfer,
-            )
-        except Exception as error:  # the multiaddr codecs raise many kinds
-            raise InvalidChoice(
-                f"{address!r} is no address of a node's RPC: write one like /ip4/127.0.0.1/tcp/5001"
-                " or /dns/ipfs.example/tcp/443/https"
-            ) from error
+        """`address` is that of the node's RPC. Raises ``InvalidChoice``."""
+        self.patience = patience or Patience()
+        self.node = Node(address, self.patience)
 
-    def put(self, data: bytes) -> Cid:
+    def put(self, data: bytes, *, name: str = OWN_NAME) -> Cid:
         """Add and pin. The node's CID is compared with the one that everybody computes."""
-        wait = (self._patience.connect, self._patience.transfer(len(data)))
-        answer = self._ask(
-            lambda: self._client.add_bytes(data, opts=dict(ADD_OPTIONS), timeout=wait),
-            "add content",
-        )
         cid = Cid.of(data)
+        pinned = self.node.pin_name(cid)
+        is_owners = pinned is not None and not _is_own(pinned)
+        pin = {"pin": "false"} if is_owners else {"pin": "true", "pin-name": name}
+        answer = self.node.add(data, {**ADD_OPTIONS, **pin})
         if not _names(answer, cid):
+            with suppress(StoreError):  # the error below says what to do
+                self.node.unpin(answer)
             raise Corrupt(
-                f"the IPFS node at {self._address} gave {answer} to content whose CID is {cid}:"
-                " take Import.* out of its configuration"
+                f"the IPFS node at {self.node.address} gave {answer} to content whose CID is {cid}:"
+                " it is not Kubo, or too old: name another"
             )
         return cid
 
-    def get(self, cid: Cid, *, limit: int) -> bytes:
+    def get(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
         """The content, hashed again and pinned from now on; ``limit`` in bytes.
 
-        A content that nobody gives within `Patience.find` counts as absent.
+        Content whose root nobody gives within `Patience.find`, or whose other blocks nobody gives
+        within that and the time that its size takes, is absent: ``NotFound``.
         """
-        data = self._checked(cid, limit)
+        if cid == EMPTY:
+            return b""
+        _refuse_unseen(cid, limit)
+        search = Deadline(self.patience.find)
         try:
-            self._pin(cid, len(data))
-        except StoreError as error:
-            # It is here all the same; others keep it, too.
-            log.warning("not pinned", cid=str(cid), why=str(error))
-        return data
+            size = self._sought(cid, search)
+        except Broken:
+            raise
+        except Refused:
+            size = 0  # its root is here, and is no file: its blocks tell why
+        _check_size(cid, size, limit)
+        whole = Deadline(search.left + size / self.patience.slowest)
+        return self._pinned(cid, self._checked(cid, limit, whole.options), name)
+
+    def kept(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
+        """As `get`, of what lies in the node's own repository; no peer is asked."""
+        if cid == EMPTY:
+            return b""
+        _refuse_unseen(cid, limit)
+        with suppress(Refused):  # its root is here, and is no file: its blocks tell why
+            _check_size(cid, self.node.size(cid, _offline), limit)
+        return self._pinned(cid, self._checked(cid, limit, _offline), name)
 
     def unpin(self, cid: Cid) -> None:
-        """Let the node's garbage collection take the content, if it is pinned."""
-        try:
-            self._ask(lambda: self._client.pin.rm(str(cid)), f"unpin {cid}")
-        except Refused as refused:
-            if _NOT_PINNED not in str(refused):
-                raise
+        """Let the node's garbage collection take the content, if the market pinned it."""
+        name = self.node.pin_name(cid)
+        if name is not None and _is_own(name):
+            self.node.unpin(str(cid))
+
+    def named(self, prefix: str) -> dict[Cid, str]:
+        """Names of the pins that begin with `prefix`, by CID."""
+        found = self.node.pins_named(prefix).items()
+        return {Cid.parse(cid): name for cid, name in found if name.startswith(prefix)}
 
     # --- reading
 
-    def _checked(self, cid: Cid, limit: int) -> bytes:
+    def _sought(self, cid: Cid, search: Deadline) -> int:
+        """The size that the root announces, from wherever it comes.
+
+        Where nobody gives it for some seconds, the connections are made anew once. Raises
+        ``NotFound``, or ``Isolated`` where the node has no peer to ask.
+        """
+        first = Deadline(min(self.patience.deaf, search.left))
+        try:
+            return self.node.size(cid, first.options)
+        except NotFound:
+            self.node.renew_connections()
+        try:
+            return self.node.size(cid, search.options)
+        except NotFound as absent:
+            if self.node.is_isolated():
+                raise Isolated(
+                    f"the IPFS node at {self.node.address} has no peer: connect it with the other"
+                    " parties' nodes (Peering.Peers)"
+                ) from absent
+            raise NotFound(
+                f"nobody gave {cid} to the IPFS node at {self.node.address} within"
+                f" {self.patience.find:g} s: ask its author to pin it, or connect the nodes"
+            ) from absent
+
+    def _checked(self, cid: Cid, limit: int, options: Callable[[], Options]) -> bytes:
         """The content as the node assembles it; where that goes wrong, block by block.
 
         The blocks tell whose fault it is: an author's, who laid its content out in a way of its own
-        or links what is not there, or the node's.
+        or links what is not there, or the node's. No peer is asked for them any more.
         """
         try:
-            data = self._assembled(cid, limit)
+            data = self.node.read(cid, limit, options)
             if Cid.of(data) == cid:
                 return data
-        except (Refused, TooSlow):
-            pass
+        except Broken:
+            raise  # what could not be written seems to be missing
+        except (NotFound, Refused, Unreachable) as error:
+            log.debug("not assembled", cid=str(cid), why=str(error))
         data = b"".join(self._leaves(cid, limit))
         if Cid.of(data) != cid:
             raise WrongContent(
                 f"{cid} is not laid out as this market stores content: treat it as not delivered"
             )
         return data
-
-    def _assembled(self, cid: Cid, limit: int) -> bytes:
-        size = self._announced_size(cid)
-        if size > limit:
-            raise TooLarge(
-                f"{cid} has {size} bytes, allowed are {limit}: raise the limit or refuse it"
-            )
-        # The announced size is its author's word: one byte more is asked for, and would be noticed.
-        request = partial(self._client.cat, str(cid), opts={"length": str(limit + 1)}, stream=True)
-        return self._ask(lambda: _read(request(), cid, limit), f"read {cid}")
-
-    def _announced_size(self, cid: Cid) -> int:
-        stat = self._find(cid, lambda opts: self._client.files.stat(f"/ipfs/{cid}", opts=opts))
-        try:
-            return int(stat["Size"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise Refused(f"the IPFS node at {self._address} tells no size of {cid}") from error
 
     def _leaves(self, cid: Cid, limit: int) -> Iterator[bytes]:
         """The leaves in order, each block checked by its hash."""
@@ -178,102 +163,70 @@ class IpfsStore:
                 raise WrongContent(f"{cid} has more blocks than content: treat it as not delivered")
             blocks -= 1
             block_cid = waiting.pop()
-            block = self._block(block_cid)
+            block = self._block(block_cid, cid)
             links = links_of(block_cid, block)
             if links:
                 waiting.extend(reversed(links))
                 continue
             size += len(block)
-            if size > limit:
-                raise TooLarge(f"{cid} has more than the {limit} bytes that are allowed: refuse it")
+            _check_size(cid, size, limit)
             yield block
 
-    def _block(self, cid: Cid) -> bytes:
-        def read(opts: dict[str, str]) -> bytes:
-            stream = self._client.block.get(str(cid), opts=opts, stream=True)
-            return _read(stream, cid, CHUNK_BYTES)
-
+    def _block(self, cid: Cid, root: Cid) -> bytes:
+        """One block of a content. Raises ``NotFound`` where nobody gave it in time."""
         try:
-            block = self._find(cid, read)
+            block = self.node.block(cid, CHUNK_BYTES)
         except TooLarge as error:
             raise WrongContent(f"{cid} is a larger block than this market stores") from error
+        except NotFound as absent:
+            raise NotFound(
+                f"nobody gave all of {root} to the IPFS node at {self.node.address} in time, {cid}"
+                " is missing: ask its author to pin it, or connect the nodes"
+            ) from absent
         if not is_block(cid, block):
             raise Corrupt(
-                f"the IPFS node at {self._address} gives other bytes for {cid}: repair its"
+                f"the IPFS node at {self.node.address} gives other bytes for {cid}: repair its"
                 " repository (`ipfs repo verify`) or name another node"
             )
         return block
 
-    def _pin(self, cid: Cid, size: int) -> None:
-        wait = (self._patience.connect, self._patience.transfer(size))
-        self._ask(lambda: self._client.pin.add(str(cid), timeout=wait), f"pin {cid}")
-
-    # --- asking the node
-
-    def _find(self, cid: Cid, request: Callable[[dict[str, str]], T]) -> T:
-        """Ask for what the node may have to look for. Raises ``NotFound``."""
-        opts = {"timeout": f"{self._patience.find}s"}
+    def _pinned(self, cid: Cid, data: bytes, name: str) -> bytes:
+        """The content, kept from now on unless it is already."""
         try:
-            return self._ask(lambda: request(dict(opts)), f"find {cid}")
-        except Refused as refused:
-            said = str(refused.__cause__)
-            if isinstance(refused.__cause__, rpc.ErrorResponse) and any(w in said for w in _ABSENT):
-                raise NotFound(
-                    f"nobody gave {cid} to the IPFS node at {self._address} within"
-                    f" {self._patience.find:g} s: ask its author to pin it, or connect the nodes"
-                ) from refused
-            raise
+            if self.node.pin_name(cid) is None:
+                self.node.pin(cid, name, Deadline(self.patience.transfer(len(data))))
+        except StoreError as error:
+            # It is here all the same; others keep it, too.
+            log.warning("not pinned", cid=str(cid), why=str(error))
+        return data
 
-    def _ask(self, request: Callable[[], T], what: str) -> T:
-        """The answer to a request that may be repeated, its errors named."""
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=tenacity.wait_exponential(multiplier=self._patience.pause),
-            reraise=True,
+
+def _offline() -> Options:
+    return OFFLINE
+
+
+def _is_own(name: str) -> bool:
+    """Whether a pin is the market's."""
+    return name == OWN_NAME or name.startswith(f"{OWN_NAME}/")
+
+
+def _refuse_unseen(cid: Cid, limit: int) -> None:
+    """Refuse a tree where content of at most `limit` bytes is one block in this market's layout."""
+    if limit <= CHUNK_BYTES and cid.binary.startswith(DAG_PB_PREFIX):
+        raise WrongContent(
+            f"{cid} is a tree of blocks, and what is to be there fits into one:"
+            " treat it as not delivered"
         )
 
-        def once() -> T:
-            with self._named_errors(what):
-                return request()
 
-        return attempts(once)
-
-    @contextmanager
-    def _named_errors(self, what: str) -> Iterator[None]:
-        node = f"the IPFS node at {self._address}"
-        try:
-            yield
-        except (rpc.TimeoutError, urllib3.exceptions.TimeoutError, Overdue) as error:
-            raise TooSlow(f"{node} did not {what} in time: see what keeps it busy") from error
-        except rpc.ErrorResponse as error:
-            raise Refused(f"{node} did not {what}: {error}") from error
-        except rpc.StatusError as error:
-            raise Refused(f"{node} did not {what}: it is no IPFS RPC ({error})") from error
-        except _UNREACHABLE as error:
-            raise Unreachable(f"{node} cannot be reached: start it, or name another") from error
-        except _UNREADABLE as error:
-            raise Refused(f"{node} did not {what}: its answer is unreadable") from error
+def _check_size(cid: Cid, size: int, limit: int) -> None:
+    if size > limit:
+        raise TooLarge(f"{cid} has {size} bytes, allowed are {limit}: raise the limit or refuse it")
 
 
-def _names(answer: object, cid: Cid) -> bool:
+def _names(answer: str, cid: Cid) -> bool:
     """Whether a node's text, in whatever base, is this CID."""
     try:
-        return Cid.parse(str(answer)) == cid
+        return Cid.parse(answer) == cid
     except InvalidCid:
         return False
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, Unreachable) and not isinstance(error, TooSlow)
-
-
-def _read(stream: Any, cid: Cid, limit: int) -> bytes:
-    """What a node streams, given up where it is too much."""
-    data = bytearray()
-    with stream:
-        for part in stream:
-            data += part
-            if len(data) > limit:
-                raise TooLarge(f"{cid} has more than the {limit} bytes that are allowed: refuse it")
-    return bytes(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import ipfshttpclient
@@ -30,23 +30,36 @@ class RpcClient(ipfshttpclient.Client):  # type: ignore[misc]
     """A client of the node at a multiaddr.
 
     `timeout`: seconds to connect, seconds of silence. `allowed` gives the seconds that an answer of
-    so many bytes may take; one that takes longer raises ``Overdue``.
+    so many bytes may take; one that takes longer raises ``Overdue``. `headers` go with each
+    request.
     """
 
     def __init__(
-        self, address: str, timeout: tuple[float, float], allowed: Callable[[int], float]
+        self,
+        address: str,
+        timeout: tuple[float, float],
+        allowed: Callable[[int], float],
+        headers: Mapping[str, str],
     ) -> None:
         super().__init__(address, timeout=timeout)
-        self._client: Any = _Transport(address, timeout, allowed)
+        self._client: Any = _Transport(address, timeout, allowed, headers)
+
+    def request(self, path: str, arguments: Sequence[str], opts: Mapping[str, str]) -> list[Any]:
+        """What a command answers that the library has no method for: JSON objects."""
+        return list(self._client.request(path, arguments, opts=opts, decoder="json"))
 
 
 class _Transport(ClientSync):  # type: ignore[misc]
     def __init__(
-        self, address: str, timeout: tuple[float, float], allowed: Callable[[int], float]
+        self,
+        address: str,
+        timeout: tuple[float, float],
+        allowed: Callable[[int], float],
+        headers: Mapping[str, str],
     ) -> None:
         # Compressed answers would have to be bounded twice.
-        headers = {"Accept-Encoding": "identity"}
-        super().__init__(address, DEFAULT_BASE, headers=headers, timeout=timeout)
+        sent = {"Accept-Encoding": "identity", **headers}
+        super().__init__(address, DEFAULT_BASE, headers=sent, timeout=timeout)
         self._allowed = allowed
 
     def _request(self, *args: Any, **options: Any) -> tuple[Any, Generator[bytes, Any, Any]]:

@@ -12,6 +12,8 @@ from typing import Protocol
 from offchain.store.cid import Cid
 from offchain.store.errors import Corrupt, NotFound, TooLarge, Unreachable
 
+OWN_NAME = "d2m"
+"""Of what the market keeps; a longer name begins with it and a slash."""
 _UNFINISHED_PREFIX = ".writing-"
 _ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that was killed
 
@@ -19,16 +21,27 @@ _ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that 
 class Store(Protocol):
     """Where content is pinned and fetched; the chain holds only CIDs and content hashes."""
 
-    def put(self, data: bytes) -> Cid:
-        """Keep ``data``; putting the same content again, from anywhere, changes nothing."""
+    def put(self, data: bytes, *, name: str = OWN_NAME) -> Cid:
+        """Keep ``data``; putting the same content again, from anywhere, changes nothing.
+
+        ``name`` says what it is kept for, in stores that have names.
+        """
         ...
 
-    def get(self, cid: Cid, *, limit: int) -> bytes:
-        """The content of ``cid`` if it has at most ``limit`` bytes.
+    def get(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
+        """The content of ``cid`` if it has at most ``limit`` bytes, from wherever it comes.
 
         Raises ``NotFound``, ``TooLarge`` (before reading) or ``Corrupt``; a store of other
         processes also ``WrongContent``, ``Unreachable``, ``TooSlow`` and ``Refused``.
         """
+        ...
+
+    def kept(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
+        """As ``get``, without waiting for others: what is not kept here is ``NotFound`` at once."""
+        ...
+
+    def named(self, prefix: str) -> dict[Cid, str]:
+        """What is kept under names that begin with ``prefix``; nothing where there are no names."""
         ...
 
     def unpin(self, cid: Cid) -> None:
@@ -48,14 +61,14 @@ class LocalStore:
         """Where the content of ``cid`` lies, if the store holds it."""
         return self._folder / str(cid)
 
-    def put(self, data: bytes) -> Cid:
+    def put(self, data: bytes, *, name: str = OWN_NAME) -> Cid:
         """Keep ``data`` durably: under its name there is always the whole content or nothing."""
         cid = Cid.of(data)
         if not self._holds(cid, data):
             self._write(cid, data)
         return cid
 
-    def get(self, cid: Cid, *, limit: int) -> bytes:
+    def get(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
         """The content of ``cid``, hashed again on reading; ``limit`` in bytes."""
         try:
             with self.path(cid).open("rb") as file:
@@ -78,6 +91,14 @@ class LocalStore:
                 f"{self.path(cid)} was changed on disk: remove the file and put the content again"
             )
         return data
+
+    def kept(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
+        """The same as `get`: a folder has nobody to ask."""
+        return self.get(cid, limit=limit, name=name)
+
+    def named(self, prefix: str) -> dict[Cid, str]:
+        """Nothing: a file is named by its CID alone."""
+        return {}
 
     def unpin(self, cid: Cid) -> None:
         """Remove the file, for all who share the folder."""

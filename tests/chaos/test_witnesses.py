@@ -31,8 +31,10 @@ def line(event: str, node: int, **more: Any) -> str:
     return json.dumps({"event": event, "address": NODES[node], **more})
 
 
-def lacking(node: int, job: int, round_number: int) -> str:
-    return line(next(iter(LACKING)), node, job=job, round=round_number)
+def lacking(job: int, round_number: int, *nodes: int) -> dict[str, str]:
+    """The logs of nodes that lacked an update; such a line itself does not name its party."""
+    absent = json.dumps({"event": LACKING, "job": job, "round": round_number, "index": 0})
+    return {f"C{node}": f"{line('staked', node)}\n{absent}" for node in nodes}
 
 
 def test_crashes_and_missed_duties_are_found_in_logs() -> None:
@@ -46,12 +48,12 @@ def test_crashes_and_missed_duties_are_found_in_logs() -> None:
 
 def test_a_job_that_fails_is_a_fault_where_most_nodes_had_everything() -> None:
     ledger: Any = ChainOfLogs(JobFailed=[{"jobId": 7, "acceptedRounds": 1, "reason": 2}])
-    two = Witnesses({"C": "\n".join(lacking(node, 7, 2) for node in (0, 1))})
+    two = Witnesses(lacking(7, 2, 0, 1))
     [fault] = _failures(ledger, two)
     assert "(undecided), though 3 of 5 nodes had everything" in fault
-    three = Witnesses({"C": "\n".join(lacking(node, 7, 2) for node in (0, 1, 2))})
+    three = Witnesses(lacking(7, 2, 0, 1, 2))
     assert not list(_failures(ledger, three))
-    elsewhere = Witnesses({"C": "\n".join(lacking(node, 7, 1) for node in range(5))})
+    elsewhere = Witnesses(lacking(7, 1, *range(5)))
     assert list(_failures(ledger, elsewhere))
 
 
@@ -71,7 +73,7 @@ def test_a_slash_is_inherent_only_where_the_seed_was_replaced_or_content_lacked(
     assert displaced(ledger, [shallow]) == set()
     assert displaced(ledger, [shallow, deep]) == {(1, 2, 1)}
     faults, inherent = _sorted_by_excuse(
-        ledger, [shallow, deep], Witnesses({"C2": lacking(2, 1, 3)})
+        ledger, [shallow, deep], Witnesses(lacking(1, 3, 2))
     )
     assert [NODES[0] in faults[0], NODES[3] in faults[1], len(faults)] == [True, True, 2]
     assert [NODES[1] in inherent[0], NODES[2] in inherent[1], len(inherent)] == [True, True, 2]

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from offchain.chain.records import JobState, Rules
+from offchain.clients.kubo import Kubo, kubo_swarm, running
 from offchain.parties import retention
 from offchain.parties.contents import SAMPLER, Content, end_blocks, job_contents
 from offchain.parties.errors import PartyError
 from offchain.parties.export import export_job
 from offchain.parties.ledger import Ledger
-from offchain.store import IpfsStore, NotFound, Store
+from offchain.parties.reach import peers_of, reach
+from offchain.store import IpfsStore, NotFound, ReadAhead, Store
 from offchain.store.car import read_car
-from offchain.store.ipfs import Patience
+from offchain.store.ipfs_node import Patience
 from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, World, world
-from tests.store.nodes import ipfs_node
+from tests.store.nodes import store_on
 
 LIMIT = 1 << 20
 KEEP_BLOCKS = 3000
@@ -133,12 +135,7 @@ def test_a_job_becomes_one_file(tmp_path: Path) -> None:
 @pytest.mark.ipfs
 def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
     """Every other party uses the one node, the rest the other: all they share goes between them."""
-    with (
-        world(tmp_path) as market,
-        ipfs_node(tmp_path / "first") as first,
-        ipfs_node(tmp_path / "second") as second,
-    ):
-        second.connect(first)
+    with world(tmp_path) as market, kubo_swarm(tmp_path, 2) as [first, second]:
         market.ipfs = [IpfsStore(node.rpc) for node in (first, second)]
         begin(market)
         market.play()
@@ -151,11 +148,33 @@ def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
         contents = job_contents(ledger, 1)
         for node in (first, second):
             assert all(node.is_pinned(content.cid) for content in contents)
+        assert [peer.peer_id for peer in peers_of(market.ipfs[0])] == [second.peer_id]
+        assert not any(why_not for _content, why_not in reach(ledger, market.ipfs[0], 1))
+        stranger = Kubo(tmp_path / "stranger", first.swarm_key)
+        with running([stranger]):
+            unread = list(reach(ledger, store_on(stranger), 1))
+        assert all("nobody gave" in why_not for _content, why_not in unread)
+        sellers = {market.signer(10 + number).address for number in range(len(SELLERS))}
+        authors = {content.author for content, _ in unread if content.role == "update"}
+        assert authors <= sellers
+        assert len(unread) == len(contents)
+
         market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
         look(market, "node 0")
         last = [each for each in contents if (each.role, each.round) == (SAMPLER, RULES.rounds)]
         assert [each for each in contents if first.is_pinned(each.cid)] == last
         assert all(second.is_pinned(content.cid) for content in contents)
+        for node, party in ((first, "node 0"), (second, "node 1")):
+            assert any(name.endswith("/1/1") for name in pins(second)), "there is something to go"
+            look(market, party)
+            kept = {cid: name.rpartition("/")[2] for cid, name in pins(node).items()}
+            assert kept.pop(str(last[0].cid)) == str(RULES.rounds)
+            assert set(kept.values()) == {"offer"}, "results of lost votes are gone, too"
+
+
+def pins(node: Kubo) -> dict[str, str]:
+    """Those of the market, by name."""
+    return {cid: name for cid, name in node.pins().items() if name.startswith("d2m/")}
 
 
 def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
@@ -168,7 +187,8 @@ def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
         market.look_until(lambda: market.job().state.ended, [*others, *sellers])
         seller = market.seller(0)
         reachable = seller.desk.store
-        seller.desk.store = IpfsStore("/ip4/127.0.0.1/tcp/9", patience=Patience(pause=0.01))
+        away = IpfsStore("/ip4/127.0.0.1/tcp/9", patience=Patience(pause=0.01))
+        seller.desk.store = ReadAhead(away)
         seller.look(seller.chain.block_number())
         assert seller.jobs_ended == 0
         seller.desk.store = reachable

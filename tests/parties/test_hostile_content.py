@@ -151,7 +151,7 @@ def verdicts(
 
 
 def said(logs: list[Any], *events: str) -> list[str]:
-    """What is logged of the first update; what was not delivered is logged with its CID alone."""
+    """What is logged of the first update."""
     return [log["why"] for log in logs if log["event"] in events and log.get("index", 0) == 0]
 
 
@@ -187,7 +187,7 @@ def test_a_seller_posts_rubbish_that_is_not_sealed(
     update = posted(desk, {**RUBBISH, **TOO_LONG}[name])
     reasons, logs = verdicts(desk, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
-    (why,) = said(logs, "update unreadable", "not delivered")
+    (why,) = said(logs, "update unreadable", "update malformed")
     assert "no sealed update" in why or "allowed are" in why
 
 
@@ -198,7 +198,7 @@ def test_an_update_that_is_too_long_is_not_even_read(
     update = posted(desk, sealed(market, desk, TOO_LONG[name]))
     reasons, logs = verdicts(desk, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
-    (why,) = said(logs, "not delivered")
+    (why,) = said(logs, "update malformed")
     assert "allowed are" in why
 
 
@@ -255,7 +255,7 @@ def test_a_content_hash_of_other_content(desk: Desk, monkeypatch: pytest.MonkeyP
     update = posted(desk, b"one")._replace(content_hash=content_hash(b"other"))
     reasons, logs = verdicts(desk, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
-    assert "treat it as not delivered" in said(logs, "not delivered")[0]
+    assert "treat it as not delivered" in said(logs, "update malformed")[0]
 
 
 @pytest.mark.parametrize("cid", [b"\1", b"\xff" * 36, bytes(64)])

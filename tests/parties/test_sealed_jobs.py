@@ -25,6 +25,7 @@ from offchain.parties.opener import LASTING_BLOCKS, Opener
 from offchain.sealing.content import MAGIC
 from offchain.sealing.errors import NoKey
 from offchain.sealing.ring import ENTRY_BYTES, Ring, build_ring
+from offchain.store.ahead import ReadAhead
 from offchain.store.cid import Cid
 from offchain.store.fetch import content_hash
 from tests.parties.test_whole_path import deposited, withdrawn
@@ -42,9 +43,8 @@ BRIEF = RULES._replace(rounds=1, commit_blocks=5, reveal_blocks=5)
 
 def only_rings(market: World, account: int, key: PrivateKey | None = None) -> Desk:
     """The desk of an account that reads key rings and made no request."""
-    ledger = market.ledger
-    keys = JobKeys(ledger, market.store, key or market.key(account))
-    return Desk(ledger, market.store, keys)
+    ledger, store = market.ledger, ReadAhead(market.store)
+    return Desk(ledger, store, JobKeys(ledger, store, key or market.key(account)))
 
 
 def is_collecting(market: World) -> bool:

@@ -42,6 +42,7 @@ from offchain.parties.opener import make_request, open_auction
 from offchain.parties.party import Party
 from offchain.parties.seller import Samples, Seller, Training
 from offchain.sealing.keys import JobKey
+from offchain.store.ahead import ReadAhead
 from offchain.store.ipfs import IpfsStore
 from offchain.store.local import LocalStore, Store
 from tests.contracts.evm import helper
@@ -141,7 +142,8 @@ class World:
 
     def desk(self, account: int) -> Desk:
         """The desk of an account: it reads what the account may."""
-        ledger, store, secret = self.ledger, self.store, self.request_secret(account)
+        ledger, secret = self.ledger, self.request_secret(account)
+        store = ReadAhead(self.store)
         return Desk(ledger, store, JobKeys(ledger, store, self.key(account), secret))
 
     @property

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from offchain.clients.kubo import Kubo, kubo_swarm
 from offchain.store import Cid, Corrupt
 from offchain.store.car import read_car, write_car
 from offchain.store.unixfs import CHUNK_BYTES, blocks_of
 from tests.store.make_cid_vectors import content
-from tests.store.nodes import DevNode, ipfs_node
+from tests.store.nodes import store_on
 
 CONTENTS = [content(size) for size in (0, 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 5)]
 ROOTS = tuple(map(Cid.of, CONTENTS))
@@ -60,25 +61,25 @@ def test_a_section_that_announces_ten_gigabytes_is_not_read() -> None:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevNode]:
-    with ipfs_node(tmp_path_factory.mktemp("ipfs") / "repository") as node:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
+    with kubo_swarm(tmp_path_factory.mktemp("ipfs"), 1) as [node]:
         yield node
 
 
 @pytest.mark.ipfs
-def test_a_node_imports_what_was_written(node: DevNode) -> None:
+def test_a_node_imports_what_was_written(node: Kubo) -> None:
     answer = node.ask("dag/import", archive())
     assert answer.ok, answer.text
     for data, root in zip(CONTENTS, ROOTS, strict=True):
         assert node.is_pinned(root)
-        assert node.store().get(root, limit=len(data)) == data
+        assert store_on(node).get(root, limit=len(data)) == data
 
 
 @pytest.mark.ipfs
-def test_what_a_node_exports_is_read(node: DevNode) -> None:
+def test_what_a_node_exports_is_read(node: Kubo) -> None:
     """The node's own archive of a chunked content holds the same blocks."""
     data = CONTENTS[-1]
-    root = node.store().put(data)
+    root = store_on(node).put(data)
     car = read_car(io.BytesIO(node.ask("dag/export", arg=str(root)).content))
     assert car.roots == (root,)
     assert car.blocks == {block.cid: block.data for block in blocks_of(data)}

@@ -13,6 +13,7 @@ from offchain.market.stage import signer_of
 from offchain.parties.desk import Desk
 from offchain.parties.jobkeys import JobKeys
 from offchain.parties.keys import encryption_key, request_secret
+from offchain.store.ahead import ReadAhead
 from offchain.store.local import LocalStore, Store
 
 Facts = dict[str, Any]
@@ -25,7 +26,7 @@ class Source:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.ledger = run.ledger
-        store = LocalStore(run.stage.store)
+        store = ReadAhead(LocalStore(run.stage.store))
         self.desk = Desk(run.ledger, store, opener_keys(run, store))
         self.behaviour = {member.address: member.behaviour for member in run.stage.members()}
         self._logs: dict[tuple[str, str], list[Facts]] = {}
