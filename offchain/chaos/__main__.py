@@ -23,7 +23,6 @@ from offchain.chaos.options import CHAINS, ChaosOptions
 from offchain.chaos.play import Outcome, Stalled, staged
 from offchain.chaos.table import row, write_table
 from offchain.clients.binaries import ClientFailed, ClientMissing
-from offchain.clients.kubo import KuboFailed
 from offchain.market.report import Progress
 from offchain.parties.commands import USER_ERRORS
 
@@ -34,7 +33,6 @@ FAILURES = (
     AnvilFailed,
     ClientMissing,
     ClientFailed,
-    KuboFailed,
     NamespacesRefused,
     Stalled,
     ValueError,

@@ -72,8 +72,6 @@ def test_a_slash_is_inherent_only_where_the_seed_was_replaced_or_content_lacked(
     shallow, deep = Replaced(99, 100), Replaced(198, 201)
     assert displaced(ledger, [shallow]) == set()
     assert displaced(ledger, [shallow, deep]) == {(1, 2, 1)}
-    faults, inherent = _sorted_by_excuse(
-        ledger, [shallow, deep], Witnesses(lacking(1, 3, 2))
-    )
+    faults, inherent = _sorted_by_excuse(ledger, [shallow, deep], Witnesses(lacking(1, 3, 2)))
     assert [NODES[0] in faults[0], NODES[3] in faults[1], len(faults)] == [True, True, 2]
     assert [NODES[1] in inherent[0], NODES[2] in inherent[1], len(inherent)] == [True, True, 2]
