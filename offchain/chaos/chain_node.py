@@ -17,6 +17,8 @@ from offchain.clients.geth import Geth, start_geth
 from offchain.clients.geth import Rules as ChainRules
 
 BLOCK_SECONDS = 1.0
+UNWRITTEN = 3
+"""Blocks that a durable geth has lost by itself when it is killed, at most (`geth.DURABLE`)."""
 
 
 class Fate(Enum):
@@ -149,7 +151,7 @@ class GethNode(ChainNode):
         self._process.wait()
         self._lost = blocks_lost
         self.stop()
-        return Replaced(max(self.floor, head - blocks_lost) + 1, head)
+        return Replaced(max(self.floor, head - blocks_lost - UNWRITTEN) + 1, head)
 
     def reorganise(self, depth: int, fate: Fate, chance: random.Random) -> Replaced:
         """Replace the last blocks by one more than they were."""
