@@ -37,7 +37,7 @@ test-all: ## run all tests, also those that need geth and Kubo (built from sourc
 	@scripts/_setup/setup.sh clients ray
 	@$(TEST) $(ARGS)
 
-chaos: setup ## play jobs while processes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
+chaos: setup ## play jobs while processes, chain and IPFS nodes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
 	@$(BIN)/python -m offchain.chaos $(ARGS)
 
 reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experiments: ARGS="--full"

@@ -1,8 +1,9 @@
 """Play jobs while processes are killed and cut off at random: `make chaos ARGS="--jobs 5"`.
 
-Every choice follows from --seed. Logs, keys and the store stay in build/chaos. With --ipfs the
-parties keep their content on that node, which is out of their reach now and then, too. With
---namespaces a third of the parties each run in a network namespace, and partitions separate them.
+Every choice follows from --seed. Logs, keys and content stay in build/chaos. With --chain geth-…
+the chain is re-organised, and loses blocks with its node. With --kubo each third of the parties has
+an IPFS node, which dies, hangs and forgets. With --namespaces each third, its IPFS node included,
+is in a network namespace, and partitions separate them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,24 @@ import click
 
 from offchain.chain.anvil import AnvilFailed, AnvilMissing
 from offchain.chaos.namespaces import NamespacesRefused
-from offchain.chaos.options import ChaosOptions
+from offchain.chaos.options import CHAINS, ChaosOptions
 from offchain.chaos.play import Outcome, Stalled, staged
 from offchain.chaos.table import row, write_table
+from offchain.clients.binaries import ClientFailed, ClientMissing
 from offchain.market.report import Progress
 from offchain.parties.commands import USER_ERRORS
 
 FOLDER = Path("build/chaos")
 DEFAULTS = ChaosOptions()
-FAILURES = (AnvilMissing, AnvilFailed, NamespacesRefused, Stalled, ValueError)
+FAILURES = (
+    AnvilMissing,
+    AnvilFailed,
+    ClientMissing,
+    ClientFailed,
+    NamespacesRefused,
+    Stalled,
+    ValueError,
+)
 INTERRUPTED = 130
 """Exit status of a program that Ctrl-C ended."""
 
@@ -37,7 +47,8 @@ INTERRUPTED = 130
 @click.option("--sellers", default=DEFAULTS.sellers, show_default=True, help="Sellers' processes.")
 @click.option("--nodes", default=DEFAULTS.nodes, show_default=True, help="CONE nodes' processes.")
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Of every choice.")
-@click.option("--ipfs", help="RPC of an IPFS node, /ip4/127.0.0.1/tcp/5001: the parties' store.")
+@click.option("--chain", type=click.Choice(list(CHAINS)), default=DEFAULTS.chain, show_default=True)
+@click.option("--kubo", is_flag=True, help="Three IPFS nodes in a private swarm; else a folder.")
 @click.option("--namespaces", is_flag=True, help="Network namespaces: needs root on Linux.")
 @click.option(
     "--record",
@@ -55,11 +66,13 @@ def main(record: Path | None, **sizes: Any) -> None:
         click.echo(f"interrupted: all processes are stopped, their logs are in {FOLDER}", err=True)
         sys.exit(INTERRUPTED)
     click.echo(json.dumps(row(outcome), indent=2))
+    for each in outcome.inherent:
+        click.echo(f"inherent to the contracts: {each}", err=True)
     for fault in outcome.faults:
         click.echo(f"FAULT {fault}", err=True)
     if outcome.faults:
         raise click.ClickException(
-            f"{len(outcome.faults)} faults with seed {outcome.seed}: see {FOLDER}/run/logs"
+            f"{len(outcome.faults)} faults with seed {outcome.options.seed}: see {FOLDER}/run/logs"
         )
     if record:
         write_table(record, outcome)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from eth_typing import ChecksumAddress
 
-from offchain.chain.records import ETHER, Conduct, JobState
+from offchain.chain.records import ETHER, Conduct, FailureReason, JobState
+from offchain.chaos.chain_node import Replaced
+from offchain.chaos.witnesses import Place, Witnesses, displaced
 from offchain.market.record.holdings import bonds, escrow_owes, stakes
 from offchain.parties.buyer import DELIVERY_FILE, MODEL_FILE
 from offchain.parties.ledger import Ledger
@@ -25,6 +27,20 @@ class Ending:
     rounds: int
     blocks: int
     """From its creation to its end."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run leaves beside the chain."""
+
+    jobs: int
+    """That were to be played."""
+    deliveries: Path
+    """A folder by auction."""
+    logs: dict[str, str]
+    """What each process wrote, by its name."""
+    replaced: list[Replaced]
+    """Blocks that were taken off the chain."""
 
 
 def endings(ledger: Ledger) -> list[Ending]:
@@ -46,33 +62,95 @@ def unpaid(ledger: Ledger, accounts: list[ChecksumAddress]) -> int:
     return sum(sum(ledger.credits(account, [ETHER])) for account in accounts)
 
 
-def faults(ledger: Ledger, jobs: int, deliveries: Path, logs: dict[str, str]) -> list[str]:
+def is_claimed(ledger: Ledger) -> bool:
+    """Whether sellers and nodes have claimed all that the jobs earned."""
+    pots = [ledger.situation(job_id).pots for job_id in range(1, ledger.job_count() + 1)]
+    return all(
+        each.seller_paid == each.seller_pot and each.paid_votes == each.right_votes for each in pots
+    )
+
+
+def find_faults(ledger: Ledger, evidence: Evidence) -> tuple[list[str], list[str]]:
     """What contradicts that nothing was lost and nobody honest punished; all parties are honest.
 
-    `deliveries`: a folder by auction. `logs`: what each process wrote, by its name.
+    In the second list what the contracts make inherent: see `_excuse`.
     """
-    return [
-        *_jobs(ledger, jobs, deliveries),
-        *_slashes(ledger),
+    witnesses = Witnesses(evidence.logs)
+    punished, inherent = _sorted_by_excuse(ledger, evidence.replaced, witnesses)
+    faults = [
+        *_jobs(ledger, evidence),
+        *_failures(ledger, witnesses),
+        *_keys(ledger),
         *_balances(ledger),
-        *_logs(logs),
+        *witnesses.crashes,
+        *punished,
     ]
+    return faults, inherent
 
 
-def _jobs(ledger: Ledger, jobs: int, deliveries: Path) -> Iterator[str]:
+def _sorted_by_excuse(
+    ledger: Ledger, replaced: list[Replaced], witnesses: Witnesses
+) -> tuple[list[str], list[str]]:
+    """Slashes and missed duties: those that are faults, and those that are inherent."""
+    faults, inherent = [], []
+    moved = displaced(ledger, replaced)
+    for at, said in [*_slashes(ledger), *witnesses.missed]:
+        excuse = _excuse(at, moved, witnesses)
+        if excuse:
+            inherent.append(f"{said}: {excuse}")
+        else:
+            faults.append(said)
+    return faults, inherent
+
+
+def _excuse(at: Place, moved: set[tuple[int, int, int]], witnesses: Witnesses) -> str:
+    """Why an honest node could not help it under the present contracts; empty where it could.
+
+    A commitment cannot be taken back, and it is bound to its mini-round's seed; a vote says what a
+    node computed of what it had, and not what it lacked.
+    """
+    if (at.job, at.round, at.mini_round) in moved:
+        return "the block of the seed was replaced after the commitment"
+    if witnesses.lacked(at.party, at.job, at.round):
+        return "it did not get what others had"
+    return ""
+
+
+def _jobs(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
     found = ledger.job_count()
-    if found != jobs:
-        yield f"{jobs} jobs were to be played, {found} were created"
+    if found < evidence.jobs:
+        yield f"{evidence.jobs} jobs were to be played, {found} were created"
     won = ledger.chain.logs("AuctionHouse", "AuctionWon")
     auctions = {log["args"]["jobId"]: log["args"]["auctionId"] for log in won}
     for job_id in range(1, found + 1):
         view = ledger.situation(job_id)
+        folder = evidence.deliveries / str(auctions[job_id])
         if not view.job.state.ended:
             yield f"job {job_id} is still {view.job.state.name.lower()}"
         elif view.job.accepted_rounds:
-            yield from _delivery(job_id, view.job.model_hash, deliveries / str(auctions[job_id]))
+            yield from _delivery(job_id, view.job.model_hash, folder)
         elif view.job.state == JobState.FAILED and view.pots.seller_pot + view.pots.cone_pot:
             yield f"job {job_id} failed without a round, and its buyer was not refunded"
+
+
+def _failures(ledger: Ledger, witnesses: Witnesses) -> Iterator[str]:
+    """Jobs that failed though most of their nodes had all that the round needed."""
+    for log in ledger.chain.logs("Jobs", "JobFailed"):
+        job_id, round_number = log["args"]["jobId"], log["args"]["acceptedRounds"] + 1
+        nodes = ledger.nodes(job_id)
+        had = [node for node in nodes if not witnesses.lacked(node, job_id, round_number)]
+        if 2 * len(had) > len(nodes):
+            reason = FailureReason(log["args"]["reason"]).name.lower()
+            yield (
+                f"job {job_id} failed in round {round_number} ({reason}), though"
+                f" {len(had)} of {len(nodes)} nodes had everything"
+            )
+
+
+def _keys(ledger: Ledger) -> Iterator[str]:
+    for job_id in range(1, ledger.job_count() + 1):
+        if not ledger.rings(job_id):
+            yield f"the key of job {job_id} was never handed out"
 
 
 def _delivery(job_id: int, model_hash: bytes, folder: Path) -> Iterator[str]:
@@ -87,12 +165,12 @@ def _delivery(job_id: int, model_hash: bytes, folder: Path) -> Iterator[str]:
         yield f"job {job_id}: the delivered model is not the accepted one"
 
 
-def _slashes(ledger: Ledger) -> Iterator[str]:
+def _slashes(ledger: Ledger) -> Iterator[tuple[Place, str]]:
     for log in ledger.chain.logs("ConePool", "NodeSlashed"):
         args = log["args"]
+        at = Place(args["node"], args["jobId"], args["round"], args["miniRound"])
         conduct = Conduct(args["conduct"]).name.lower()
-        place = f"job {args['jobId']}, round {args['round']}.{args['miniRound']}"
-        yield f"the honest node {args['node']} was slashed in {place}: {conduct}"
+        yield at, f"the honest node {at.party} was slashed in {at}: {conduct}"
 
 
 def _balances(ledger: Ledger) -> Iterator[str]:
@@ -105,12 +183,3 @@ def _balances(ledger: Ledger) -> Iterator[str]:
     for part, wei in escrow_owes(ledger).items():
         if wei:
             yield f"{wei} wei of {part} were not paid out"
-
-
-def _logs(logs: dict[str, str]) -> Iterator[str]:
-    for name, text in logs.items():
-        for line in text.splitlines():
-            if '"missed: the window has passed"' in line:
-                yield f"{name} missed a duty: {line}"
-            elif line.startswith("Traceback"):
-                yield f"{name} crashed: see its log"

@@ -1,19 +1,19 @@
-"""Network namespaces of this machine: processes inside are cut off from it by one link."""
+"""Network namespaces of this machine as hosts of a network: each hangs on it by one link."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-_OWN_NAME = re.compile(r"d2m-(\d+)-\d+")
-"""Of a namespace and of its link on this machine's side: the run's process, then a number. A link's
-name has at most 15 characters."""
+_OWN_NAME = re.compile(r"d2m-(\d+)(-\d+)?")
+"""Of a run's bridge, and with a number of a namespace and of its link on this machine's side: the
+run's process comes first. A link's name has at most 15 characters."""
 _FIRST_ADDRESS = IPv4Address("198.18.0.0")
 """Of the addresses set apart for trials, which no real network uses (RFC 2544)."""
 _RUNS = 512
@@ -26,21 +26,23 @@ class NamespacesRefused(RuntimeError):
 
 @dataclass(frozen=True)
 class Namespace:
-    """A network namespace with one link to this machine."""
+    """A network namespace with an address of its own."""
 
     run: int
     """Process id of the run that it belongs to."""
     number: int
+    at: IPv4Interface
+    """Its address, with the size of its network."""
 
     @property
     def name(self) -> str:
         """As `ip netns` lists it."""
-        return f"d2m-{self.run}-{self.number}"
+        return f"{_bridge(self.run)}-{self.number}"
 
     @property
-    def host(self) -> str:
-        """This machine's address on the link."""
-        return str(self._network + 1)
+    def address(self) -> str:
+        """Where the others in the network reach it."""
+        return str(self.at.ip)
 
     @property
     def prefix(self) -> list[str]:
@@ -56,37 +58,58 @@ class Namespace:
         _ip("link", "set", self.name, "up")
 
     def add(self) -> None:
-        """Make it, and its link."""
+        """Make it, and its link to the run's bridge."""
         name = self.name
         _ip("netns", "add", name)
         _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-        _ip("address", "add", f"{self.host}/30", "dev", name)
-        _ip("-n", name, "address", "add", f"{self._network + 2}/30", "dev", "eth0")
+        _ip("link", "set", name, "master", _bridge(self.run))
+        _ip("-n", name, "address", "add", str(self.at), "dev", "eth0")
         for place in (("-n", name, "link", "set", "lo"), ("-n", name, "link", "set", "eth0")):
             _ip(*place, "up")
         self.join()
 
-    @property
-    def _network(self) -> IPv4Address:
-        return _FIRST_ADDRESS + self.run % _RUNS * 256 + self.number * 4
+
+def trial_network(count: int) -> tuple[IPv4Interface, list[IPv4Interface]]:
+    """Addresses of a network of this process's own: this machine's, and so many others."""
+    network = _FIRST_ADDRESS + os.getpid() % _RUNS * 256
+    first, *others = (IPv4Interface(f"{network + 1 + each}/24") for each in range(count + 1))
+    return first, others
 
 
 @contextmanager
-def namespaces(count: int) -> Iterator[list[Namespace]]:
-    """So many, while the context lasts. Raises NamespacesRefused."""
+def namespaces(
+    addresses: Sequence[IPv4Interface], here: IPv4Interface | None = None
+) -> Iterator[list[Namespace]]:
+    """One for each address, in one network, while the context lasts. Raises NamespacesRefused.
+
+    `here`: the address that this machine itself has in it; without one it is outside.
+    """
     _remove_leftovers()
+    run = os.getpid()
     with ExitStack() as life:
-        found = [Namespace(os.getpid(), number) for number in range(count)]
+        found = [Namespace(run, number, at) for number, at in enumerate(addresses)]
+        life.callback(_remove, _bridge(run))
+        _ip("link", "add", _bridge(run), "type", "bridge")
+        _ip("link", "set", _bridge(run), "up")
+        if here is not None:
+            _ip("address", "add", str(here), "dev", _bridge(run))
         for each in found:
             life.callback(_remove, each.name)
             each.add()
         yield found
 
 
+def _bridge(run: int) -> str:
+    return f"d2m-{run}"
+
+
 def _remove_leftovers() -> None:
     """Of runs that were killed."""
-    for line in _ip("netns", "list").splitlines():
-        name = line.partition(" ")[0]
+    spaces = [line.partition(" ")[0] for line in _ip("netns", "list").splitlines()]
+    links = [
+        line.split()[0] for line in _ip("-brief", "link", "show", "type", "bridge").splitlines()
+    ]
+    for name in [*spaces, *links]:
         known = _OWN_NAME.fullmatch(name)
         if known and not Path("/proc", known[1]).exists():
             _remove(name)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from offchain.chain.records import BPS, ETHER, WAD, AuctionKind, Rules, Terms
 from offchain.chaos.chain_node import BLOCK_SECONDS
-from offchain.chaos.schedule import LONGEST_SECONDS
+from offchain.chaos.schedule import LONGEST_SECONDS, Needs
+from offchain.clients.geth import Rules as ChainRules
 from offchain.learning.defaults import SPECS
 from offchain.learning.models import ModelSpec
 from offchain.learning.spec import JobSpec
 
-START_SECONDS = 120
+START_SECONDS = 60
 """For a party's process to load PyTorch and look, on two cores that two dozen others use, too."""
 WINDOW_BLOCKS = round(2 * (LONGEST_SECONDS + START_SECONDS) / BLOCK_SECONDS)
 """Twice what a party is away at most by one disturbance: an honest party that is away for a whole
@@ -32,8 +34,8 @@ SAMPLE_SIZE = 6
 BASE = 5
 """Half of the nodes vote in a first mini-round, so that all of them work all the time."""
 BUYERS = 3
-_IPFS_FORM = re.compile(r"/ip4/(?P<host>[\d.]+)/tcp/(?P<port>\d+)")
-"""Of the RPC of a node that a proxy can stand before."""
+CHAINS = {"anvil": None, "geth-mainnet": ChainRules.MAINNET, "geth-sepolia": ChainRules.SEPOLIA}
+"""By what --chain calls them."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class ChaosOptions:
     sellers: int = 12
     nodes: int = 12
     seed: int = 1
-    ipfs: str | None = None
-    """The multiaddr of an IPFS node's RPC, all parties' store; None: a folder."""
+    chain: str = "anvil"
+    """One of `CHAINS`."""
+    kubo: bool = False
+    """Whether each site keeps its content on an IPFS node of its own; else all in one folder."""
     namespaces: bool = False
     """Whether parties run in network namespaces, which partitions separate."""
 
@@ -55,19 +59,21 @@ class ChaosOptions:
             raise ValueError("--jobs: give at least 1")
         if not 1 <= self.at_once <= BUYERS:
             raise ValueError(f"--at-once: give 1 to {BUYERS}, each job has a buyer of its own")
-        if self.ipfs is not None and _IPFS_FORM.fullmatch(self.ipfs) is None:
-            raise ValueError("--ipfs: give a node's RPC like /ip4/127.0.0.1/tcp/5001")
         if self.sellers < 2 or self.nodes < 5:
             raise ValueError("--sellers, --nodes: give at least 2 and 5")
 
     @property
-    def ipfs_url(self) -> str:
-        """The IPFS node's address for a proxy that stands before it."""
-        found = _IPFS_FORM.fullmatch(self.ipfs or "")
-        assert found is not None
-        return f"http://{found['host']}:{found['port']}"
+    def there(self) -> Needs:
+        """What disturbances may count on."""
+        found = {
+            Needs.GETH: CHAINS[self.chain],
+            Needs.KUBO: self.kubo,
+            Needs.NAMESPACES: self.namespaces,
+        }
+        return reduce(or_, (need for need, is_there in found.items() if is_there), Needs.NOTHING)
 
 
+TAG = "digits"
 RULES = Rules(
     target_bps=BPS,
     rounds=ROUNDS,

@@ -210,10 +210,12 @@ class ConeNode(Party):
             self.look_again(settled)
             return
         self.desk.forget()
-        del self.memory.votes[job_id, poll.round, poll.mini_round]
+        memory = self.memory
+        del memory.votes[job_id, poll.round, poll.mini_round]
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
-        if vote is None:
-            return
+        self._follow()
+        if vote is None or self.memory is not memory:
+            return  # re-organised meanwhile: the seed may have been none when it was read
         commitment = self._ballot(job_id, poll).commitment(vote.result_word, vote.audit, salt)
         commit = self.ledger.yoda.functions.commit
         self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))

@@ -13,13 +13,15 @@ import requests
 from offchain.chain.artifacts import load_artifacts
 from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
-from offchain.chaos.chain_node import ChainNode
+from offchain.chaos.chain_node import AnvilNode
 from offchain.chaos.checks import Ending
 from offchain.chaos.options import WINDOW_BLOCKS, ChaosOptions
 from offchain.chaos.play import Outcome
 from offchain.chaos.proxy import Weather, proxied
-from offchain.chaos.schedule import LONGEST_SECONDS, Kind, disturbances
+from offchain.chaos.schedule import LONGEST_SECONDS, Kind, Needs, disturbances
 from offchain.chaos.table import BEGIN, END, write_table
+
+EVERYTHING = Needs.GETH | Needs.KUBO | Needs.NAMESPACES
 
 
 def answers(url: str, body: bytes = b"x") -> bool:
@@ -48,24 +50,23 @@ def test_a_proxy_in_each_weather(echo: str) -> None:
 
 
 def test_the_seed_decides_what_happens() -> None:
-    first, again, other = (
-        list(islice(disturbances(seed, has_ipfs=True, has_namespaces=True), 300))
-        for seed in (1, 1, 2)
-    )
+    first, again, other = (list(islice(disturbances(seed, EVERYTHING), 300)) for seed in (1, 1, 2))
     assert first == again != other
     assert {each.kind for each in first} == set(Kind)
-    without = islice(disturbances(1), 300)
-    assert {each.kind for each in without} == set(Kind) - {Kind.STORE_CUT, Kind.PARTITION}
+    without = islice(disturbances(1, Needs.NOTHING), 300)
+    assert {each.kind for each in without} == {each for each in Kind if not each.needs}
+    assert {each.blocks(10) for each in first} == set(range(1, 11))
     for each in first:
         shortest, longest = each.kind.seconds
         assert shortest <= each.seconds <= longest <= LONGEST_SECONDS < WINDOW_BLOCKS
 
 
 def test_a_chain_outlives_its_node(tmp_path: Path) -> None:
-    with ChainNode(accounts=1, seed=1, state=tmp_path / "chain.json") as node:
-        assert node.anvil
+    node = AnvilNode(tmp_path / "chain", accounts=1, seed=1)
+    try:
+        node.start()
         url = node.url
-        chain = Chain(url, Deployment(node.anvil.chain_id, 0, {}), load_artifacts())
+        chain = Chain(url, Deployment(node.chain_id, 0, {}), load_artifacts())
         chain.w3.provider.make_request("anvil_mine", ["0x5"])  # type: ignore[arg-type]
         known = chain.w3.eth.get_block(5)["hash"]
         node.stop()
@@ -73,11 +74,16 @@ def test_a_chain_outlives_its_node(tmp_path: Path) -> None:
         node.start()
         assert node.url == url
         assert chain.w3.eth.get_block(5)["hash"] == known
-        node.pause()  # and the context's end ends a paused one, too
+        node.pause()
+    finally:
+        node.end()  # a paused one, too
+    assert not answers(url)
 
 
-def outcome(seed: int, blocks: int = 7) -> Outcome:
-    result = Outcome(seed, endings=[Ending(1, "settled", 2, blocks)], seconds=120)
+def outcome(seed: int, blocks: int = 7, chain: str = "anvil") -> Outcome:
+    result = Outcome(
+        ChaosOptions(seed=seed, chain=chain), endings=[Ending(1, "settled", 2, blocks)], seconds=120
+    )
     result.disturbances["kill -9"] = 3
     return result
 
@@ -85,24 +91,24 @@ def outcome(seed: int, blocks: int = 7) -> Outcome:
 def test_the_table_keeps_a_row_for_each_seed(tmp_path: Path) -> None:
     document = tmp_path / "doc.md"
     document.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
-    for each in (outcome(12), outcome(3), outcome(12, blocks=9)):
+    other = outcome(3, chain="geth-sepolia")
+    for each in (other, outcome(12), outcome(3), outcome(12, blocks=9)):
         write_table(document, each)
     lines = document.read_text().splitlines()
     rows = [line for line in lines if line.startswith("| ") and "seed" not in line]
-    assert [row.split(" | ")[0] for row in rows] == ["| 3", "| 12"]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| anvil, a folder", "3"],
+        ["| anvil, a folder", "12"],
+        ["| geth-sepolia, a folder", "3"],
+    ]
     assert " | 9 | " in rows[1]
+    assert (" 0 | " in rows[2], " – |" in rows[2]) == (True, True)
     assert (lines[0], lines[-1]) == ("before", "after")
     with pytest.raises(ValueError, match="put them"):
         write_table(Path(__file__).with_name("__init__.py"), outcome(1))
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"jobs": 0}, {"at_once": 4}, {"nodes": 4}, {"sellers": 1}, {"ipfs": "5001"}]
-)
+@pytest.mark.parametrize("sizes", [{"jobs": 0}, {"at_once": 4}, {"nodes": 4}, {"sellers": 1}])
 def test_sizes_that_make_no_market(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give"):
         ChaosOptions(**sizes)
-
-
-def test_the_address_of_a_node_that_a_proxy_stands_before() -> None:
-    assert ChaosOptions(ipfs="/ip4/127.0.0.1/tcp/5001").ipfs_url == "http://127.0.0.1:5001"

@@ -15,10 +15,11 @@ from web3.types import RPCEndpoint
 
 from offchain.chain.client import Chain
 from offchain.chain.heads import HeadWatch
-from offchain.chain.records import JobState, JobView, Phase
+from offchain.chain.records import JobState, JobView, Phase, Poll
 from offchain.market.genesis import BLOCK_HASHES
-from offchain.parties.cone import ConeNode, leave_pool
-from offchain.parties.ledger import Ledger
+from offchain.parties.cone import ConeNode, Vote, leave_pool, vote_honestly
+from offchain.parties.desk import Desk
+from offchain.parties.ledger import NO_SEED, Ledger
 from offchain.parties.offers import ensure_offered, pause
 from offchain.parties.opener import LASTING_BLOCKS, open_auction
 from offchain.parties.party import Party
@@ -139,6 +140,28 @@ def test_a_node_waits_until_the_seed_is_settled(tmp_path: Path) -> None:
         settled = view(market).poll.seed_block + 2
         turn_until(node, lambda: bool(committed_in(market, node)))
         assert committed_in(market, node)[0] > settled
+
+
+def test_a_vote_read_while_the_chain_is_reorganised_is_not_committed_to(tmp_path: Path) -> None:
+    """As geth does it: the mini-round's opening is lost for a moment, and with it the seed."""
+    with voting(tmp_path) as (market, node):
+        reads = []
+
+        def lose_the_opening(desk: Desk, job_id: int, poll: Poll) -> Vote:
+            reads.append(poll)
+            if len(reads) != 2:  # the first is made while the seed settles
+                return vote_honestly(desk, job_id, poll)
+            reorganise(node.chain, poll.seed_block + 1)
+            vote = vote_honestly(desk, job_id, poll)
+            assert node.ledger.seed(job_id, poll.round, poll.mini_round) == NO_SEED
+            chain = market.chain(0)
+            chain.send(market.ledger.jobs.functions.advance(job_id))
+            return vote
+
+        node._voting = lose_the_opening
+        turn_until(node, lambda: len(reads) > 1)
+        assert committed_in(market, node) == []
+        turn_until(node, lambda: bool(committed_in(market, node)))
 
 
 def test_a_seller_posts_again_what_was_taken_back(tmp_path: Path) -> None:

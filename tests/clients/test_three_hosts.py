@@ -1,0 +1,272 @@
+"""A job over three hosts, by the commands of docs/deploy.md, as they stand there.
+
+Each host is a network namespace with the address that the document gives it, a checkout and a home
+folder of its own. What the document has a person do by hand, between the commands, is `HAND`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from offchain.chain.anvil import die_with_parent
+from offchain.chaos.namespaces import Namespace, NamespacesRefused, namespaces
+from offchain.clients.binaries import PROJECT
+from offchain.data.datasets import load
+from offchain.data.files import write_samples
+
+DOCUMENT = PROJECT / "docs" / "deploy.md"
+SECTION = "## Three machines, from nothing to a model"
+BLOCK = re.compile(
+    r"^On \*\*(?P<where>[^*]+)\*\*(?P<alone>, in a terminal of its own)?:"
+    r"\n\n```sh\n(?P<text>.*?)```$",
+    re.MULTILINE | re.DOTALL,
+)
+EVERYWHERE = "all three machines"
+CHAIN, SELLING, NODES = ADDRESSES = ("10.0.0.5", "10.0.0.6", "10.0.0.7")
+SHELLS = ("bash", "bash", "zsh" if shutil.which("zsh") else "bash")
+NAMES = ("me", "s0", "c0", "c1", "c2", "c3", "c4")
+PASSPHRASE = "correct horse"
+READY = {
+    "geth --dev": ("HTTP server started", 1),
+    "ipfs daemon": ("Daemon is ready", 1),
+    "seller serve": ("offered", 1),
+    "cone serve": ("staked", 5),
+}
+"""What a command that stays says, and how often, before the next one is typed."""
+ANSWERS = {
+    r"random input: ": "what",
+    r"mnemonic\? \[Y/n\]:": "n",
+    r"Create Passphrase[^:\n]*: ": PASSPHRASE,
+    r"confirmation: ": PASSPHRASE,
+}
+"""To what `ape accounts generate` asks."""
+MOST_SECONDS = 300
+SETTING = ("export ",)
+"""Lines that hold for all later commands of a terminal."""
+DONE_BEFORE = ("scripts/_setup/setup.sh",)
+"""What the tests' own set-up has done."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.clients, pytest.mark.ipfs]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands of the document."""
+
+    where: str
+    stays: bool
+    text: str
+
+
+def blocks() -> list[Block]:
+    section = DOCUMENT.read_text().split(SECTION + "\n")[1].split("\n## ")[0]
+    found = [Block(m["where"], bool(m["alone"]), m["text"]) for m in BLOCK.finditer(section)]
+    assert len(found) == section.count("```sh"), "a block stands under no address"
+    return found
+
+
+@dataclass
+class Host:
+    """A machine of the document."""
+
+    place: Namespace
+    folder: Path
+    shell: str
+    settings: list[str] = field(default_factory=list)
+    started: list[tuple[subprocess.Popen[bytes], Path]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """A checkout: what is in the repository, a build folder of its own."""
+        (self.folder / "home").mkdir(parents=True)
+        self.checkout.mkdir()
+        for each in PROJECT.iterdir():
+            if each.name not in ("build", ".git"):
+                (self.checkout / each.name).symlink_to(each)
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "market"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        secrets = {f"APE_ACCOUNTS_{name}_PASSPHRASE": PASSPHRASE for name in NAMES}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, **secrets, "HOME": str(self.folder / "home"), "PATH": path}
+
+    def type(self, text: str) -> str:
+        """Type commands at a terminal, and answer what they ask, to their end; what they say."""
+        shell, *arguments = self._shell(text)
+        terminal = pexpect.spawn(
+            shell,
+            arguments,
+            cwd=str(self.checkout),
+            env=self.environment,
+            encoding="utf-8",
+            timeout=MOST_SECONDS,
+            dimensions=(50, 1_000),
+        )
+        said = ""
+        while (asked := terminal.expect([pexpect.EOF, *ANSWERS])) > 0:
+            said += terminal.before + terminal.after
+            terminal.sendline(list(ANSWERS.values())[asked - 1])
+        said += terminal.before
+        terminal.close()
+        assert terminal.exitstatus == 0, f"{text}\n{said}"
+        self.settings += [line for line in text.splitlines() if line.startswith(SETTING)]
+        return said
+
+    def start(self, text: str) -> None:
+        """Type a command that stays, and wait until it is ready."""
+        log = self.folder / f"{len(self.started)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self._shell(text),
+                cwd=self.checkout,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        self.started.append((process, log))
+        [(word, times)] = [ready for command, ready in READY.items() if command in text]
+        wait_for(lambda: log.read_text().count(word) >= times, lambda: f"{text}\n{log.read_text()}")
+
+    def logs(self) -> str:
+        """What the commands that stay have said."""
+        return "".join(log.read_text() for _process, log in self.started)
+
+    def end(self) -> None:
+        for process, _log in reversed(self.started):
+            os.killpg(process.pid, signal.SIGTERM)
+        for process, _log in self.started:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _shell(self, text: str) -> list[str]:
+        lines = [each for each in text.splitlines() if not each.startswith(DONE_BEFORE)]
+        return [*self.place.prefix, self.shell, "-euc", "\n".join([*self.settings, *lines])]
+
+
+def wait_for(holds: Callable[[], bool], said: Callable[[], str]) -> None:
+    deadline = time.monotonic() + MOST_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[dict[str, Host]]:
+    try:
+        with namespaces([IPv4Interface(f"{each}/24") for each in ADDRESSES]) as places:
+            found = {
+                address: Host(place, tmp_path / address, shell)
+                for address, place, shell in zip(ADDRESSES, places, SHELLS, strict=True)
+            }
+            try:
+                yield found
+            finally:
+                for host in found.values():
+                    host.end()
+    except NamespacesRefused as error:
+        pytest.skip(str(error))
+
+
+def give_to_all(hosts: dict[str, Host], file: str) -> None:
+    """Carry a file of the chain's machine to the others."""
+    for host in hosts.values():
+        target = host.checkout / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if host is not hosts[CHAIN]:
+            shutil.copy(hosts[CHAIN].checkout / file, target)
+
+
+def write_accounts(hosts: dict[str, Host], said: dict[str, str]) -> None:
+    found = re.findall(r"0x[0-9a-fA-F]{40}\b", "".join(said.values()))
+    assert len(set(found)) == len(NAMES)
+    (hosts[CHAIN].checkout / "accounts.txt").write_text("\n".join(found))
+
+
+def write_peers(hosts: dict[str, Host], said: dict[str, str]) -> None:
+    ids = {address: text.split()[-1] for address, text in said.items()}
+    entries = [{"ID": peer, "Addrs": [f"/ip4/{address}/tcp/4001"]} for address, peer in ids.items()]
+    for host in hosts.values():
+        (host.checkout / "peers.json").write_text(json.dumps(entries))
+
+
+def see_two_peers(hosts: dict[str, Host], _said: dict[str, str]) -> None:
+    def counts() -> dict[str, int]:
+        return {at: host.type("ipfs swarm peers").count("/p2p/") for at, host in hosts.items()}
+
+    wait_for(lambda: set(counts().values()) == {2}, lambda: f"peers by host: {counts()}")
+
+
+def write_data(hosts: dict[str, Host], _said: dict[str, str]) -> None:
+    data = load("digits")
+    own, held_back = hosts[SELLING].checkout / "own.npz", hosts[CHAIN].checkout / "evaluation.npz"
+    write_samples(own, data.train_inputs, data.train_labels)
+    write_samples(held_back, data.evaluation_inputs, data.evaluation_labels)
+
+
+HAND: dict[str, Callable[[dict[str, Host], dict[str, str]], None]] = {
+    "ape accounts generate $N": write_accounts,
+    "> swarm.key": lambda hosts, _said: give_to_all(hosts, "swarm.key"),
+    "ipfs id": write_peers,
+    "ipfs swarm peers": see_two_peers,
+    "ape run deploy": lambda hosts, _said: give_to_all(hosts, "build/deployments/4242.json"),
+    "market check": write_data,
+}
+"""What a person does after such commands, as the document says; from what all hosts have said."""
+
+
+def test_three_machines_come_from_nothing_to_a_model(hosts: dict[str, Host]) -> None:
+    generated: dict[str, str] = {}
+    for block in blocks():
+        places = ADDRESSES if block.where == EVERYWHERE else (block.where,)
+        said = {}
+        for address in places:
+            if block.stays:
+                hosts[address].start(block.text)
+            else:
+                said[address] = hosts[address].type(block.text)
+        if "accounts generate" in block.text:
+            generated |= said
+            said = generated
+        for command, act in HAND.items():
+            if command in block.text:
+                act(hosts, said)
+        check(block, said)
+    buyer = hosts[CHAIN].checkout
+    delivery = json.loads((buyer / "delivered" / "delivery.json").read_text())
+    assert delivery["hash_matches"]
+    assert delivery["rounds"] == 1
+    assert (buyer / "job.car").stat().st_size > 10_000
+    for address in (SELLING, NODES):
+        assert '"withdrew"' in hosts[address].logs()
+
+
+def check(block: Block, said: dict[str, str]) -> None:
+    """What the document says that one sees."""
+    told = "".join(said.values())
+    if block.text.startswith("ape run market status") and "--job" not in block.text:
+        assert "5" in told
+    if "--job 1" in block.text:
+        assert "settled" in told
