@@ -1,4 +1,4 @@
-"""The contracts' tests once more, on geth, by mainnet's rules and by Sepolia's."""
+"""The contracts' tests with several accounts once more, on geth by both rules."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ import pytest
 from offchain.clients.geth import Rules, start_geth
 from tests.clients.as_anvil import ape_keys, as_anvil
 
-CONTRACTS = Path(__file__).parents[1] / "contracts"
-FILES = sorted(path for path in CONTRACTS.glob("test_*.py") if path.name != "test_gas.py")
-"""Gas differs by the rules: `test_gas_on_geth.py` compares it."""
+MECHANISMS = (
+    "auction_closing",
+    "escrow_claims",
+    "jobs",
+    "key_rings",
+    "seller_registry",
+    "slashing",
+    "yoda_votes",
+)
+"""A file for each. The others set code, storage or balances by hand, which geth does not let one
+do, or need blocks of more gas than there are by Sepolia's rules."""
+FILES = [
+    Path(__file__).parents[1] / "contracts" / f"test_{mechanism}.py" for mechanism in MECHANISMS
+]
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("rules", Rules)
-def test_the_contracts_tests_pass_on_geth(rules: Rules) -> None:
+def test_the_contracts_tests_pass_on_geth(rules: Rules, tmp_path: Path) -> None:
+    ape = Path(sys.executable).with_name("ape")
     with start_geth(rules, keys=ape_keys()) as geth, as_anvil(geth) as url:
         done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ape"),
-                "test",
-                *FILES,
-                "-n",
-                "0",
-                "-q",
-                "-m",
-                "not slow",
-            ],
+            [ape, "test", *FILES, "-n", "0", "-q", "--basetemp", tmp_path / "inner"],
             env={**os.environ, "APE_FOUNDRY_HOST": url},
             capture_output=True,
             text=True,
             check=False,
         )
     assert done.returncode == 0, done.stdout[-4000:]
+    assert "passed" in done.stdout
