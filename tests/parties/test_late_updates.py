@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.ipfs, pytest.mark.slow]
 
 ATTACKER = 3
 HONEST = [number for number, kind in enumerate(NODES) if kind == "honest"]
-ONE_ROUND = RULES._replace(rounds=1, commit_blocks=400)
-"""The deadline to read is 200 blocks, ten seconds and more, after the vote has begun."""
+ONE_ROUND = RULES._replace(rounds=1)
+"""The deadline to read is half a window, half a minute and more, after the vote has begun."""
 SOON, PATIENT = Patience(find=2.0, deaf=0.5), Patience(find=60.0, deaf=0.5)
 """Searches of some nodes end while that of another goes on: they began at different times."""
 

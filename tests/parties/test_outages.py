@@ -200,6 +200,9 @@ def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None
         def finish(self, *_: object) -> None:
             pass
 
+        def keep_registered(self, *_: object) -> None:
+            pass
+
     with world(tmp_path) as market:
         market.register()
         for auction in (1, 2):

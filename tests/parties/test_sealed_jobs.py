@@ -38,7 +38,7 @@ WEAK = b"\1" + bytes(31)
 LIMIT = 1 << 20
 ALL_NODES = tuple(f"node {number}" for number in range(len(NODES)))
 ALL_SELLERS = tuple(f"seller {number}" for number in range(len(SELLERS)))
-BRIEF = RULES._replace(rounds=1, commit_blocks=5, reveal_blocks=5)
+BRIEF = RULES._replace(rounds=1, commit_blocks=15, reveal_blocks=15)
 
 
 def only_rings(market: World, account: int, key: PrivateKey | None = None) -> Desk:
