@@ -22,6 +22,7 @@ from tests.clients.walk import (
     Walk,
     drop,
     mined_at_once,
+    once_indexed,
     put_back,
     shuffle,
     take_turn,
@@ -67,6 +68,11 @@ def test_a_job_that_is_reorganised_in_every_phase(market: GethWorld, how: Any, d
     with capture_logs() as logs:
         walk.play()
     walk.withdraw()
+    once_indexed(lambda: check_end(market, logs))
+
+
+def check_end(market: GethWorld, logs: list[Any]) -> None:
+    """Of a walk: the key was handed out, no money and no stake is lost."""
     job, chain = market.job(), market.chain(0)
     assert job.state.ended
     assert market.ledger.rings(1)

@@ -293,6 +293,18 @@ def take_turn(party: Party) -> bool:
         return False
 
 
+def once_indexed(check: Callable[[], None]) -> None:
+    """Check what geth's logs say, as soon as it tells of them."""
+    for _ in range(MOST_TURNS):
+        try:
+            return check()
+        except NodeRefused as error:
+            if not is_indexing(error):
+                raise
+            time.sleep(INDEX_SECONDS)
+    raise AssertionError("geth's index of logs does not come to an end")
+
+
 def is_indexing(error: Exception) -> bool:
     """Whether geth makes its index of logs anew, as it does when it has lost blocks."""
     return any(words in str(error) for words in ("log index", "beyond current head"))
