@@ -16,7 +16,7 @@ from offchain.chain.client import Chain
 from offchain.chain.deployment import Deployment
 from offchain.chain.signer import KeySigner
 from offchain.chain.transactions import RawCall
-from offchain.chaos.chain_node import Fate, GethNode, shuffled, spread
+from offchain.chaos.chain_node import UNWRITTEN, Fate, GethNode, shuffled, spread
 from offchain.clients.geth import Rules
 
 NOBODY = to_checksum_address("0x" + "0d" * 20)
@@ -101,6 +101,7 @@ def test_a_killed_node_comes_back_without_its_last_blocks(market: Market) -> Non
     node.floor = market.pay()
     known = chain.w3.eth.get_block(node.floor)["hash"]
     market.pay()
+    market.wait_for_block(node.floor + UNWRITTEN + 1)  # which geth may lose by itself
     replaced = node.kill(30)
     assert replaced.first == node.floor + 1
     url = node.url
