@@ -40,7 +40,7 @@ STOP_SECONDS = 30
 """For geth to write down what it keeps in memory."""
 DURABLE = ("--state.scheme", "hash", "--gcmode", "archive")
 """Without these geth keeps the state of all blocks since its last orderly end in memory: killed
-after 400 blocks it had lost all 400, with these two or three. The first two go to `geth init`."""
+after 400 blocks it had lost all 400, with these one to six. The first two go to `geth init`."""
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 
@@ -200,7 +200,7 @@ def start_geth(
     A block every `block_seconds`, or only when told to (None). `options` are geth's own, added to
     its command; `first_block` takes the place of `genesis`. A `folder` outlives the run: geth goes
     on with the chain that is in it. `is_durable`: every block goes to disk, so that kill -9 takes
-    the last three at most (`DURABLE`).
+    few of the last (`DURABLE`).
     """
     keys = tuple(keys or (number.to_bytes(32, "big") for number in range(1, accounts + 1)))
     with tempfile.TemporaryDirectory(prefix="geth-") as temporary:
