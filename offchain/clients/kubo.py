@@ -302,6 +302,6 @@ def _port_of(addresses: Sequence[str], host: str) -> int:
         if at == host and kind == "tcp" and not rest and int(port) not in (4001, 5001):
             return int(port)
     while True:
-        port = random.choice(_PORTS)
-        with suppress(OSError), socket.create_server((host, port)):
-            return port
+        free = random.choice(_PORTS)
+        with suppress(OSError), socket.create_server((host, free)):
+            return free
