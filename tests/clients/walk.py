@@ -13,6 +13,7 @@ from eth_account import Account
 
 from offchain.chain.errors import NodeRefused
 from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
+from offchain.clients.binaries import ClientFailed
 from offchain.clients.geth import Geth
 from offchain.parties.buyer import withdraw_credit
 from offchain.parties.cone import ConeNode, vote_honestly
@@ -89,6 +90,15 @@ def put_back(geth: Geth, depth: int) -> None:
 def drop(geth: Geth, depth: int) -> None:
     """The last blocks are lost with all that they held, as with a node that was killed."""
     geth.forget(depth)
+    geth.mine()
+    for _ in range(MOST_TURNS):  # what parties do meanwhile is another test's
+        try:
+            geth.control("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest"})
+            return
+        except ClientFailed as error:
+            if not is_indexing(error):
+                raise
+            time.sleep(10 * POLL_SECONDS)
 
 
 def shuffle(geth: Geth, depth: int) -> None:
