@@ -231,18 +231,19 @@ class Walk:
         raise AssertionError(f"the market stands still after {self.visited}")
 
     def _step(self, done: Callable[[], bool]) -> bool:
-        """Everybody's turn, and what the test and its users do; whether it is `done()`."""
-        if done():
-            return True
+        """Everybody's turn, and what the test and its users do; whether it is `done()` since.
+
+        Just after a re-organisation it is not: nobody has had a turn to notice it.
+        """
         self._turns()
         self._open()
         reached = phases_of(self.market)
         new = [each for each in reached if each in self.phases and each not in self.visited]
         if new:
             self._visit(new[0])
-        else:
-            self._close()
-        return False
+            return False
+        self._close()
+        return done()
 
     @property
     def nodes(self) -> list[ConeNode]:
