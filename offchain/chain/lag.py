@@ -117,6 +117,8 @@ class NodeState:
     def _habit(self, head: Head) -> Habit:
         """That of the blocks up to `head`, without block 0, which has any time stamp."""
         numbers = range(max(1, head.number - SAMPLE_BLOCKS), head.number + 1)
+        if not numbers:  # a chain that begins, or began anew
+            return Habit(math.inf, False)
         try:
             with self._w3.batch_requests() as batch:
                 for number in numbers:

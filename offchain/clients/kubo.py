@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ START_SECONDS = 120
 STOP_SECONDS = 30
 ASK_SECONDS = 60
 _LOOK_AGAIN_SECONDS = 0.05
+_PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections: one stays free until the daemon starts."""
 _READY = "Daemon is ready"
 _ENVIRONMENT = {"LIBP2P_FORCE_PNET": "1", "IPFS_TELEMETRY": "off"}
 """Without a swarm key a node shall not start at all, rather than join the public network."""
@@ -298,5 +301,7 @@ def _port_of(addresses: Sequence[str], host: str) -> int:
         _, _, at, kind, port, *rest = address.split("/")
         if at == host and kind == "tcp" and not rest and int(port) not in (4001, 5001):
             return int(port)
-    with socket.create_server((host, 0)) as server:
-        return int(server.getsockname()[1])
+    while True:
+        free = random.choice(_PORTS)
+        with suppress(OSError), socket.create_server((host, free)):
+            return free

@@ -172,6 +172,16 @@ def test_a_chain_that_mines_only_transactions_may_rest(node: Anvil) -> None:
         state.check(head())
 
 
+def test_of_a_chain_without_blocks_nothing_is_known() -> None:
+    with (
+        start_anvil(accounts=1) as node,
+        watched(node, Counted()) as (state, clock, head),
+    ):
+        clock.ahead = 100 * HOUR
+        assert head().number == 0
+        state.check(head())
+
+
 def mine(node: Anvil, blocks: int) -> None:
     provider = NamedErrorProvider(node.url, ErrorLibrary(()))
     provider.make_request(RPCEndpoint("anvil_mine"), [hex(blocks)])

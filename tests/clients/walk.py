@@ -13,6 +13,7 @@ from eth_account import Account
 
 from offchain.chain.errors import NodeRefused
 from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
+from offchain.clients.binaries import ClientFailed
 from offchain.clients.geth import Geth
 from offchain.parties.buyer import withdraw_credit
 from offchain.parties.cone import ConeNode, vote_honestly
@@ -89,6 +90,15 @@ def put_back(geth: Geth, depth: int) -> None:
 def drop(geth: Geth, depth: int) -> None:
     """The last blocks are lost with all that they held, as with a node that was killed."""
     geth.forget(depth)
+    geth.mine()
+    for _ in range(MOST_TURNS):  # what parties do meanwhile is another test's
+        try:
+            geth.control("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest"})
+            return
+        except ClientFailed as error:
+            if not is_indexing(error):
+                raise
+            time.sleep(10 * POLL_SECONDS)
 
 
 def shuffle(geth: Geth, depth: int) -> None:
@@ -221,18 +231,19 @@ class Walk:
         raise AssertionError(f"the market stands still after {self.visited}")
 
     def _step(self, done: Callable[[], bool]) -> bool:
-        """Everybody's turn, and what the test and its users do; whether it is `done()`."""
-        if done():
-            return True
+        """Everybody's turn, and what the test and its users do; whether it is `done()` since.
+
+        Just after a re-organisation it is not: nobody has had a turn to notice it.
+        """
         self._turns()
         self._open()
         reached = phases_of(self.market)
         new = [each for each in reached if each in self.phases and each not in self.visited]
         if new:
             self._visit(new[0])
-        else:
-            self._close()
-        return False
+            return False
+        self._close()
+        return done()
 
     @property
     def nodes(self) -> list[ConeNode]:
