@@ -12,6 +12,7 @@ import structlog
 from eth_typing import ChecksumAddress
 
 from offchain import metrics
+from offchain.chain.errors import LogsUnready
 from offchain.chain.records import Request
 from offchain.learning.grid import IntVector
 from offchain.learning.round import (
@@ -249,7 +250,7 @@ class Desk:
 
     def _found(self, job_id: int, round_number: int) -> Found:
         """What is here of a round's updates."""
-        posted = tuple(sorted(self.ledger.updates(job_id, round_number).items()))
+        posted = self._posted(job_id, round_number)
         deliveries = fetch_deliveries(
             self.store,
             [(each.cid, each.content_hash) for _index, each in posted],
@@ -259,6 +260,21 @@ class Desk:
         indices = [index for index, _each in posted]
         arrivals = {index: self.store.arrival(each.cid) for index, each in posted}
         return Found(posted, dict(zip(indices, deliveries, strict=True)), arrivals)
+
+    def _posted(self, job_id: int, round_number: int) -> Posted:
+        """The updates posted in a round, by index of the offer.
+
+        Raises LogsUnready where the job counts more in its present round: a node's logs may lag
+        behind its state, and a vote over fewer updates than the others' is a lost one.
+        """
+        updates = self.ledger.updates(job_id, round_number)
+        job = self.ledger.situation(job_id).job
+        if job.round == round_number and job.posted.bit_count() > len(updates):
+            raise LogsUnready(
+                f"the node's logs tell of {len(updates)} updates in round {round_number} of job"
+                f" {job_id}, its state of {job.posted.bit_count()}: wait until they agree"
+            )
+        return tuple(sorted(updates.items()))
 
     def _reading_deadline(self, job_id: int, round_number: int) -> int | None:
         last = self.ledger.first_commit_deadline(job_id, round_number)
