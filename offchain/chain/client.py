@@ -10,6 +10,7 @@ from eth_typing import ChecksumAddress
 from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractConstructor, ContractFunction
+from web3.exceptions import BadFunctionCallOutput
 from web3.middleware import AttributeDictMiddleware
 from web3.types import BlockIdentifier, EventData, RPCEndpoint, TxParams
 
@@ -118,11 +119,14 @@ class Chain:
     # --- reads
 
     def call(self, function: ContractFunction, *, block: BlockIdentifier = "latest") -> Any:
-        """The decoded result of a view function. Raises ``Reverted``."""
+        """The decoded result of a view function. Raises ``Reverted``, or ``NotDeployed``."""
         try:
             return function.call(self._call_parameters(), block)
         except Reverted as error:
             raise error.during(self._step(function)) from None
+        except BadFunctionCallOutput:
+            self._see_that_there_is_code(function)
+            raise
 
     def call_many(
         self, functions: Sequence[ContractFunction], *, block: BlockIdentifier = "latest"
@@ -285,6 +289,13 @@ class Chain:
                 f"no code of {name} at {address} on chain {self.deployment.chain_id}: deploy again"
             )
         return self.w3.eth.contract(address=address, abi=self._artifact(name).abi)
+
+    def _see_that_there_is_code(self, function: ContractFunction) -> None:
+        """Open a contract of the market anew that answered with nothing. Raises NotDeployed."""
+        name = self._names.get(function.address)
+        if name is not None:
+            self._handles.pop(name, None)
+            self.contract(name)
 
     def _artifact(self, name: str) -> Artifact:
         try:

@@ -312,6 +312,21 @@ def test_a_contract_that_is_not_there(chain: Chain, make_chain: MakeChain) -> No
         chain.deploy("Escrow")
 
 
+def test_a_contract_that_the_chain_has_lost_is_named(
+    chain: Chain, probe: ContractFunctions
+) -> None:
+    """As a killed node's, between two looks at the head."""
+    owner, address = probe.owner(), chain.contract("Probe").address
+    code = chain.w3.eth.get_code(address).to_0x_hex()
+    rpc(chain, "anvil_setCode", address, "0x")
+    try:
+        with pytest.raises(NotDeployed, match="no code of Probe"):
+            chain.call(owner)
+    finally:
+        rpc(chain, "anvil_setCode", address, code)
+    assert chain.call(owner) == chain.address
+
+
 def test_a_span_without_blocks_has_no_logs(chain: Chain) -> None:
     future = chain.block_number() + 1
     assert not chain.has_logs(["Probe"], future, future - 1)  # anvil refuses the question
