@@ -67,7 +67,7 @@ class AsAnvil:
     def _send(self, call: dict[str, Any]) -> str:
         sender = call["from"].lower()
         self._require_key(sender)
-        nonce = int(self._geth.control("eth_getTransactionCount", sender, "pending"), 16)
+        nonce = int(self._geth.control("eth_getTransactionCount", sender, "latest"), 16)
         transaction = {
             "type": 2,
             "chainId": self._geth.chain_id,
