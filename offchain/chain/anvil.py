@@ -100,7 +100,7 @@ def start_anvil(
             keys = json.loads(config.read_text())["private_keys"]
             yield Anvil(url, chain_id, tuple(bytes.fromhex(key[2:]) for key in keys), process)
         finally:
-            _stop(process)
+            stop(process)
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -142,7 +142,8 @@ def _rpc(url: str, method: str, parameters: list[object]) -> None:
         session.post(url, json=request, timeout=START_SECONDS).raise_for_status()
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a client that may have to write down its chain; kill it where that takes too long."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

@@ -26,7 +26,7 @@ from eth_account import Account
 from web3 import IPCProvider
 from web3.types import RPCEndpoint
 
-from offchain.chain.anvil import die_with_parent
+from offchain.chain.anvil import die_with_parent, stop
 from offchain.clients.binaries import ClientFailed, find_client
 
 GENESIS = Path(__file__).with_name("genesis.json")
@@ -36,8 +36,6 @@ PROXY = "4e59b44847b379578588920ca78fbf26c0b4956c"
 CHAIN_ID = 20251211
 ACCOUNT_ETHER = 10_000
 START_SECONDS = 60
-STOP_SECONDS = 30
-"""For geth to write down what it keeps in memory."""
 DURABLE = ("--state.scheme", "hash", "--gcmode", "archive")
 """Without these geth keeps the state of all blocks since its last orderly end in memory: killed
 after 400 blocks it had lost all 400, with these one to six. The first two go to `geth init`."""
@@ -232,7 +230,7 @@ def start_geth(
                 with geth.keep_mining(block_seconds):
                     yield geth
         finally:
-            _stop(process)
+            stop(process)
 
 
 def free_port() -> int:
@@ -280,12 +278,3 @@ def _wait_for(process: subprocess.Popen[bytes], ipc: Path, url: str, log: Path) 
         except OSError:
             time.sleep(0.05)
     raise ClientFailed(f"geth did not start: {log.read_text(errors='replace')[-2000:]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
