@@ -159,6 +159,7 @@ def _start_buyer(run: Run, processes: Processes, buyer: Member) -> Process:
 def _open_arguments(run: Run) -> list[str]:
     stage, options = run.stage, run.options
     rules, terms = options.rules(stage.spec.sample_size), options.terms
+    sealed = ["--reveal-blocks", str(terms.reveal_blocks)] if options.is_sealed else []
     return [
         "open",
         *_common(run, stage.buyers[0]),
@@ -168,7 +169,7 @@ def _open_arguments(run: Run) -> list[str]:
         *("--byzantine", str(rules.byzantine_bps / BPS), "--error", str(rules.error_ppm / PPM)),
         *("--base", str(rules.base), "--window-blocks", str(rules.update_blocks)),
         *("--kind", options.auction, "--auction-blocks", str(terms.window_blocks)),
-        *("--reveal-blocks", str(terms.reveal_blocks)),
+        *sealed,
         *("--increment", str(terms.increment_bps / BPS), "--reserve", f"{terms.reserve} wei"),
     ]
 
