@@ -43,6 +43,9 @@ class Orders:
 
     geth: Geth
     url: str = ""
+    shows_waiting: bool = False
+    """Whether nobody acts before geth's pending block holds what those before sent: geth makes it
+    anew every 2 s, and who estimates sooner sees less."""
     waiting: list[str] = field(default_factory=list)
     """Raw transactions that were sent and are in no block, in the order of their coming."""
     played: list[Played] = field(default_factory=list)
@@ -74,7 +77,8 @@ class Orders:
     def act(self, *acts: Callable[[], Any], is_reversed: bool = True) -> None:
         """Have parties act beside each other until all are done, whatever each sends, in turns.
 
-        Each estimates behind what those before it have sent. What they wait for is then mined: in
+        Each estimates behind what those before it have sent, as far as geth shows it by then
+        (`shows_waiting`). What they wait for is then mined: in
         as many orders as there are transactions, each being first once and last once, and at last
         in the reversed order of their coming, which is kept.
         """
@@ -83,6 +87,8 @@ class Orders:
             for each in acts:
                 running.append(pool.submit(each))
                 self._until(lambda: self._is_quiet(running))
+                if self.shows_waiting:
+                    self._until(self._are_pending)
             while not all(each.done() for each in running):
                 self._until(lambda: self._is_quiet(running))
                 if self.waiting:
@@ -94,6 +100,10 @@ class Orders:
         """Whether everybody who is not done waits for a transaction."""
         busy = sum(not each.done() for each in running)
         return busy == 0 or len(self.waiting) >= busy
+
+    def _are_pending(self) -> bool:
+        count = self.geth.control("eth_getBlockTransactionCountByNumber", "pending")
+        return int(count, 16) >= len(self.waiting)
 
     @staticmethod
     def _until(condition: Callable[[], bool]) -> None:

@@ -98,6 +98,7 @@ def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
     """As without the table: whoever estimates behind another's update has too little."""
     market = collecting(chain, tmp_path)
     monkeypatch.setattr(transactions, "span", lambda *_call: None)
+    chain.shows_waiting = True
     before = len(chain.played)
     look_until(chain, market, SELLING, lambda: not market.job().sample & ~market.job().posted)
     posts = [each for step, each in named(market, chain.played[before:])]
