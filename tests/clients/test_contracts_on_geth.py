@@ -12,7 +12,10 @@ import pytest
 from offchain.clients.geth import Rules, start_geth
 from tests.clients.as_anvil import ape_keys, as_anvil
 
-MECHANISMS = ("auction_closing", "escrow_claims", "key_rings", "slashing")
+MECHANISMS = (
+    *("auction_closing", "escrow_claims", "jobs", "key_rings", "seller_registry", "slashing"),
+    "yoda_votes",
+)
 """A file for each: the longest ways through all contracts, a second and more for each test. Others
 set code, storage or balances by hand, which geth does not let one do, or need blocks of more gas
 than there are by Sepolia's rules."""

@@ -270,3 +270,5 @@ def check(block: Block, said: dict[str, str]) -> None:
         assert "5" in told
     if "--job 1" in block.text:
         assert "settled" in told
+        assert told.count("peer 12D3KooW") == 2
+        assert "update of round 1 by 0x" in told

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from offchain.parties.errors import PartyError
 from offchain.parties.export import export_job
 from offchain.parties.ledger import Ledger
 from offchain.parties.reach import peers_of, reach
-from offchain.store import IpfsStore, NotFound, ReadAhead, Store
+from offchain.store import Cid, IpfsStore, NotFound, ReadAhead, Store
 from offchain.store.car import read_car
 from offchain.store.ipfs_node import Patience
 from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, World, world
@@ -25,6 +28,7 @@ from tests.store.nodes import store_on
 LIMIT = 1 << 20
 KEEP_BLOCKS = 3000
 """In place of the week, which takes anvil minutes to mine."""
+RAW = {"cid-version": "1", "raw-leaves": "true"}
 ONE_ROUND = RULES._replace(rounds=1)
 
 
@@ -170,6 +174,51 @@ def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
             kept = {cid: name.rpartition("/")[2] for cid, name in pins(node).items()}
             assert kept.pop(str(last[0].cid)) == str(RULES.rounds)
             assert set(kept.values()) == {"offer"}, "results of lost votes are gone, too"
+
+
+@pytest.mark.ipfs
+@pytest.mark.parametrize("limited", [False, True], ids=["collected by hand", "storage limit"])
+def test_garbage_collection_during_a_job_takes_none_of_its_content(
+    tmp_path: Path, limited: bool
+) -> None:
+    """All the time, by its owner or because the node is full; content of others is taken."""
+    with world(tmp_path) as market, kubo_swarm(tmp_path, 2) as nodes:
+        if limited:
+            for node in nodes:
+                node.stop()
+                node.configure({"Datastore.StorageMax": "1KB", "Datastore.GCPeriod": "100ms"})
+                node.start("--enable-gc")
+            nodes[0].connect(nodes[1])
+        market.ipfs = [IpfsStore(node.rpc) for node in nodes]
+        garbage = Cid.of(b"of another use")
+        with collecting_garbage([] if limited else nodes):
+            for node in nodes:
+                assert node.ask("add", b"of another use", pin="false", **RAW).ok
+            begin(market)
+            market.play()
+        assert market.job().state == JobState.SETTLED
+        for node in nodes:
+            assert not node.holds(garbage)
+            assert all(node.is_pinned(each.cid) for each in job_contents(market.ledger, 1))
+
+
+@contextmanager
+def collecting_garbage(nodes: Sequence[Kubo]) -> Iterator[None]:
+    """`ipfs repo gc` on each node, again and again."""
+    is_over = threading.Event()
+
+    def collect() -> None:
+        while not is_over.wait(0.05):
+            for node in nodes:
+                assert node.ask("repo/gc").ok
+
+    with ThreadPoolExecutor(1) as pool:
+        collected = pool.submit(collect)
+        try:
+            yield
+        finally:
+            is_over.set()
+            collected.result()
 
 
 def pins(node: Kubo) -> dict[str, str]:

@@ -7,7 +7,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,28 @@ def test_connections_are_renewed_once_for_what_is_not_found_and_all_come_back(
             store.get(Cid.of(b"nobody has %d" % number), limit=99)
         assert node.peers() == before
     assert store.get(store_on(swarm[0]).put(content(4500)), limit=4500) == content(4500)
+
+
+def test_what_a_deaf_connection_holds_back_comes_over_a_new_one(tmp_path: Path) -> None:
+    """Nodes that find each other as they start (mDNS): Bitswap now and then misses a peer."""
+    key, found = make_swarm_key(), {"Discovery.MDNS.Enabled": True}
+    nodes = [Kubo(tmp_path / str(number), key, config=found) for number in range(3)]
+    with ThreadPoolExecutor(len(nodes)) as pool:  # a daemon ends with the thread that started it
+        for start in range(20):
+            try:
+                list(pool.map(Kubo.start, nodes))
+                for author, reader in permutations(nodes, 2):
+                    data = content(4600 + start) + reader.repository.name.encode()
+                    cid = store_on(author).put(data)
+                    wait_until(lambda a=author, r=reader: a.peer_id in r.peers())
+                    if not reader.ask("block/get", arg=str(cid), timeout="1s").ok:
+                        store = store_on(reader, Patience(find=20.0, deaf=0.5))
+                        assert store.get(cid, limit=len(data)) == data
+                        return
+            finally:
+                for node in nodes:
+                    node.stop()
+    pytest.skip("this Kubo hears every peer that comes")
 
 
 def test_content_passes_through_who_has_it_where_its_author_cannot_be_reached(
