@@ -25,7 +25,7 @@ help: ## show this help
 	@echo 'pip and npm keep their own settings; proxies come from HTTPS_PROXY.'
 
 setup: ## install packages, compiler and compiled contracts, unless in place
-	@scripts/_setup/setup.sh
+	@tools/setup/setup.sh
 
 demo: setup ## run the market once: make demo ARGS="--rounds 3 --seed 7" (ARGS="--help" explains)
 	@$(BIN)/ape run demo $(ARGS)
@@ -34,22 +34,22 @@ test: setup ## run the tests, without those marked slow, ipfs or clients: make t
 	@$(TEST) -m "not slow and not ipfs and not clients" $(ARGS)
 
 test-all: ## run all tests, also those that need geth and Kubo (built from source, with Go) or Ray, which are installed for them
-	@scripts/_setup/setup.sh clients ray
+	@tools/setup/setup.sh clients ray
 	@$(TEST) $(ARGS)
 
 chaos: setup ## play jobs while processes, chain and IPFS nodes are killed and cut off at random: ARGS="--jobs 5 --seed 2"
-	@$(BIN)/python -m offchain.chaos $(ARGS)
+	@$(BIN)/python -m tools.chaos $(ARGS)
 
 reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experiments: ARGS="--full"
-	@$(BIN)/python -m offchain.experiments run $(ARGS)
-	@$(BIN)/python -m offchain.experiments report $(filter --full,$(ARGS))
-	@$(BIN)/python -m offchain.experiments.sampler
-	@$(BIN)/python -m offchain.experiments.contributions
-	@$(BIN)/python -m offchain.experiments.membership
-	@$(BIN)/python -m offchain.experiments.deviations
-	@$(BIN)/python -m offchain.experiments.exactness $(foreach file,$(wildcard docs/experiments/exactness/*.txt),--recorded $(file))
-	@$(BIN)/python -m offchain.experiments.training
-	@$(BIN)/python -m offchain.experiments.chain
+	@$(BIN)/python -m experiments run $(ARGS)
+	@$(BIN)/python -m experiments report $(filter --full,$(ARGS))
+	@$(BIN)/python -m experiments.sampler
+	@$(BIN)/python -m experiments.contributions
+	@$(BIN)/python -m experiments.membership
+	@$(BIN)/python -m experiments.deviations
+	@$(BIN)/python -m experiments.exactness $(foreach file,$(wildcard docs/experiments/exactness/*.txt),--recorded $(file))
+	@$(BIN)/python -m experiments.training
+	@$(BIN)/python -m experiments.chain
 	@$(BIN)/python -m tests.contracts.yoda_statistics
 
 statistics: setup ## simulate the vote with the contract's arithmetic: docs/experiments/yoda.md
@@ -65,12 +65,12 @@ mutations: setup ## plant a bug at a time and have the state machine find it: do
 	@$(BIN)/python -m tests.market_machine.mutations --record docs/mutations.md $(ARGS)
 
 audit: ## slither and halmos on the contracts, with tools of their own: docs/audit
-	@scripts/_setup/setup.sh audit
-	@$(BIN)/python -m scripts._audit.main
+	@tools/setup/setup.sh audit
+	@$(BIN)/python -m tools.audit.main
 
 bench-learning: ## a round of learning beside Flower and pfl-research, with environments of their own: docs/experiments/bench.md
-	@scripts/_setup/setup.sh bench
-	@$(BIN)/python -m scripts._bench.main $(ARGS)
+	@tools/setup/setup.sh bench
+	@$(BIN)/python -m experiments.speed.main $(ARGS)
 
 check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .

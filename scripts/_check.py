@@ -7,12 +7,12 @@ from pathlib import Path
 import ape
 import click
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Record
-from offchain.market.check import Check, check
-from offchain.parties.commands import one_line_errors
-from offchain.parties.options import deployment_option
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.check import Check, check
+from d2m.chain.deployment.record import Record
+from d2m.cli.commands import one_line_errors
+from d2m.cli.options import deployment_option
 from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 

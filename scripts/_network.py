@@ -14,10 +14,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 from web3.types import RPCEndpoint
 
-from offchain.chain.addresses import NoNodeAddress, checked_address
-from offchain.chain.errors import ChainError
-from offchain.chain.provider import NamedErrorProvider
-from offchain.chain.reverts import ErrorLibrary
+from d2m.chain.addresses import NoNodeAddress, checked_address
+from d2m.chain.errors import ChainError
+from d2m.chain.provider import NamedErrorProvider
+from d2m.chain.reverts import ErrorLibrary
 
 OPTION = "--network"
 _SCHEME = re.compile(r"\w+://")

@@ -9,12 +9,12 @@ from pathlib import Path
 import ape
 import click
 
-from offchain.parties.commands import one_line_errors
-from offchain.parties.logs import log_as_json
-from offchain.parties.options import reading_options
-from offchain.parties.reach import peers_of, reach
-from offchain.parties.status import read_only
-from offchain.store.choice import open_store
+from d2m.cli.commands import one_line_errors
+from d2m.cli.options import reading_options
+from d2m.cli.status import read_only
+from d2m.jobs.reach import peers_of, reach
+from d2m.parties.logs import log_as_json
+from d2m.store.choice import open_store
 from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 

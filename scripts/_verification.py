@@ -9,14 +9,14 @@ from typing import Any
 import ape
 import click
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Record
-from offchain.chain.errors import BadDeployment
-from offchain.market.check import check
-from offchain.market.genesis import Parameters, Plan
-from offchain.parties.commands import one_line_errors
-from offchain.parties.options import deployment_option, folder_path
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.check import check
+from d2m.chain.deployment.genesis import Parameters, Plan
+from d2m.chain.deployment.record import Record
+from d2m.chain.errors import BadDeployment
+from d2m.cli.commands import one_line_errors
+from d2m.cli.options import deployment_option, folder_path
 from scripts._network import NodeCommand
 from scripts._wallet import rpc_url
 

@@ -19,10 +19,10 @@ from eth_account.messages import SignableMessage, encode_defunct, encode_typed_d
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
-from offchain.parties.commands import Session, connect, one_line_errors
-from offchain.parties.logs import log_as_json
-from offchain.parties.options import combined, place_options
-from offchain.parties.wallet import Manner, Wallet
+from d2m.cli.commands import Session, connect, one_line_errors
+from d2m.cli.confirmation import Manner, Wallet
+from d2m.cli.options import combined, place_options
+from d2m.parties.logs import log_as_json
 from scripts._network import NodeCommand
 
 

@@ -10,18 +10,14 @@ import click
 from ape.api import AccountAPI
 from eth_typing import ChecksumAddress
 
-from offchain.chain.amounts import shown_amount
-from offchain.learning.defaults import SPECS
-from offchain.parties.buyer import withdraw_credit
-from offchain.parties.commands import (
+from d2m.cli.commands import (
     one_line_errors,
     proposed_spec,
     run_buyer,
     run_keys,
     run_open,
 )
-from offchain.parties.opener import cancel_auction
-from offchain.parties.options import (
+from d2m.cli.options import (
     auction_option,
     auction_options,
     existing_file,
@@ -30,6 +26,10 @@ from offchain.parties.options import (
     to_option,
     token_option,
 )
+from d2m.learning.defaults import SPECS
+from d2m.parties.buyer.buyer import withdraw_credit
+from d2m.parties.buyer.requester import cancel_auction
+from d2m.protocol.amounts import shown_amount
 from scripts._wallet import opened, sending_command
 
 SEED_BYTES = 32

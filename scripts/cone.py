@@ -8,10 +8,10 @@ import click
 from ape.api import AccountAPI
 from eth_typing import ChecksumAddress
 
-from offchain.chain.amounts import shown_amount
-from offchain.parties.commands import run_cone
-from offchain.parties.cone import leave_pool, withdraw_stake
-from offchain.parties.options import serving_options, to_option
+from d2m.cli.commands import run_cone
+from d2m.cli.options import serving_options, to_option
+from d2m.parties.cone.node import leave_pool, withdraw_stake
+from d2m.protocol.amounts import shown_amount
 from scripts._wallet import opened, sending_command
 
 

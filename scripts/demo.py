@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from offchain.chain.anvil import AnvilFailed, AnvilMissing
-from offchain.learning.defaults import SPECS
-from offchain.market.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
-from offchain.market.play import play
-from offchain.market.processes import PartyFailed
-from offchain.market.record import record
-from offchain.market.report import Progress, Report, criteria, print_report, save_report
-from offchain.parties.commands import USER_ERRORS
-from offchain.parties.options import KINDS
+from d2m.cli.options import KINDS
+from d2m.clients.anvil import AnvilFailed, AnvilMissing
+from d2m.demo.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
+from d2m.demo.play import play
+from d2m.demo.processes import PartyFailed
+from d2m.demo.record import record
+from d2m.demo.report import Progress, Report, criteria, print_report, save_report
+from d2m.errors import UserError
+from d2m.learning.defaults import SPECS
 
 FOLDER = Path("build/market")
 DEFAULTS = DemoOptions()
@@ -82,7 +82,7 @@ def cli(**options: object) -> None:
     try:
         chosen = DemoOptions(**options)  # type: ignore[arg-type]
         report = run(chosen)
-    except (AnvilMissing, AnvilFailed, PartyFailed, ValueError, *USER_ERRORS) as error:
+    except (AnvilMissing, AnvilFailed, PartyFailed, ValueError, UserError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("interrupted: all processes are stopped", err=True)

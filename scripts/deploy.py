@@ -9,14 +9,14 @@ import ape
 import click
 from ape.api import AccountAPI
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.deployment import Record, record_path
-from offchain.chain.errors import BadDeployment
-from offchain.market.deploy import deploy
-from offchain.market.genesis import BLOCK_HASHES, GENESIS, Parameters, Plan
-from offchain.market.parameters import read_parameters
-from offchain.parties.commands import one_line_errors
-from offchain.parties.options import existing_file, folder_path, max_fee_option
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.deployment.deploy import deploy
+from d2m.chain.deployment.genesis import BLOCK_HASHES, GENESIS, Parameters, Plan
+from d2m.chain.deployment.parameters import read_parameters
+from d2m.chain.deployment.record import Record, record_path
+from d2m.chain.errors import BadDeployment
+from d2m.cli.commands import one_line_errors
+from d2m.cli.options import existing_file, folder_path, max_fee_option
 from scripts._wallet import ApeSigner, asking_options, rpc_url, wallet_command, wallet_of
 
 LOCAL_CHAIN_IDS = (1337, 31337)

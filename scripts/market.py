@@ -12,24 +12,24 @@ import click
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
-from offchain.incentives import shown
-from offchain.parties.commands import one_line_errors
-from offchain.parties.export import export_job
-from offchain.parties.incentives import job_incentives
-from offchain.parties.logs import log_as_json
-from offchain.parties.options import auction_option, deployment_option, reading_options
-from offchain.parties.readable import plain
-from offchain.parties.status import (
+from d2m.cli.commands import one_line_errors
+from d2m.cli.confirmation import Manner, Wallet
+from d2m.cli.formatting import plain
+from d2m.cli.options import auction_option, deployment_option, reading_options
+from d2m.cli.status import (
     account_status,
     auction_status,
     job_status,
     market_status,
     read_only,
 )
-from offchain.parties.tables import print_facts, print_market
-from offchain.parties.values import Wei, number_of
-from offchain.parties.wallet import Manner, Wallet
-from offchain.store.choice import open_store
+from d2m.cli.tables import print_facts, print_market
+from d2m.cli.types import Wei, number_of
+from d2m.incentives import formatting
+from d2m.incentives.auction import job_incentives
+from d2m.jobs.export import export_job
+from d2m.parties.logs import log_as_json
+from d2m.store.choice import open_store
 from scripts._check import check_command
 from scripts._network import NodeCommand
 from scripts._peers import peers_command
@@ -125,9 +125,9 @@ def incentives(deployment: Path, auction_id: int, price: int, as_json: bool) -> 
         ledger = read_only(rpc_url(ape.networks.provider), deployment)
         job = job_incentives(ledger, auction_id, price)
     if as_json:
-        click.echo(json.dumps({"type": "answer", **plain(shown.as_json(job))}))
+        click.echo(json.dumps({"type": "answer", **plain(formatting.as_json(job))}))
     else:
-        click.echo("\n".join(shown.lines(job)))
+        click.echo("\n".join(formatting.lines(job)))
 
 
 cli.add_command(check_command, "check")

@@ -9,11 +9,8 @@ import click
 from ape.api import AccountAPI
 from eth_typing import ChecksumAddress
 
-from offchain.chain.amounts import shown_amount
-from offchain.chain.records import text_of
-from offchain.parties import offers
-from offchain.parties.commands import one_line_errors, run_offer, run_privacy, run_seller
-from offchain.parties.options import (
+from d2m.cli.commands import one_line_errors, run_offer, run_privacy, run_seller
+from d2m.cli.options import (
     offer_option,
     privacy_options,
     seller_options,
@@ -21,6 +18,9 @@ from offchain.parties.options import (
     statement_options,
     to_option,
 )
+from d2m.parties.seller import offers
+from d2m.protocol.amounts import shown_amount
+from d2m.protocol.types import text_of
 from scripts._wallet import opened, reading_command, sending_command
 
 

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from offchain.clients.binaries import skip_reason
+from d2m.clients.binaries import skip_reason
 
 if TYPE_CHECKING:
     from tests.contracts.play import Market, People

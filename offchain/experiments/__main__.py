@@ -1,4 +1,4 @@
-"""The paper's experiments: `python -m offchain.experiments --help`."""
+"""The paper's experiments: `python -m experiments --help`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import click
 import torch
 from rich.console import Console
 
-from offchain.data.errors import DataError
-from offchain.experiments.cells import METHODS, SELLER_ATTACKS, VOTES, Cell
-from offchain.experiments.engines import ENGINES, EngineMissing
-from offchain.experiments.grids import GRIDS
-from offchain.experiments.report import ResultsMissing, save
-from offchain.experiments.results import Results
-from offchain.experiments.run import run_cell
-from offchain.experiments.shown import rounds_shown
-from offchain.experiments.tables import cell_of, summary
-from offchain.experiments.votes import Outcome, outcomes
+from d2m.data.errors import DataError
+from experiments.cells import METHODS, SELLER_ATTACKS, VOTES, Cell
+from experiments.engines import ENGINES, EngineMissing
+from experiments.grids import GRIDS
+from experiments.progress import rounds_shown
+from experiments.report import ResultsMissing, save
+from experiments.results import Results
+from experiments.run import run_cell
+from experiments.tables import cell_of, summary
+from experiments.votes import Outcome, outcomes
 
 RESULTS = Path(".build/experiments")
 REPORT = Path("docs/experiments")

@@ -9,12 +9,12 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from offchain.adversaries.sellers import ATTACKS, RELABELLINGS
-from offchain.chain.records import BPS
-from offchain.data.partition import Plan
-from offchain.learning.defaults import SPECS, one_convolution
-from offchain.learning.models import ModelSpec
-from offchain.learning.spec import JobSpec
+from d2m.adversaries.sellers import ATTACKS, RELABELLINGS
+from d2m.data.partition import Plan
+from d2m.learning.defaults import SPECS, one_convolution
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.spec import JobSpec
+from d2m.protocol.types import BPS
 
 HONEST = "honest"
 NO_ATTACK = "none"

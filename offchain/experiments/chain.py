@@ -1,4 +1,4 @@
-"""One job through the chain and without it: `python -m offchain.experiments.chain`.
+"""One job through the chain and without it: `python -m experiments.chain`.
 
 The market plays a job, every party a process of its own. The same rounds are then computed here
 from the sellers' files alone; of the chain only its seeds are taken, block hashes that nobody
@@ -15,21 +15,21 @@ from pathlib import Path
 import click
 import torch
 
-from offchain.adversaries.sellers.training import TRAINING
-from offchain.data.files import read_samples
-from offchain.experiments.results import machine
-from offchain.experiments.tables import markdown
-from offchain.learning.grid import IntVector
-from offchain.learning.round import State, initial_state, next_state
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.market.options import DemoOptions
-from offchain.market.play import play
-from offchain.market.record.source import Source
-from offchain.market.report import Progress
-from offchain.market.run import Run
-from offchain.market.stage import Member
-from offchain.parties.seller import RoundTraining, Samples, training_seed
-from offchain.yoda.answer import answer
+from d2m.adversaries.sellers.training import TRAINING
+from d2m.data.files import read_samples
+from d2m.demo.options import DemoOptions
+from d2m.demo.play import play
+from d2m.demo.record.source import Source
+from d2m.demo.report import Progress
+from d2m.demo.run import Run
+from d2m.demo.stage import Member
+from d2m.jobs.answer import answer
+from d2m.learning.grid import IntVector
+from d2m.learning.round import State, initial_state, next_state
+from d2m.learning.updates import EvaluationSet, encode_update
+from d2m.parties.seller.seller import RoundTraining, Samples, training_seed
+from experiments.results import machine
+from experiments.tables import markdown
 
 FOLDER = Path("build/experiments/chain")
 REPORT = Path("docs/experiments")
@@ -82,7 +82,7 @@ def save(run: Run, rows: list[tuple[bytes, bytes, float]], folder: Path) -> None
     page = [
         "# The same digests through the chain and without it",
         "",
-        f"`python -m offchain.experiments.chain --dataset {run.options.dataset}`:"
+        f"`python -m experiments.chain --dataset {run.options.dataset}`:"
         f" {run.options.sellers} sellers, {run.options.nodes} nodes, seed {run.options.seed}."
         f" Of {len(rows)} accepted rounds {different} differ.",
         "",

@@ -1,4 +1,4 @@
-"""Contributions against exact Shapley values: `python -m offchain.experiments.contributions`.
+"""Contributions against exact Shapley values: `python -m experiments.contributions`.
 
 Small markets on scikit-learn's digits, eight sellers that all post in every round. The updates that
 the round keeps are the players of two games with the same total, the round's gain in samples:
@@ -25,10 +25,21 @@ import torch
 from eth_utils.crypto import keccak
 from rich.progress import track
 
-from offchain.data.datasets import load
-from offchain.data.partition import dirichlet
-from offchain.experiments import shapley
-from offchain.experiments.contributions_table import (
+from d2m.data.datasets import load
+from d2m.data.partition import dirichlet
+from d2m.learning.defaults import digits_spec
+from d2m.learning.earnings import MICROSAMPLES, earnings, without_each
+from d2m.learning.grid import IntVector, add_update
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.round import State, initial_state, next_state
+from d2m.learning.rules.stack import gram, rounded_quotient
+from d2m.learning.spec import JobSpec
+from d2m.learning.training.local import train
+from d2m.learning.updates import EvaluationSet, encode_update
+from d2m.parties.seller.seller import Samples
+from experiments import shapley
+from experiments.contributions_table import (
     COPY,
     FREE_RIDER,
     NOISY,
@@ -38,18 +49,7 @@ from offchain.experiments.contributions_table import (
     Score,
     save,
 )
-from offchain.experiments.shapley import Counted, Values, coalition
-from offchain.learning.contributions import MICROSAMPLES, earnings, without_each
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import IntVector, add_update
-from offchain.learning.inference import predict
-from offchain.learning.models import ModelSpec
-from offchain.learning.round import State, initial_state, next_state
-from offchain.learning.rules.stack import gram, rounded_quotient
-from offchain.learning.spec import JobSpec
-from offchain.learning.training import train
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.parties.seller import Samples
+from experiments.shapley import Counted, Values, coalition
 
 SELLERS = 8
 DIRICHLET_ALPHA = 0.5
@@ -341,7 +341,7 @@ def main(first: int, count: int, rounds: int, output: Path) -> None:
         for row in score(market, seed, rounds)
     ]
     arguments = f"--first {first} --count {count} --rounds {rounds}"
-    save(scores, f"python -m offchain.experiments.contributions {arguments}", output)
+    save(scores, f"python -m experiments.contributions {arguments}", output)
 
 
 if __name__ == "__main__":

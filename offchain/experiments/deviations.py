@@ -1,4 +1,4 @@
-"""What lying brings: `python -m offchain.experiments.deviations`.
+"""What lying brings: `python -m experiments.deviations`.
 
 CONE nodes: rounds of the vote are played with the contracts' rules of pay and slash, some nodes
 deviating; then again with one of these nodes honest, the seats asked in the same order. The
@@ -25,15 +25,15 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from offchain.adversaries.cone import NOTHING_SEEN
-from offchain.chain.records import BPS
-from offchain.experiments import digits
-from offchain.experiments.deviations_table import NodeRow, SellerRow, save
-from offchain.experiments.yoda import MAX_DRAWS
-from offchain.incentives.bribery import LOST_RESULT_BPS, JobIncentives
-from offchain.market.options import BUYER_LIMITS, SELLER_BEHAVIOURS, STAKE_UNIT, DemoOptions
-from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after
+from d2m.adversaries.cone import NOTHING_SEEN
+from d2m.demo.options import BUYER_LIMITS, SELLER_BEHAVIOURS, STAKE_UNIT, DemoOptions
+from d2m.incentives.bribery import LOST_RESULT_BPS, JobIncentives
+from d2m.protocol.likelihood import Pool, is_accepted
+from d2m.protocol.sortition import asked_after
+from d2m.protocol.types import BPS
+from experiments import digits
+from experiments.deviations_table import NodeRow, SellerRow, save
+from experiments.yoda import MAX_DRAWS
 
 WRONG_AUDIT_BPS, SILENCE_BPS = 2500, 200
 """Of the stake unit, as in `ConePool`."""
@@ -206,7 +206,7 @@ def main(rounds: int, seeds: int, output: Path) -> None:
     training = [(kind, sellers) for kind in SELLER_BEHAVIOURS for sellers in SELLER_COUNTS]
     nodes = [play_nodes(*each, rounds) for each in track(voting, description="nodes")]
     sellers = [play_sellers(*each, range(seeds)) for each in track(training, "sellers")]
-    command = f"python -m offchain.experiments.deviations --rounds {rounds} --seeds {seeds}"
+    command = f"python -m experiments.deviations --rounds {rounds} --seeds {seeds}"
     save(JOB, nodes, sellers, command, output)
 
 

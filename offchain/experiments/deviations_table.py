@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from math import isinf
 from pathlib import Path
 
-from offchain.experiments.tables import markdown
-from offchain.incentives.bribery import JobIncentives
-from offchain.incentives.shown import lines
+from d2m.incentives.bribery import JobIncentives
+from d2m.incentives.formatting import lines
+from experiments.tables import markdown
 
 ETHER = 10**18
 

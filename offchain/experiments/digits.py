@@ -1,4 +1,4 @@
-"""The demo's learning without its chain, over many seeds: `python -m offchain.experiments.digits`.
+"""The demo's learning without its chain, over many seeds: `python -m experiments.digits`.
 
 One row per seed: rounds until the target, honest sellers that earned nothing, the poisoners' share
 and how many of their updates were kept.
@@ -13,17 +13,17 @@ import torch
 from eth_utils.crypto import keccak
 from rich.progress import track
 
-from offchain.adversaries.sellers.training import TRAINING
-from offchain.data.datasets import load
-from offchain.data.partition import dirichlet
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import IntVector
-from offchain.learning.round import State, initial_state, next_state
-from offchain.learning.spec import JobSpec
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.market.options import DemoOptions
-from offchain.market.stage import DIRICHLET_ALPHA
-from offchain.parties.seller import RoundTraining, Samples
+from d2m.adversaries.sellers.training import TRAINING
+from d2m.data.datasets import load
+from d2m.data.partition import dirichlet
+from d2m.demo.options import DemoOptions
+from d2m.demo.stage import DIRICHLET_ALPHA
+from d2m.learning.defaults import digits_spec
+from d2m.learning.grid import IntVector
+from d2m.learning.round import State, initial_state, next_state
+from d2m.learning.spec import JobSpec
+from d2m.learning.updates import EvaluationSet, encode_update
+from d2m.parties.seller.seller import RoundTraining, Samples
 
 OPTIONS = DemoOptions()
 

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from offchain.experiments.cells import Cell
-from offchain.experiments.results import Result, Results
-from offchain.experiments.run import run_cell
+from experiments.cells import Cell
+from experiments.results import Result, Results
+from experiments.run import run_cell
 
 Engine = Callable[[Sequence[Cell], Path, int, str], Iterator["Result | None"]]
 """Runs cells, so many at a time, sellers training on the named device. Yields results as they come,
@@ -54,7 +54,7 @@ def ray(cells: Sequence[Cell], folder: Path, workers: int, device: str) -> Itera
     try:
         import ray as cluster
     except ImportError as error:
-        raise EngineMissing("Ray is not installed: run scripts/_setup/setup.sh ray") from error
+        raise EngineMissing("Ray is not installed: run tools/setup/setup.sh ray") from error
     address = os.environ.get("RAY_ADDRESS")
     size = {} if address else {"num_cpus": workers}
     cluster.init(address=address, log_to_driver=False, include_dashboard=False, **size)

@@ -1,4 +1,4 @@
-"""The digest of a round on differently set machines: `python -m offchain.experiments.exactness`.
+"""The digest of a round on differently set machines: `python -m experiments.exactness`.
 
 Many small rounds with random models, data, updates and rules are computed in fresh processes that
 differ in threads, kernels, batch sizes, the instructions that the libraries may use, and, with
@@ -22,19 +22,19 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from offchain.experiments.results import machine
-from offchain.experiments.tables import markdown
-from offchain.learning import inference
-from offchain.learning.defaults import SAMPLER
-from offchain.learning.grid import UPDATE_LIMIT, IntVector
-from offchain.learning.inference import predict
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, to_tensors
-from offchain.learning.round import initial_state, next_state
-from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.training import network, network_inputs
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.yoda.answer import answer
+from d2m.jobs.answer import answer
+from d2m.learning.defaults import SAMPLER
+from d2m.learning.grid import UPDATE_LIMIT, IntVector
+from d2m.learning.network import exact
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, to_tensors
+from d2m.learning.network.operators import Operator
+from d2m.learning.round import initial_state, next_state
+from d2m.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.training.local import network, network_inputs
+from d2m.learning.updates import EvaluationSet, encode_update
+from experiments.results import machine
+from experiments.tables import markdown
 
 REPORT = Path("docs/experiments")
 SELLERS = 9
@@ -83,10 +83,10 @@ class Setting:
     name: str
     threads: int = 1
     onednn: bool = True
-    batch_bytes: int = inference.BATCH_BYTES
+    batch_bytes: int = exact.BATCH_BYTES
     environment: tuple[tuple[str, str], ...] = ()
     python: str = sys.executable
-    device: str = inference.CPU.type
+    device: str = exact.CPU.type
 
 
 SETTINGS = (
@@ -125,7 +125,7 @@ def job(number: int) -> JobSpec:
     )
 
 
-def digest(number: int, device: torch.device = inference.CPU) -> str:
+def digest(number: int, device: torch.device = exact.CPU) -> str:
     """The digest of a job's random round, evaluated on `device`, in hexadecimal."""
     spec, generator = job(number), np.random.default_rng(number)
     state = initial_state(spec, SELLERS, spec.init_seed)
@@ -173,7 +173,7 @@ def _evaluation(generator: np.random.Generator) -> EvaluationSet:
 def digests(setting: Setting, count: int) -> tuple[str, list[str]]:
     """The version of torch and the digests of the first jobs, from a fresh process."""
     command = [
-        *(setting.python, "-m", "offchain.experiments.exactness", "worker", f"--count={count}"),
+        *(setting.python, "-m", "experiments.exactness", "worker", f"--count={count}"),
         *(f"--threads={setting.threads}", f"--batch-bytes={setting.batch_bytes}"),
         f"--device={setting.device}",
         *(() if setting.onednn else ("--no-onednn",)),
@@ -238,7 +238,7 @@ def main(
     ]
     changed, of = map(sum, zip(*map(flips, range(count)), strict=True))
     facts = {
-        "command": "python -m offchain.experiments.exactness",
+        "command": "python -m experiments.exactness",
         "machine": machine(),
         "rows": [
             dict(zip(("setting", "torch", "rounds", "different"), row, strict=True)) for row in rows
@@ -256,14 +256,14 @@ def main(
 @main.command()
 @click.option("--count", type=int, default=1430, show_default=True)
 @click.option("--threads", type=int, default=1, show_default=True)
-@click.option("--batch-bytes", type=int, default=inference.BATCH_BYTES, show_default=True)
+@click.option("--batch-bytes", type=int, default=exact.BATCH_BYTES, show_default=True)
 @click.option("--device", type=torch.device, default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--onednn/--no-onednn", default=True)
 def worker(count: int, threads: int, batch_bytes: int, device: torch.device, onednn: bool) -> None:
     """Print the version of torch and a digest a line."""
     torch.set_num_threads(threads)
     torch.backends.mkldnn.set_flags(onednn)  # type: ignore[no-untyped-call]
-    inference.BATCH_BYTES = batch_bytes
+    exact.BATCH_BYTES = batch_bytes
     click.echo(torch.__version__)
     for number in range(count):
         click.echo(digest(number, device))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from offchain.experiments.cells import METHODS, NO_ATTACK, SELLER_ATTACKS, Cell
+from experiments.cells import METHODS, NO_ATTACK, SELLER_ATTACKS, Cell
 
 DATA_SETS = ("mnist", "fashion-mnist", "cifar-10")
 TELLING_ATTACKS = ("sign_flip", "line_searched_ipm")

@@ -1,4 +1,4 @@
-"""Membership inference against the delivered model: `python -m offchain.experiments.membership`.
+"""Membership inference against the delivered model: `python -m experiments.membership`.
 
 Small jobs on scikit-learn's digits, four sellers that all post in every round. Each job draws half
 of the same pool of records; an attacker who holds the whole pool and the delivered model says of
@@ -22,27 +22,27 @@ from eth_utils.crypto import keccak
 from rich.progress import track
 from scipy.optimize import brentq
 
-from offchain.data.datasets import Dataset, load
-from offchain.data.partition import IndexVector
-from offchain.experiments.membership_attacks import (
+from d2m.data.datasets import Dataset, load
+from d2m.data.partition import IndexVector
+from d2m.learning.defaults import digits_spec
+from d2m.learning.grid import FloatVector, IntVector, add_update
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.round import State, initial_state, next_state
+from d2m.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.training.local import loaded, network_inputs, train
+from d2m.learning.updates import EvaluationSet, encode_update
+from d2m.parties.seller.seller import Samples
+from d2m.privacy.accountant import spent_epsilon
+from d2m.privacy.terms import PER_EXAMPLE, PER_UPDATE, PrivacyTerms
+from d2m.privacy.training import privatised, train_per_example
+from experiments.membership_attacks import (
     BoolArray,
     Told,
     by_likelihood,
     by_loss,
     tell_all,
 )
-from offchain.experiments.membership_table import DELIVERED, DELTA, POSTED, Row, Setting, save
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import FloatVector, IntVector, add_update
-from offchain.learning.models import ModelSpec
-from offchain.learning.round import State, initial_state, next_state
-from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.training import loaded, network_inputs, train
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.parties.seller import Samples
-from offchain.privacy.accountant import spent_epsilon
-from offchain.privacy.terms import PER_EXAMPLE, PER_UPDATE, PrivacyTerms
-from offchain.privacy.training import privatised, train_per_example
+from experiments.membership_table import DELIVERED, DELTA, POSTED, Row, Setting, save
 
 SELLERS = 4
 POOL = 800
@@ -246,7 +246,7 @@ def main(pairs: int, rounds: int, output: Path) -> None:
             for seed in track(range(2 * pairs), description=str(setting))
         ]
         rows += attacked(setting, played, rounds)
-    command = f"python -m offchain.experiments.membership --pairs {pairs} --rounds {rounds}"
+    command = f"python -m experiments.membership --pairs {pairs} --rounds {rounds}"
     save(rows, command, output)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from offchain.learning.grid import FloatVector
+from d2m.learning.grid import FloatVector
 
 BoolArray = npt.NDArray[np.bool_]
 LOW_RATE = 0.01

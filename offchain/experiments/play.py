@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from offchain.adversaries.cone import drawn_state, stale_state
-from offchain.adversaries.sellers import ATTACKS, RELABELLINGS, View
-from offchain.experiments.cells import Cell
-from offchain.experiments.votes import Outcome
-from offchain.experiments.world import World
-from offchain.learning.grid import IntVector
-from offchain.learning.inference import CPU, predict
-from offchain.learning.round import State, initial_state, model_bytes, next_state
-from offchain.learning.rules import alternatives, build
-from offchain.learning.spec import BASIS_POINTS, JobSpec
-from offchain.learning.training_many import Work, train_many
-from offchain.learning.updates import EvaluationSet, encode_update
-from offchain.store.fetch import content_hash
+from d2m.adversaries.cone import drawn_state, stale_state
+from d2m.adversaries.sellers import ATTACKS, RELABELLINGS, View
+from d2m.learning.grid import IntVector
+from d2m.learning.network.exact import CPU, predict
+from d2m.learning.round import State, initial_state, model_bytes, next_state
+from d2m.learning.rules import alternatives, build
+from d2m.learning.spec import BASIS_POINTS, JobSpec
+from d2m.learning.training.many import Work, train_many
+from d2m.learning.updates import EvaluationSet, encode_update
+from d2m.store.fetch import content_hash
+from experiments.cells import Cell
+from experiments.votes import Outcome
+from experiments.world import World
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from offchain.chain.records import BPS
-from offchain.experiments.cells import HONEST, NO_ATTACK, Cell
-from offchain.experiments.results import Result
-from offchain.experiments.tables import (
+from d2m.protocol.types import BPS
+from experiments.cells import HONEST, NO_ATTACK, Cell
+from experiments.results import Result
+from experiments.tables import (
     LAST_ROUNDS,
     cell_of,
     curve,

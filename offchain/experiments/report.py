@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from offchain.experiments.grids import GRIDS
-from offchain.experiments.plots import save_plot
-from offchain.experiments.results import Result, Results
-from offchain.experiments.tables import (
+from experiments.grids import GRIDS
+from experiments.plots import save_plot
+from experiments.results import Result, Results
+from experiments.tables import (
     LAST_ROUNDS,
     cell_of,
     curve,
@@ -41,7 +41,7 @@ def save(name: str, results: Results, full: bool, folder: Path) -> list[Path]:
         option = " --full" if full else ""
         raise ResultsMissing(
             f"{name}: {len(found) - len(there)} of {len(found)} cells have not been run:"
-            f" python -m offchain.experiments run {name}{option}"
+            f" python -m experiments run {name}{option}"
         )
     paths = [folder / f"{name}{suffix}" for suffix in (".md", ".svg", ".json")]
     paths[0].write_text("\n".join([*_page(name, there), ""]))

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from offchain.experiments.cells import Cell
-from offchain.experiments.play import Progress, RoundRecord
-from offchain.learning.round import State
-from offchain.learning.spec import JobSpec
+from d2m.learning.round import State
+from d2m.learning.spec import JobSpec
+from experiments.cells import Cell
+from experiments.play import Progress, RoundRecord
 
 Result = dict[str, Any]
 

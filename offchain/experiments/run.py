@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from offchain.experiments.cells import Cell
-from offchain.experiments.play import RoundRecord, begin, play_round
-from offchain.experiments.results import Result, Results, machine, specification
-from offchain.experiments.votes import Outcome, outcomes
-from offchain.experiments.world import world
-from offchain.learning.allocator import keep_freed_memory
-from offchain.learning.inference import CPU
+from d2m.learning.network.exact import CPU
+from d2m.learning.training.allocator import keep_freed_memory
+from experiments.cells import Cell
+from experiments.play import RoundRecord, begin, play_round
+from experiments.results import Result, Results, machine, specification
+from experiments.votes import Outcome, outcomes
+from experiments.world import world
 
 
 def run_cell(cell: Cell, folder: Path, device: str = CPU.type) -> Result:
@@ -52,7 +52,7 @@ def _result(cell: Cell, records: list[RoundRecord], votes: list[Outcome], device
     setting = world(cell)
     return {
         "cell": cell.to_json(),
-        "command": f"python -m offchain.experiments cell {cell.arguments}",
+        "command": f"python -m experiments cell {cell.arguments}",
         "specification": specification(cell.spec()),
         "machine": {**machine(), "device": device},
         "note": setting.note,

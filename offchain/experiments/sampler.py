@@ -1,4 +1,4 @@
-"""Regret of the sampler on synthetic markets: `python -m offchain.experiments.sampler`.
+"""Regret of the sampler on synthetic markets: `python -m experiments.sampler`.
 
 No model is trained: every seller's update has a utility that the market's definition gives, and the
 market's own sampler learns from those of the sellers drawn. Writes docs/experiments/sampler.json,
@@ -22,10 +22,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from offchain.learning.canonical import decimal_text
-from offchain.learning.defaults import SAMPLER
-from offchain.learning.draws import PROBABILITY_ONE, draw
-from offchain.learning.sampler import step, uniform
+from d2m.learning.canonical import decimal_text
+from d2m.learning.defaults import SAMPLER
+from d2m.learning.draws import PROBABILITY_ONE, draw
+from d2m.learning.sampler import step, uniform
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -266,7 +266,7 @@ def _plot(outcomes: list[Outcome], path: Path) -> None:
 )
 def main(rounds: int, seeds: int, folder: Path) -> None:
     """Play every market and write what came of it."""
-    command = f"python -m offchain.experiments.sampler --rounds {rounds} --seeds {seeds}"
+    command = f"python -m experiments.sampler --rounds {rounds} --seeds {seeds}"
     outcomes = [
         Outcome.of(market, rounds, track(range(seeds), description=market)) for market in MARKETS
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from offchain.chain.records import BPS
-from offchain.experiments.cells import HONEST, NO_ATTACK, Cell
-from offchain.experiments.results import Result
-from offchain.experiments.votes import Outcome
+from d2m.protocol.types import BPS
+from experiments.cells import HONEST, NO_ATTACK, Cell
+from experiments.results import Result
+from experiments.votes import Outcome
 
 LAST_ROUNDS = 5
 """A run is summed up by the mean of so many last rounds: one round's accuracy is a matter of luck

@@ -1,4 +1,4 @@
-"""Sellers trained together or one after the other: `python -m offchain.experiments.training`.
+"""Sellers trained together or one after the other: `python -m experiments.training`.
 
 Times both on networks of the experiments, by turns in one process, and writes
 docs/experiments/training.md: STACKED_DIMENSION of training_many.py is chosen by it.
@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from offchain.experiments.results import machine
-from offchain.experiments.tables import markdown
-from offchain.learning.defaults import SPECS, one_convolution
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import train
-from offchain.learning.training_many import Work, train_stacked
+from d2m.learning.defaults import SPECS, one_convolution
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.spec import TrainingSpec
+from d2m.learning.training.local import train
+from d2m.learning.training.many import Work, train_stacked
+from experiments.results import machine
+from experiments.tables import markdown
 
 REPORT = Path("docs/experiments")
 SELLERS = 12
@@ -102,7 +102,7 @@ def main(out: Path) -> None:
     torch.set_num_threads(1)
     rows = [measured(setting) for setting in track(SETTINGS, description="networks")]
     facts = {
-        "command": "python -m offchain.experiments.training",
+        "command": "python -m experiments.training",
         "machine": machine(),
         "sellers": SELLERS,
         "rows": rows,
@@ -122,7 +122,7 @@ def _page(rows: list[dict[str, object]]) -> list[str]:
     return [
         "# Sellers trained together or one after the other",
         "",
-        f"`python -m offchain.experiments.training`: {SELLERS} sellers, 3 epochs of Adam,"
+        f"`python -m experiments.training`: {SELLERS} sellers, 3 epochs of Adam,"
         f" one core, the median of {REPEATS} runs by turns.",
         "",
         *markdown(("network", "parameters", "s apart", "s together", "times faster"), cells),

@@ -13,11 +13,11 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from offchain.chain.records import BPS, PPM
-from offchain.experiments.cells import Cell
-from offchain.experiments.yoda import MAX_DRAWS
-from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after
+from d2m.protocol.likelihood import Pool, is_accepted
+from d2m.protocol.sortition import asked_after
+from d2m.protocol.types import BPS, PPM
+from experiments.cells import Cell
+from experiments.yoda import MAX_DRAWS
 
 NODES = 50
 """CONE nodes, as in the paper."""

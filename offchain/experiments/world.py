@@ -7,12 +7,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from offchain.chain.records import BPS
-from offchain.data.datasets import load
-from offchain.data.partition import Plan
-from offchain.experiments.cells import Cell
-from offchain.learning.updates import EvaluationSet
-from offchain.parties.seller import Samples
+from d2m.data.datasets import load
+from d2m.data.partition import Plan
+from d2m.learning.updates import EvaluationSet
+from d2m.parties.seller.seller import Samples
+from d2m.protocol.types import BPS
+from experiments.cells import Cell
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
-from offchain.chain.records import BPS, PPM
-from offchain.experiments.yoda import STRATEGIES, Digest, Outcomes, Setting
+from d2m.protocol.types import BPS, PPM
+from experiments.yoda import STRATEGIES, Digest, Outcomes, Setting
 
 CONFIDENCE = 0.95
 TOLERANCE = 0.05

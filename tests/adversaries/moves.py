@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import JobState, Phase
-from offchain.yoda.votes import RoundResult
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.types import JobState, Phase
 from tests.contracts.evm import mine_past
 from tests.contracts.play import CONTRIBUTIONS, Play, Vote
 

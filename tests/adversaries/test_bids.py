@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.chain.records import Terms
+from d2m.protocol.types import Terms
 from tests.adversaries.moves import pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.bidding import (

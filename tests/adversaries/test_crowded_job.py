@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from offchain.chain.records import tag_of
-from offchain.learning.contributions import contribution_proof, contributions_root
+from d2m.learning.earnings import contribution_proof, contributions_root
+from d2m.protocol.types import tag_of
 from tests.contracts.bidding import Bidding
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import look, send

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, Phase
+from d2m.protocol.types import Conduct, Phase
 from tests.contracts.batches import Batch, sign
 from tests.contracts.evm import mine_past, refusal, send
 from tests.contracts.play import Play, Vote

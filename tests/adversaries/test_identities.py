@@ -5,7 +5,7 @@ from __future__ import annotations
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, JobState, Node
+from d2m.protocol.types import Conduct, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.bidding import Bidding

@@ -11,10 +11,10 @@ from math import comb
 import numpy as np
 import pytest
 
-from offchain.chain.records import Conduct, Phase
-from offchain.experiments.yoda import Digest, Setting, exact_oracle, play_draw, shuffled
-from offchain.yoda.likelihood import Pool
-from offchain.yoda.sortition import execution_set
+from d2m.protocol.likelihood import Pool
+from d2m.protocol.sortition import execution_set
+from d2m.protocol.types import Conduct, Phase
+from experiments.yoda import Digest, Setting, exact_oracle, play_draw, shuffled
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.evm import height, rpc

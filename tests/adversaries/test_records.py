@@ -8,7 +8,7 @@ import ape
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Conduct, FailureReason, JobState, Node
+from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast
 from tests.adversaries.wealth import Ledger
 from tests.contracts.bidding import SALT, SECOND_PRICE, Bidding

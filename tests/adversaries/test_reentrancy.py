@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 from tests.adversaries.wealth import wealth
 from tests.contracts.bidding import Bidding
 from tests.contracts.evm import act, balance, deploy, event, helper, look, mine, rpc, send

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import ETHER, AuctionState, JobState, tag_of
+from d2m.protocol.types import ETHER, AuctionState, JobState, tag_of
 from tests.adversaries.wealth import Ledger
 from tests.contracts.bidding import FIRST_PRICE, SALT, Bidding, sealed_commitment
 from tests.contracts.evm import act, deploy, helper, look, send

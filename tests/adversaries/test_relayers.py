@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct
+from d2m.protocol.types import Conduct
 from tests.contracts.batches import Batch, sign
 from tests.contracts.evm import act, deploy, helper, look, refusal, rewound
 from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, win

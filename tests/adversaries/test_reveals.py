@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, JobState, Phase
+from d2m.protocol.types import Conduct, JobState, Phase
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.evm import look, refusal, rewound, send

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from offchain.chain.records import ETHER, JobState, Pots
-from offchain.learning.contributions import contribution_proof
+from d2m.learning.earnings import contribution_proof
+from d2m.protocol.types import ETHER, JobState, Pots
 from tests.adversaries.moves import pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.bidding import Bidding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offchain.chain.records import Conduct
+from d2m.protocol.types import Conduct
 from tests.adversaries.moves import LIE, MADE_UP, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.evm import rewound

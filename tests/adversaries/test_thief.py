@@ -7,7 +7,7 @@ from typing import Any
 import ape
 import pytest
 
-from offchain.chain.records import ETHER, Conduct
+from d2m.protocol.types import ETHER, Conduct
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.evm import look, refusal

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Conduct, FailureReason, JobState, Node, Phase
+from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState, Node, Phase
 from tests.contracts.evm import look
 from tests.contracts.play import PRICE, RULES, STAKE, Market, People, Play, win
 

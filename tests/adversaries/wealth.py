@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from offchain.chain.records import ETHER, Node, Offer
+from d2m.protocol.types import ETHER, Node, Offer
 from tests.contracts.evm import balance, height, look, rpc
 from tests.contracts.play import Market
 

@@ -10,12 +10,12 @@ import pytest
 from eth_account import Account
 from web3.types import RPCEndpoint
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import Artifact, load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import Receipt
+from d2m.chain.artifacts import Artifact, load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import Receipt
+from d2m.clients.anvil import Anvil, start_anvil
 
 MakeChain = Callable[..., Chain]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.addresses import NoNodeAddress, checked_address
-from offchain.chain.anvil import Anvil
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import CertificateRefused, WrongChain
-from offchain.chain.provider import AUTHORITIES
+from d2m.chain.addresses import NoNodeAddress, checked_address
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import CertificateRefused, WrongChain
+from d2m.chain.provider import AUTHORITIES
+from d2m.clients.anvil import Anvil
 from tests.chain.tls import self_signed
 
 

@@ -12,13 +12,13 @@ import requests
 from eth_account import Account
 from web3 import Web3
 
-from offchain.chain.anvil import AnvilFailed, AnvilMissing, find_anvil, start_anvil
+from d2m.clients.anvil import AnvilFailed, AnvilMissing, find_anvil, start_anvil
 
 PROJECT = Path(__file__).parents[2]
 
 OWNER = """
 import time
-from offchain.chain.anvil import start_anvil
+from d2m.clients.anvil import start_anvil
 with start_anvil(accounts=1) as node:
     print(node.process.pid, node.url, flush=True)
     time.sleep(600)

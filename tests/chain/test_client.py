@@ -8,11 +8,10 @@ import pytest
 from eth_account import Account
 from web3.contract.contract import ContractFunctions
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.artifacts import Artifact
-from offchain.chain.client import BATCH_SIZE, Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import (
+from d2m.chain.artifacts import Artifact
+from d2m.chain.client import BATCH_SIZE, Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import (
     ChainError,
     NodeRefused,
     NotCompiled,
@@ -21,8 +20,9 @@ from offchain.chain.errors import (
     TransactionTimeout,
     WrongChain,
 )
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import Receipt, SendingOptions, Transaction
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import Receipt, SendingOptions, Transaction
+from d2m.clients.anvil import Anvil
 from tests.chain.conftest import MakeChain, Pool, rpc
 
 SPIN_GAS = 1_000_000  # gas: too little for SPINS turns

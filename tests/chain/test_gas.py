@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.chain.gas import (
+from d2m.chain.gas import (
     MAINNET,
     SEPOLIA,
     TRANSACTION_GAS,
@@ -14,7 +14,7 @@ from offchain.chain.gas import (
     rules_of,
     span,
 )
-from offchain.parties.cone import OFFENCES_AT_ONCE, VOTES_AT_ONCE
+from d2m.parties.cone.node import OFFENCES_AT_ONCE, VOTES_AT_ONCE
 
 ROW = "SellerRegistry.offer"
 

@@ -13,10 +13,9 @@ import pytest
 from web3 import Web3
 from web3.types import RPCEndpoint
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.errors import NodeBehind
-from offchain.chain.heads import Head, HeadWatch
-from offchain.chain.lag import (
+from d2m.chain.errors import NodeBehind
+from d2m.chain.heads import Head, HeadWatch
+from d2m.chain.lag import (
     FLOOR_SECONDS,
     SAMPLE_BLOCKS,
     SYNC_BLOCKS,
@@ -26,8 +25,9 @@ from offchain.chain.lag import (
     habit_of,
     syncing_fault,
 )
-from offchain.chain.provider import NamedErrorProvider
-from offchain.chain.reverts import ErrorLibrary
+from d2m.chain.provider import NamedErrorProvider
+from d2m.chain.reverts import ErrorLibrary
+from d2m.clients.anvil import Anvil, start_anvil
 from tests.chain.relay import Ask, relay
 
 HOUR = 3600.0

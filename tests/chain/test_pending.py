@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.artifacts import Artifact
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import AskedTooOften, NodeRefused
-from offchain.chain.signer import KeySigner
+from d2m.chain.artifacts import Artifact
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import AskedTooOften, NodeRefused
+from d2m.chain.signer import KeySigner
+from d2m.clients.anvil import Anvil
 from tests.chain.relay import Ask, relay
 
 SAYINGS = (

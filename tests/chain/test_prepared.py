@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.chain.errors import Declined
-from offchain.chain.prepared import Prepared
+from d2m.chain.errors import Declined
+from d2m.chain.prepared import Prepared
 from tests.chain.conftest import MakeChain, Pool, rpc
 
 

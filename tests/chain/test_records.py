@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.artifacts import compiler_of, load_artifacts
-from offchain.chain.deployment import Deployment, Record, record_path
-from offchain.chain.errors import BadDeployment, BadKeyFile, NotCompiled
-from offchain.chain.signer import KeySigner, write_key_file
+from d2m.chain.artifacts import compiler_of, load_artifacts
+from d2m.chain.deployment.record import Deployment, Record, record_path
+from d2m.chain.errors import BadDeployment, BadKeyFile, NotCompiled
+from d2m.chain.signer import KeySigner, write_key_file
 
 KEY = bytes(range(1, 33))
 ADDRESS = Account.from_key(KEY).address

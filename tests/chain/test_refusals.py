@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.artifacts import Artifact
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import (
+from d2m.chain.artifacts import Artifact
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import (
     AccessDenied,
     AlreadyKnown,
     AskedTooOften,
@@ -33,9 +32,10 @@ from offchain.chain.errors import (
     NotEnoughEther,
     Underpriced,
 )
-from offchain.chain.provider import ATTEMPTS
-from offchain.chain.refusals import refusal
-from offchain.chain.signer import KeySigner
+from d2m.chain.provider import ATTEMPTS
+from d2m.chain.refusals import refusal
+from d2m.chain.signer import KeySigner
+from d2m.clients.anvil import Anvil
 from tests.chain.relay import Ask, Reply, raw_relay, refused
 
 WORDS: list[tuple[str, type[NodeRefused]]] = [

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import Artifact
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import FeeTooHigh, TransactionLost, TransactionTimeout
-from offchain.chain.fees import GWEI, RAISE_PERCENT, Fees, offered
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import Receipt
+from d2m.chain.artifacts import Artifact
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import FeeTooHigh, TransactionLost, TransactionTimeout
+from d2m.chain.fees import GWEI, RAISE_PERCENT, Fees, offered
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import Receipt
+from d2m.clients.anvil import Anvil, start_anvil
 from tests.chain.conftest import MakeChain, Pool, rpc
 
 SOON = 0.1

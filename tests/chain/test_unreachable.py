@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from offchain.chain.anvil import start_anvil
-from offchain.chain.artifacts import Artifact
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import ChainUnreachable
-from offchain.chain.provider import ATTEMPTS
+from d2m.chain.artifacts import Artifact
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import ChainUnreachable
+from d2m.chain.provider import ATTEMPTS
+from d2m.clients.anvil import start_anvil
 
 
 @pytest.fixture(autouse=True)

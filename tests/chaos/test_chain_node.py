@@ -11,13 +11,13 @@ import pytest
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import RawCall
-from offchain.chaos.chain_node import UNWRITTEN, Fate, GethNode, shuffled, spread
-from offchain.clients.geth import Rules
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import RawCall
+from d2m.clients.geth import Rules
+from tools.chaos.chain_node import UNWRITTEN, Fate, GethNode, shuffled, spread
 
 NOBODY = to_checksum_address("0x" + "0d" * 20)
 

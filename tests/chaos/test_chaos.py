@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import requests
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chaos.chain_node import AnvilNode
-from offchain.chaos.checks import Ending
-from offchain.chaos.options import WINDOW_BLOCKS, ChaosOptions
-from offchain.chaos.play import Outcome
-from offchain.chaos.proxy import Weather, proxied
-from offchain.chaos.schedule import LONGEST_SECONDS, Kind, Needs, disturbances
-from offchain.chaos.table import BEGIN, END, write_table
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from tools.chaos.chain_node import AnvilNode
+from tools.chaos.checks import Ending
+from tools.chaos.options import WINDOW_BLOCKS, ChaosOptions
+from tools.chaos.play import Outcome
+from tools.chaos.proxy import Weather, proxied
+from tools.chaos.schedule import LONGEST_SECONDS, Kind, Needs, disturbances
+from tools.chaos.table import BEGIN, END, write_table
 
 EVERYTHING = Needs.GETH | Needs.KUBO | Needs.NAMESPACES
 

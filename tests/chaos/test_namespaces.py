@@ -10,8 +10,8 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from offchain.chaos.namespaces import Namespace, NamespacesRefused, namespaces, trial_network
-from offchain.chaos.proxy import proxied
+from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces, trial_network
+from tools.chaos.proxy import proxied
 
 HERE, ADDRESSES = trial_network(2)
 CLIENT = """
@@ -103,7 +103,7 @@ def test_what_a_killed_run_left_is_removed_and_what_others_use_stays(two: list[N
 
 
 BYSTANDER = """
-from offchain.chaos.namespaces import namespaces
+from tools.chaos.namespaces import namespaces
 with namespaces([]):
     pass
 """

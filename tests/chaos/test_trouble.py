@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from offchain.chaos.options import ChaosOptions
-from offchain.chaos.schedule import Disturbance, Kind
-from offchain.chaos.sites import Site, sites
-from offchain.chaos.trouble import Trouble
+from tools.chaos.options import ChaosOptions
+from tools.chaos.schedule import Disturbance, Kind
+from tools.chaos.sites import Site, sites
+from tools.chaos.trouble import Trouble
 
 pytestmark = pytest.mark.ipfs
 

@@ -6,9 +6,9 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-from offchain.chaos.chain_node import Replaced
-from offchain.chaos.checks import _failures, _sorted_by_excuse
-from offchain.chaos.witnesses import LACKING, Place, Witnesses, displaced
+from tools.chaos.chain_node import Replaced
+from tools.chaos.checks import _failures, _sorted_by_excuse
+from tools.chaos.witnesses import LACKING, Place, Witnesses, displaced
 
 NODES = [f"0x{number:040x}" for number in range(5)]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from eth_account import Account
 
-from offchain.clients.binaries import ClientFailed
-from offchain.clients.geth import Geth, Rules
+from d2m.clients.binaries import ClientFailed
+from d2m.clients.geth import Geth, Rules
 from tests.chain.relay import Ask, relay
 
 GWEI = 10**9

@@ -9,8 +9,8 @@ import pytest
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.clients.geth import ACCOUNT_ETHER, CHAIN_ID, Geth, Rules, start_geth
+from d2m.clients.anvil import Anvil, start_anvil
+from d2m.clients.geth import ACCOUNT_ETHER, CHAIN_ID, Geth, Rules, start_geth
 from tests.clients.as_anvil import ape_keys
 
 BLOCK_SECONDS = 0.2

@@ -9,7 +9,7 @@ import sys
 
 import ape
 
-from offchain.clients.geth import Rules, start_geth
+from d2m.clients.geth import Rules, start_geth
 from tests.clients.as_anvil import ape_keys, as_anvil
 from tests.contracts.evm import limit_needed
 from tests.contracts.gas import measure, staff

@@ -18,7 +18,7 @@ from eth_account.typed_transactions import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
-from offchain.clients.geth import Geth
+from d2m.clients.geth import Geth
 from tests.chain.relay import Ask, relay
 
 PATIENCE_SECONDS = 300

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.clients.geth import Rules, start_geth
+from d2m.clients.geth import Rules, start_geth
 from tests.clients.as_anvil import ape_keys, as_anvil
 
 MECHANISMS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.clients.geth import Rules
+from d2m.clients.geth import Rules
 from tests.clients.gas_on_geth import measured
 from tests.contracts.gas_record import by_rules, flat, grown
 

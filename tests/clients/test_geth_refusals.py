@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.errors import (
+from d2m.chain.client import Chain
+from d2m.chain.contracts import Ledger
+from d2m.chain.deployment.check import check
+from d2m.chain.deployment.deploy import deploy
+from d2m.chain.deployment.genesis import Parameters
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.errors import (
     AlreadyKnown,
     FeeCapped,
     LogsUnready,
@@ -23,19 +27,15 @@ from offchain.chain.errors import (
     Reverted,
     Underpriced,
 )
-from offchain.chain.fees import GWEI
-from offchain.chain.heads import HeadWatch
-from offchain.chain.lag import FLOOR_SECONDS, NodeState
-from offchain.chain.records import ETHER
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import RawCall
-from offchain.clients.geth import Geth, Rules, start_geth
-from offchain.market.check import check
-from offchain.market.deploy import deploy
-from offchain.market.genesis import Parameters
-from offchain.parties.buyer import withdraw_credit
-from offchain.parties.errors import explained
-from offchain.parties.ledger import Ledger
+from d2m.chain.fees import GWEI
+from d2m.chain.heads import HeadWatch
+from d2m.chain.lag import FLOOR_SECONDS, NodeState
+from d2m.chain.remedies import explained
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import RawCall
+from d2m.clients.geth import Geth, Rules, start_geth
+from d2m.parties.buyer.buyer import withdraw_credit
+from d2m.protocol.types import ETHER
 from tests.parties.world import ACCOUNTS, STAKE, World, artifacts, world_on
 
 BLOCK_SECONDS = 0.1

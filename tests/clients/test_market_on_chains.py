@@ -14,19 +14,19 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.records import ETHER, JobState
-from offchain.chain.signer import write_key_file
-from offchain.chaos.options import small_spec
-from offchain.clients.geth import Geth
-from offchain.data.datasets import load
-from offchain.data.files import write_samples
-from offchain.data.partition import dirichlet
-from offchain.parties.ledger import Ledger
+from d2m.chain.client import Chain
+from d2m.chain.contracts import Ledger
+from d2m.chain.deployment.record import Deployment
+from d2m.chain.signer import write_key_file
+from d2m.clients.anvil import Anvil
+from d2m.clients.geth import Geth
+from d2m.data.datasets import load
+from d2m.data.files import write_samples
+from d2m.data.partition import dirichlet
+from d2m.protocol.types import ETHER, JobState
 from tests.parties.world import TAG, artifacts
 from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
+from tools.chaos.options import small_spec
 
 SELLERS, NODES = 2, 5
 BUYER, FIRST_SELLER, FIRST_NODE = 1, 2, 10
@@ -77,7 +77,7 @@ class Processes:
         if not key.exists():
             write_key_file(key, self._node.keys[account])
         return [
-            *(sys.executable, "-m", "offchain.parties", role, "--rpc", self._node.url),
+            *(sys.executable, "-m", "d2m.demo.party", role, "--rpc", self._node.url),
             *("--key", str(key), "--deployment", str(self._folder)),
             *("--store", str(self._folder / "store"), *more),
         ]

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
-from offchain.chain import transactions
-from offchain.chain.gas import span
-from offchain.chain.records import JobState
-from offchain.clients.geth import Rules, start_geth
-from offchain.parties import offers
-from offchain.parties.cone import leave_pool
-from offchain.parties.ledger import Ledger
-from offchain.parties.opener import open_auction
-from offchain.parties.party import Party
+from d2m.chain import transactions
+from d2m.chain.contracts import Ledger
+from d2m.chain.gas import span
+from d2m.clients.geth import Rules, start_geth
+from d2m.parties.buyer.requester import open_auction
+from d2m.parties.cone.node import leave_pool
+from d2m.parties.daemon import Party
+from d2m.parties.seller import offers
+from d2m.protocol.types import JobState
 from tests.clients.orders import Orders, Played, orders
 from tests.parties.world import ACCOUNTS, NODES, RANDOM_SEED, RULES, SELLERS, TERMS, World, world_on
 

@@ -11,10 +11,10 @@ import pytest
 from eth_account import Account
 from structlog.testing import capture_logs
 
-from offchain.chain.records import Conduct, JobState
-from offchain.clients.geth import Geth, Rules, free_port, start_geth
-from offchain.market.genesis import BLOCK_HASHES, Parameters
-from offchain.parties.opener import Opener, open_auction
+from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
+from d2m.clients.geth import Geth, Rules, free_port, start_geth
+from d2m.parties.buyer.requester import Opener, open_auction
+from d2m.protocol.types import Conduct, JobState
 from tests.clients.walk import (
     ALL,
     SHORT_AUCTION,

@@ -22,11 +22,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from offchain.chain.anvil import die_with_parent
-from offchain.chaos.namespaces import Namespace, NamespacesRefused, namespaces
-from offchain.clients.binaries import PROJECT
-from offchain.data.datasets import load
-from offchain.data.files import write_samples
+from d2m.clients.anvil import die_with_parent
+from d2m.clients.binaries import PROJECT
+from d2m.data.datasets import load
+from d2m.data.files import write_samples
+from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces
 
 DOCUMENT = PROJECT / "docs" / "deploy.md"
 SECTION = "## Three machines, from nothing to a model"
@@ -57,7 +57,7 @@ ANSWERS = {
 MOST_SECONDS = 300
 SETTING = ("export ",)
 """Lines that hold for all later commands of a terminal."""
-DONE_BEFORE = ("scripts/_setup/setup.sh",)
+DONE_BEFORE = ("tools/setup/setup.sh",)
 """What the tests' own set-up has done."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.clients, pytest.mark.ipfs]

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 from eth_account import Account
 
-from offchain.chain.errors import NodeRefused
-from offchain.chain.records import ETHER, AuctionState, JobState, JobView, Phase
-from offchain.clients.binaries import ClientFailed
-from offchain.clients.geth import Geth
-from offchain.parties.buyer import withdraw_credit
-from offchain.parties.cone import ConeNode, vote_honestly
-from offchain.parties.health import kind_of
-from offchain.parties.ledger import Ledger
-from offchain.parties.opener import AuctionParty
-from offchain.parties.party import Party, _passes
+from d2m.chain.contracts import Ledger
+from d2m.chain.errors import NodeRefused
+from d2m.clients.binaries import ClientFailed
+from d2m.clients.geth import Geth
+from d2m.parties.buyer.buyer import withdraw_credit
+from d2m.parties.buyer.requester import AuctionParty
+from d2m.parties.cone.node import ConeNode, vote_honestly
+from d2m.parties.daemon import Party, _passes
+from d2m.parties.health import kind_of
+from d2m.protocol.types import ETHER, AuctionState, JobState, JobView, Phase
 from tests.parties.world import RULES, TERMS, World
 
 NODES, SELLERS = 5, 2

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from eth_account.messages import encode_typed_data
 
-from offchain.yoda.votes import Ballot
+from d2m.protocol.ballots import Ballot
 from tests.contracts.evm import Receipt, event, send, simulate
 from tests.contracts.play import Cast, Play, Vote
 

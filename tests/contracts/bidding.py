@@ -9,7 +9,7 @@ import ape
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Auction, AuctionKind, Request, SealedBid, Terms
+from d2m.protocol.types import ETHER, Auction, AuctionKind, Request, SealedBid, Terms
 from tests.contracts.evm import Receipt, event, look, mine_past, refusal, send
 from tests.contracts.play import TERMS, Market, People, auction_of, open_auction, request
 

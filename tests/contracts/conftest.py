@@ -9,8 +9,8 @@ import ape
 import pytest
 from eth_utils.crypto import keccak
 
-from scripts._setup.contracts import is_compiled
 from tests.contracts.play import Market, People, Play, Vote, win
+from tools.setup.contracts import is_compiled
 
 PROJECT = Path(__file__).parents[2]
 STAMP = PROJECT / ".build" / "tested-sources.sha256"

@@ -15,10 +15,10 @@ import ape
 import click
 from rich.console import Console
 
-from offchain.chain.gas import TABLES
-from offchain.clients.binaries import skip_reason
-from offchain.clients.geth import Rules
-from offchain.market.genesis import GENESIS, PARTS
+from d2m.chain.deployment.genesis import GENESIS, PARTS
+from d2m.chain.gas import TABLES
+from d2m.clients.binaries import skip_reason
+from d2m.clients.geth import Rules
 from tests.contracts import gas_dearest, gas_usual
 from tests.contracts.evm import rewound
 from tests.contracts.gas_prices import write_prices

@@ -14,8 +14,8 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, AuctionKind, JobState, tag_of
-from offchain.learning.contributions import contribution_proof, contributions_root
+from d2m.learning.earnings import contribution_proof, contributions_root
+from d2m.protocol.types import ETHER, AuctionKind, JobState, tag_of
 from tests.contracts.evm import deploy, event, helper, look, mine_past, rewound, send
 from tests.contracts.gas_record import Meter
 from tests.contracts.play import (

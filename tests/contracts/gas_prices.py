@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offchain.chain.gas import MAINNET, SEPOLIA
+from d2m.chain.gas import MAINNET, SEPOLIA
 from tests.contracts.gas_record import deployment_gas
 from tests.contracts.gas_usual import WHOLE_JOB
 

@@ -1,7 +1,7 @@
 """The records of gas: figures, what they are held to, and their page, docs/gas.
 
-docs/gas/snapshot.json holds what was used on anvil, offchain/chain/gas.json what a chain of geth
-takes by each of Ethereum's rules: the limits of the parties' transactions come from it.
+docs/gas/snapshot.json holds what was used on anvil, offchain/d2m/chain/gas.json what a chain of
+geth takes by each of Ethereum's rules: the limits of the parties' transactions come from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from offchain.chain.gas import MAINNET, SEPOLIA, TABLES
+from d2m.chain.gas import MAINNET, SEPOLIA, TABLES
 from tests.contracts.evm import Receipt
 
 FOLDER = Path("docs/gas")
@@ -174,7 +174,7 @@ def page(meter: Meter, tables: dict[str, dict[str, list[int]]]) -> str:
         "(Osaka) and those that Sepolia does (Amsterdam), where a word of storage that is new costs"
         " five times as much; the parties take the limits of",
         "their transactions from the same figures,"
-        " [gas.json](../../offchain/chain/gas.json). The other tables are measured on anvil.",
+        " [gas.json](../../offchain/d2m/chain/gas.json). The other tables are measured on anvil.",
         "`tests/contracts/test_gas.py` and `tests/clients/test_gas_on_geth.py` fail when a figure"
         " grows by more than 2 %.",
         "",

@@ -10,10 +10,10 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.records import ETHER, AuctionKind, JobState, tag_of
-from offchain.learning.contributions import contribution_proof, contributions_root
-from offchain.market.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.learning.earnings import contribution_proof, contributions_root
+from d2m.protocol.types import ETHER, AuctionKind, JobState, tag_of
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     Receipt,

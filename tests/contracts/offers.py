@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offchain.chain.records import Offer, tag_of
+from d2m.protocol.types import Offer, tag_of
 from tests.contracts.evm import event, height, look, send
 from tests.contracts.play import BOND, CID, KEY, Market
 

@@ -8,7 +8,7 @@ from typing import Any
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Phase
+from d2m.protocol.types import ETHER, Phase
 from tests.contracts.evm import Receipt, balance, look, refusal, send
 from tests.contracts.play import CONTRIBUTIONS, PRICE, Play
 

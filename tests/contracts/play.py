@@ -10,7 +10,10 @@ import ape
 from eth_utils.crypto import keccak
 from web3.utils import get_create_address
 
-from offchain.chain.records import (
+from d2m.learning.earnings import contribution_proof, contributions_root
+from d2m.protocol.ballots import RESULT_VERSION, Ballot, RoundResult, audit_word
+from d2m.protocol.sortition import execution_set, permute
+from d2m.protocol.types import (
     ETHER,
     Auction,
     AuctionKind,
@@ -29,9 +32,6 @@ from offchain.chain.records import (
     Verdict,
     tag_of,
 )
-from offchain.learning.contributions import contribution_proof, contributions_root
-from offchain.yoda.sortition import execution_set, permute
-from offchain.yoda.votes import RESULT_VERSION, Ballot, RoundResult, audit_word
 from tests.contracts.evm import Receipt, deploy, event, look, mine_past, rpc, send
 
 STAKE = 10**18

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offchain.chain.records import Offence
+from d2m.protocol.types import Offence
 from tests.contracts.evm import look, refusal
 from tests.contracts.play import CID, HASH, KEY, Play, Vote
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_account import Account
 
-from offchain.chain.records import AuctionState, Pots, Request, Terms, tag_of
+from d2m.protocol.types import AuctionState, Pots, Request, Terms, tag_of
 from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
 from tests.contracts.evm import NOBODY, balance, event, events, look, mine_past, refusal, send
 from tests.contracts.play import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.chain.records import AuctionState, Pots, Terms, tag_of
+from d2m.protocol.types import AuctionState, Pots, Terms, tag_of
 from tests.contracts.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SECOND_PRICE, TIER, Bidding
 from tests.contracts.evm import NOBODY, balance, event, events, look, refusal, send
 from tests.contracts.play import Market, People, request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_account import Account
 
-from offchain.chain.records import Terms
+from d2m.protocol.types import Terms
 from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import balance, event, look, mine_past, refusal, rpc, send, simulate

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import SealedBid, Terms
+from d2m.protocol.types import SealedBid, Terms
 from tests.contracts.bidding import (
     DEPOSIT,
     FIRST_PRICE,

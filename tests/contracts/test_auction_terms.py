@@ -6,8 +6,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain import bounds
-from offchain.chain.records import ETHER, Auction, AuctionKind, AuctionState, Request, Terms, tag_of
+from d2m.protocol import bounds
+from d2m.protocol.types import ETHER, Auction, AuctionKind, AuctionState, Request, Terms, tag_of
 from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
 from tests.contracts.evm import NOBODY, deploy, event, helper, look, refusal, send
 from tests.contracts.play import RULES, TERMS, Market, People, auction_of, open_auction, request

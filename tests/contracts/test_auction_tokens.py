@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.records import ETHER, AuctionKind
+from d2m.protocol.types import ETHER, AuctionKind
 from tests.contracts.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SALT, TIER, Bidding
 from tests.contracts.evm import (
     balance,

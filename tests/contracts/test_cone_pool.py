@@ -7,8 +7,8 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, Node
-from offchain.yoda.sortition import execution_set
+from d2m.protocol.sortition import execution_set
+from d2m.protocol.types import Conduct, Node
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     NOBODY,

@@ -10,8 +10,8 @@ from typing import Any
 import ape
 import pytest
 
-from offchain.learning.contributions import SHARES_ONE
-from offchain.yoda.votes import RESULT_VERSION
+from d2m.learning.earnings import SHARES_ONE
+from d2m.protocol.ballots import RESULT_VERSION
 from tests.contracts.evm import look
 from tests.contracts.play import Market
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 from tests.contracts.bidding import Bidding
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import act, balance, deploy, event, helper, look, refusal, send, simulate

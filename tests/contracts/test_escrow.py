@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, JobState, Pots
-from offchain.learning.contributions import NO_ROOT, contribution_proof, contributions_root
+from d2m.learning.earnings import NO_ROOT, contribution_proof, contributions_root
+from d2m.protocol.types import ETHER, JobState, Pots
 from tests.contracts.evm import NOBODY, balance, event, look, mine_past, panics, refusal
 from tests.contracts.payments import (
     CONE_POT,

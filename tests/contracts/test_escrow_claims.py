@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Conduct, JobState, Phase
-from offchain.learning.contributions import SHARES_ONE, Share, contribution_proof, leaf
+from d2m.learning.earnings import SHARES_ONE, Share, contribution_proof, leaf
+from d2m.protocol.types import ETHER, Conduct, JobState, Phase
 from tests.contracts.evm import event, events, look, mine_past, panics, send
 from tests.contracts.payments import (
     CONE_POT,

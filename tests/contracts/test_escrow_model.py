@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from web3.utils import get_create_address
 
-from offchain.chain.records import ETHER, Pots
-from offchain.learning.contributions import (
+from d2m.learning.earnings import (
     NO_ROOT,
     SHARES_ONE,
     contribution_proof,
     contributions_root,
     shares,
 )
+from d2m.protocol.types import ETHER, Pots
 from tests.contracts.evm import NOBODY, deploy, helper, refusal, rpc, send, simulate
 from tests.contracts.play import People
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_account import Account
 
-from offchain.chain.records import ETHER, FailureReason, JobState
+from d2m.protocol.types import ETHER, FailureReason, JobState
 from tests.contracts.evm import balance, event, look, mine_past, send
 from tests.contracts.payments import EARNERS, decide_with_a_liar, everybody_claims
 from tests.contracts.play import PRICE, STAKE, Market, People, win

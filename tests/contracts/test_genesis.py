@@ -13,15 +13,15 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from web3.types import TxParams
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import Artifact, load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment, Record
-from offchain.chain.errors import NotDeployed, Reverted
-from offchain.chain.signer import KeySigner
-from offchain.chain.transactions import RawCall, Receipt, Transaction
-from offchain.market.deploy import deploy
-from offchain.market.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.chain.artifacts import Artifact, load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.deploy import deploy
+from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.chain.deployment.record import Deployment, Record
+from d2m.chain.errors import NotDeployed, Reverted
+from d2m.chain.signer import KeySigner
+from d2m.chain.transactions import RawCall, Receipt, Transaction
+from d2m.clients.anvil import Anvil, start_anvil
 
 ETHER = 10**18
 PARAMETERS = Parameters(ETHER, ETHER // 10)

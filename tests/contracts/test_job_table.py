@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from offchain.chain.records import JobState, Offence, Phase
-from offchain.learning.contributions import contribution_proof
-from offchain.yoda.votes import RoundResult
+from d2m.learning.earnings import contribution_proof
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.types import JobState, Offence, Phase
 from tests.contracts.batches import Batch, Opening, SignedCommit, message, sign
 from tests.contracts.evm import mine_past, refusal, rewound, send
 from tests.contracts.play import CID, CONTRIBUTIONS, HASH, KEY, Market, People, Play, Vote, win

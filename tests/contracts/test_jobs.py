@@ -5,8 +5,9 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain import bounds
-from offchain.chain.records import (
+from d2m.learning.draws import first_draw
+from d2m.protocol import bounds
+from d2m.protocol.types import (
     ETHER,
     FailureReason,
     Job,
@@ -16,7 +17,6 @@ from offchain.chain.records import (
     Rules,
     tag_of,
 )
-from offchain.learning.draws import first_draw
 from tests.contracts.evm import (
     event,
     look,

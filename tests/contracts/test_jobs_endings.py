@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import ETHER, FailureReason, JobState, Offence
-from offchain.yoda.sortition import permute
+from d2m.protocol.sortition import permute
+from d2m.protocol.types import ETHER, FailureReason, JobState, Offence
 from tests.contracts.crowd import Crowd
 from tests.contracts.evm import (
     balance,

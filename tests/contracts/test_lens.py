@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from eth_abi.abi import decode
 
-from offchain.chain.records import ETHER, JobView
-from offchain.chain.views import Duty, Task
+from d2m.protocol.lens import Duty, Task
+from d2m.protocol.types import ETHER, JobView
 from tests.contracts.bidding import Bidding
 from tests.contracts.evm import look, mine_past, send, simulate
 from tests.contracts.payments import decide_with_a_liar

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.yoda.likelihood import Pool, is_accepted, lead, odds_threshold
+from d2m.protocol.likelihood import Pool, is_accepted, lead, odds_threshold
 from tests.contracts.evm import deploy, helper, look
 from tests.contracts.play import People
 

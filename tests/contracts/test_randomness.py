@@ -7,8 +7,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import JobState, Phase
-from offchain.learning.draws import first_draw
+from d2m.learning.draws import first_draw
+from d2m.protocol.types import JobState, Phase
 from tests.contracts.evm import deploy, event, height, look, mine, mine_past, rpc, simulate
 from tests.contracts.play import (
     RULES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.chain.records import Offer
+from d2m.protocol.types import Offer
 from tests.contracts.evm import (
     NOBODY,
     balance,

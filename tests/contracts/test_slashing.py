@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, Conduct, JobState, Node, Offence, Phase
+from d2m.protocol.types import ETHER, Conduct, JobState, Node, Offence, Phase
 from tests.contracts.evm import (
     balance,
     event,

@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.yoda.sortition import permute
+from d2m.protocol.sortition import permute
 from tests.contracts.evm import deploy, helper, look
 from tests.contracts.play import People
 

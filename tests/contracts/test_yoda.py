@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Frozen, JobState, Phase
+from d2m.protocol.types import Frozen, JobState, Phase
 from tests.contracts.evm import event, look, mine, mine_past, refusal
 from tests.contracts.play import RULES, Market, People, Play, Vote, tally
 from tests.contracts.refusals import commit_is_refused, reveal_is_refused

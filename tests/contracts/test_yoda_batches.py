@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, JobState
+from d2m.protocol.types import Conduct, JobState
 from tests.contracts.batches import Batch, account, message, sign
 from tests.contracts.evm import (
     act,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, JobState, Phase, Verdict
-from offchain.yoda.sortition import asked_after
+from d2m.protocol.sortition import asked_after
+from d2m.protocol.types import Conduct, JobState, Phase, Verdict
 from tests.contracts.evm import event, events, look
 from tests.contracts.play import RULES, Market, People, Play, tally, win
 

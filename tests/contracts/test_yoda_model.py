@@ -14,10 +14,10 @@ from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.chain.records import MAX_SET, Conduct, Phase, Poll, Rules, Verdict
-from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after, execution_set, permute
-from offchain.yoda.votes import Ballot, audit_word
+from d2m.protocol.ballots import Ballot, audit_word
+from d2m.protocol.likelihood import Pool, is_accepted
+from d2m.protocol.sortition import asked_after, execution_set, permute
+from d2m.protocol.types import MAX_SET, Conduct, Phase, Poll, Rules, Verdict
 from tests.contracts.crowd import Crowd, Move
 from tests.contracts.evm import deploy, helper, look, mine, rewound
 from tests.contracts.play import KEY, PREDICTIONS, RULES, People

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offchain.experiments.yoda import Oracle, exact_oracle, simulate
-from offchain.yoda.likelihood import Pool
+from d2m.protocol.likelihood import Pool
+from experiments.yoda import Oracle, exact_oracle, simulate
 from tests.contracts.evm import deploy, helper
 from tests.contracts.play import People
 from tests.contracts.yoda_statistics import ERROR_PPM, contract_oracle, settings

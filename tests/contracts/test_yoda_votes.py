@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Conduct, Phase, Tally, Verdict
+from d2m.protocol.types import Conduct, Phase, Tally, Verdict
 from tests.contracts.evm import NOBODY, Receipt, event, look, mine_past, send
 from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, Vote, tally, win
 from tests.contracts.refusals import commit_is_refused, reveal_is_refused

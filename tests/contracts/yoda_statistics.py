@@ -19,9 +19,9 @@ import click
 import numpy as np
 from rich.progress import track
 
-from offchain.experiments.yoda import STRATEGIES, Oracle, Setting, exact_oracle, simulate
-from offchain.experiments.yoda_table import Row, Table, save
-from offchain.yoda.likelihood import Pool
+from d2m.protocol.likelihood import Pool
+from experiments.yoda import STRATEGIES, Oracle, Setting, exact_oracle, simulate
+from experiments.yoda_table import Row, Table, save
 from tests.contracts.evm import deploy, helper, look
 
 FOLDER = Path("docs/experiments")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offchain.data import idx
-from offchain.data.sources import DATA_VARIABLE, Source
+from d2m.data import idx
+from d2m.data.sources import DATA_VARIABLE, Source
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.data import breast_cancer
-from offchain.data.datasets import TUMOURS_EVALUATION, TUMOURS_TEST, Dataset, load
-from offchain.data.partition import Plan
-from offchain.learning.defaults import digits_spec
-from offchain.learning.inference import predict
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.round import initial_state, next_state
-from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import train
-from offchain.learning.updates import EvaluationSet, encode_update
+from d2m.data import breast_cancer
+from d2m.data.datasets import TUMOURS_EVALUATION, TUMOURS_TEST, Dataset, load
+from d2m.data.partition import Plan
+from d2m.learning.defaults import digits_spec
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.round import initial_state, next_state
+from d2m.learning.spec import TrainingSpec
+from d2m.learning.training.local import train
+from d2m.learning.updates import EvaluationSet, encode_update
 
 LOGISTIC = ModelSpec("logistic", (30,), 2)
 PERCEPTRON = ModelSpec("perceptron", (30,), 2, hidden=(16,))

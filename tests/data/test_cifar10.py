@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offchain.data import cifar10
-from offchain.data.cifar10 import ARCHIVE, TEST_BATCH, TRAINING_BATCHES, Batches
-from offchain.data.datasets import load
-from offchain.data.errors import DataError
-from offchain.data.sources import DATA_VARIABLE, Source
+from d2m.data import cifar10
+from d2m.data.cifar10 import ARCHIVE, TEST_BATCH, TRAINING_BATCHES, Batches
+from d2m.data.datasets import load
+from d2m.data.errors import DataError
+from d2m.data.sources import DATA_VARIABLE, Source
 
 NAMES = (*TRAINING_BATCHES, TEST_BATCH)
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offchain.data import idx
-from offchain.data.datasets import DIGITS_EVALUATION, load
-from offchain.data.errors import DataError
-from offchain.data.sources import DATA_VARIABLE, Source
+from d2m.data import idx
+from d2m.data.datasets import DIGITS_EVALUATION, load
+from d2m.data.errors import DataError
+from d2m.data.sources import DATA_VARIABLE, Source
 from tests.data.conftest import write_idx
 
 
@@ -30,7 +30,7 @@ def test_no_sample_is_in_both_parts_and_none_is_lost():
     data = load("digits")
     pixels = np.concatenate([data.train_inputs, data.evaluation_inputs]).reshape(1797, -1)
     whole = np.rint(np.sort(pixels.astype(int).sum(axis=1)))
-    from offchain.data import digits
+    from d2m.data import digits
 
     assert (whole == np.sort(digits.read()[0].reshape(1797, -1).astype(int).sum(axis=1))).all()
 

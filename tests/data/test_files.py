@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offchain.data.errors import DataError
-from offchain.data.files import read_samples, write_samples
+from d2m.data.errors import DataError
+from d2m.data.files import read_samples, write_samples
 
 INPUTS = np.arange(3 * 16, dtype=np.uint8).reshape(3, 1, 4, 4)
 LABELS = np.array([0, 9, 3], dtype=np.uint8)

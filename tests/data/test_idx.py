@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from offchain.data import idx
-from offchain.data.errors import DataError
-from offchain.data.sources import DATA_VARIABLE, Source
+from d2m.data import idx
+from d2m.data.errors import DataError
+from d2m.data.sources import DATA_VARIABLE, Source
 from tests.data.conftest import idx_bytes, write_idx
 
 

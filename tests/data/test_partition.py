@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.data.partition import MINIMUM_PART, Plan, by_label, dirichlet, iid, mislabel
+from d2m.data.partition import MINIMUM_PART, Plan, by_label, dirichlet, iid, mislabel
 
 LABELS = np.random.default_rng(0).integers(0, 10, 1500, dtype=np.uint8)
 PLANS = ("iid", "dirichlet:0.5", "label:2", "label:10", "quality:0.4")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from offchain.data.scaling import quantise, ranges
+from d2m.data.scaling import quantise, ranges
 
 
 def test_a_range_becomes_0_to_255_and_what_lies_outside_is_clipped():

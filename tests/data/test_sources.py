@@ -4,8 +4,8 @@ import socketserver
 
 import pytest
 
-from offchain.data.errors import DataError
-from offchain.data.sources import ATTEMPTS, DATA_VARIABLE, Source, locate
+from d2m.data.errors import DataError
+from d2m.data.sources import ATTEMPTS, DATA_VARIABLE, Source, locate
 
 PIECE = 1 << 16
 """What is written to the disk at once."""

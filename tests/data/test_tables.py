@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from offchain.data.convert import cli
-from offchain.data.errors import DataError
-from offchain.data.files import read_samples
-from offchain.data.tables import Feature, Schema, derive_schema, read_table
+from d2m.data.convert import cli
+from d2m.data.errors import DataError
+from d2m.data.files import read_samples
+from d2m.data.tables import Feature, Schema, derive_schema, read_table
 
 COLUMNS = {
     "patient": ["p1", "p2", "p3", "p4"],

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from offchain.experiments.__main__ import main
-from offchain.experiments.cells import METHODS, Cell
-from offchain.experiments.grids import GRIDS
-from offchain.learning.spec import JobSpec
+from d2m.learning.spec import JobSpec
+from experiments.__main__ import main
+from experiments.cells import METHODS, Cell
+from experiments.grids import GRIDS
 
 
 def every_cell(full: bool) -> list[Cell]:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from offchain.experiments import shapley
-from offchain.experiments.contributions import (
+from experiments import shapley
+from experiments.contributions import (
     Method,
     Played,
     earned,
@@ -20,7 +20,7 @@ from offchain.experiments.contributions import (
     score,
     totals,
 )
-from offchain.experiments.contributions_table import (
+from experiments.contributions_table import (
     COPY,
     FREE_RIDER,
     ORIGINAL,
@@ -28,7 +28,7 @@ from offchain.experiments.contributions_table import (
     means,
     save,
 )
-from offchain.experiments.shapley import coalition
+from experiments.shapley import coalition
 
 MIXED = Market("perceptron", "mixed")
 ROUNDS = 3

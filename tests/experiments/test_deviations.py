@@ -11,8 +11,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.experiments import deviations
-from offchain.experiments.deviations import (
+from d2m.incentives.chances import Vote
+from d2m.protocol.likelihood import Pool
+from d2m.protocol.sortition import asked_after
+from experiments import deviations
+from experiments.deviations import (
     JOB,
     LIE,
     NODE_DEVIATIONS,
@@ -24,9 +27,6 @@ from offchain.experiments.deviations import (
     play_round,
     play_sellers,
 )
-from offchain.incentives.chances import Vote
-from offchain.yoda.likelihood import Pool
-from offchain.yoda.sortition import asked_after
 
 POT = (JOB.price - JOB.gain) / JOB.rules.rounds
 STAKE = JOB.stake_unit

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from offchain.experiments.exactness import (
+from experiments.exactness import (
     MODELS,
     RULES,
     differing,

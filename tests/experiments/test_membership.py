@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from offchain.experiments import membership
-from offchain.experiments.membership import SELLERS, confidences, main, play, spent, terms_of
-from offchain.experiments.membership_attacks import (
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.parties.seller.seller import Samples
+from d2m.privacy.terms import PER_EXAMPLE
+from experiments import membership
+from experiments.membership import SELLERS, confidences, main, play, spent, terms_of
+from experiments.membership_attacks import (
     best_threshold,
     by_likelihood,
     by_loss,
     tell_all,
     told,
 )
-from offchain.experiments.membership_table import Setting, most_allowed
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.parties.seller import Samples
-from offchain.privacy.terms import PER_EXAMPLE
+from experiments.membership_table import Setting, most_allowed
 
 MEMBERS = np.array([True] * 100 + [False] * 100)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from offchain.experiments import grids
-from offchain.experiments.cells import Cell
-from offchain.experiments.report import ResultsMissing, save
-from offchain.experiments.results import Results
-from offchain.experiments.run import run_cell
+from experiments import grids
+from experiments.cells import Cell
+from experiments.report import ResultsMissing, save
+from experiments.results import Results
+from experiments.run import run_cell
 
 CLEAN = Cell(dataset="digits", sellers=6, rounds=2)
 CELLS = {

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from offchain.experiments.cells import Cell
-from offchain.experiments.engines import local
-from offchain.experiments.play import begin, play_round
-from offchain.experiments.results import Result, Results
-from offchain.experiments.run import run_cell
-from offchain.experiments.tables import curve, ending, final, steady, summary
-from offchain.experiments.votes import Outcome
-from offchain.experiments.world import world
+from experiments.cells import Cell
+from experiments.engines import local
+from experiments.play import begin, play_round
+from experiments.results import Result, Results
+from experiments.run import run_cell
+from experiments.tables import curve, ending, final, steady, summary
+from experiments.votes import Outcome
+from experiments.world import world
 
 SMALL = Cell(dataset="digits", sellers=8, rounds=2)
 DEADLINE_SECONDS = 300
@@ -74,7 +74,7 @@ def test_an_interrupted_cell_goes_on_where_it_was(small, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_cell_keeps_its_rounds_and_leaves_nobody_behind(how, tmp_path):
     cell = replace(SMALL, rounds=500)
-    command = [sys.executable, "-m", "offchain.experiments", "cell", *cell.arguments.split()]
+    command = [sys.executable, "-m", "experiments", "cell", *cell.arguments.split()]
     process = subprocess.Popen(
         [*command, "--results", str(tmp_path)], stderr=subprocess.PIPE, start_new_session=True
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from offchain.experiments.sampler import (
+from experiments.sampler import (
     EVALUATION,
     FLOOR,
     MARKETS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.experiments.cells import Cell
-from offchain.experiments.votes import Outcome, outcomes
+from experiments.cells import Cell
+from experiments.votes import Outcome, outcomes
 
 
 def lying(voting: str, share: int, **changes: object) -> Cell:

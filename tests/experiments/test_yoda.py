@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offchain.experiments.yoda import (
+from d2m.protocol.likelihood import Pool, is_accepted
+from experiments.yoda import (
     STRATEGIES,
     Digest,
     Oracle,
@@ -23,8 +24,7 @@ from offchain.experiments.yoda import (
     simulate,
     states,
 )
-from offchain.experiments.yoda_table import Row, Table, save
-from offchain.yoda.likelihood import Pool, is_accepted
+from experiments.yoda_table import Row, Table, save
 
 ERROR_PPM = 1000
 BASE = 4

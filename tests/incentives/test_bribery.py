@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.chain.records import Rules
-from offchain.incentives import bribery
-from offchain.incentives.bribery import JobIncentives
-from offchain.incentives.shown import as_json, headline, lines
-from offchain.parties.incentives import MIN_SEATS
+from d2m.incentives import bribery
+from d2m.incentives.auction import MIN_SEATS
+from d2m.incentives.bribery import JobIncentives
+from d2m.incentives.formatting import as_json, headline, lines
+from d2m.protocol.types import Rules
 
 ETHER = 10**18
 RULES = Rules(9000, 50, 25, 3000, 4, 50_000, 20, 10, 10, 20, 20)

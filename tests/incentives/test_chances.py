@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.chain.records import PPM
-from offchain.experiments.yoda import Digest, Setting, exact_oracle, simulate
-from offchain.incentives.chances import Vote
-from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after
+from d2m.incentives.chances import Vote
+from d2m.protocol.likelihood import Pool, is_accepted
+from d2m.protocol.sortition import asked_after
+from d2m.protocol.types import PPM
+from experiments.yoda import Digest, Setting, exact_oracle, simulate
 
 VOTES = st.builds(
     Vote,

@@ -8,11 +8,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from offchain.learning.models import ModelSpec
-from offchain.learning.round import State, initial_state
-from offchain.learning.sampler import SamplerSpec
-from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.updates import EvaluationSet, encode_update
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.round import State, initial_state
+from d2m.learning.sampler import SamplerSpec
+from d2m.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.updates import EvaluationSet, encode_update
 
 SELLERS = 4
 

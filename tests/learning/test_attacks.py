@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offchain.adversaries.sellers import ATTACKS, RELABELLINGS, View
-from offchain.adversaries.sellers.shifted import (
+from d2m.adversaries.sellers import ATTACKS, RELABELLINGS, View
+from d2m.adversaries.sellers.shifted import (
     EPSILON_GRID,
     IPM_EPSILON,
     LARGEST_Z,
@@ -16,16 +16,16 @@ from offchain.adversaries.sellers.shifted import (
     Z_GRID,
     alie_z,
 )
-from offchain.adversaries.sellers.simple import GAUSSIAN_DEVIATION
-from offchain.adversaries.sellers.training import TRAINING
-from offchain.learning.copies import copies
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import UPDATE_LIMIT
-from offchain.learning.models import ModelSpec
-from offchain.learning.round import REPEATED_WAY
-from offchain.learning.rules import CorrectedKrum, Mean, MultiKrum, TrimmedMean
-from offchain.learning.rules.stack import gram
-from offchain.parties.seller import RoundTraining, Samples
+from d2m.adversaries.sellers.simple import GAUSSIAN_DEVIATION
+from d2m.adversaries.sellers.training import TRAINING
+from d2m.learning.copies import copies
+from d2m.learning.defaults import digits_spec
+from d2m.learning.grid import UPDATE_LIMIT
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.round import REPEATED_WAY
+from d2m.learning.rules import CorrectedKrum, Mean, MultiKrum, TrimmedMean
+from d2m.learning.rules.stack import gram
+from d2m.parties.seller.seller import RoundTraining, Samples
 
 DIMENSION = 200
 NOISE = 0.25 * DIMENSION**-0.5

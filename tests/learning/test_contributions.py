@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.learning.contributions import (
+from d2m.learning.earnings import (
     MICROSAMPLES,
     NO_ROOT,
     SHARES_ONE,
@@ -21,7 +21,7 @@ from offchain.learning.contributions import (
     shares,
     without_each,
 )
-from offchain.learning.grid import WEIGHT_LIMIT, IntVector
+from d2m.learning.grid import WEIGHT_LIMIT, IntVector
 
 CONTRIBUTIONS = st.lists(st.integers(0, 10**6), min_size=1, max_size=40)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.learning.copies import copies
-from offchain.learning.rules.stack import gram
+from d2m.learning.copies import copies
+from d2m.learning.rules.stack import gram
 
 HALFWAY = Fraction(1, 2)
 

@@ -6,7 +6,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.learning.draws import PROBABILITY_ONE, draw, draw_word, first_draw
+from d2m.learning.draws import PROBABILITY_ONE, draw, draw_word, first_draw
 
 SEEDS = st.binary(min_size=32, max_size=32)
 

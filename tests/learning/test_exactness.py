@@ -11,22 +11,22 @@ import pytest
 import torch
 from eth_utils.crypto import keccak
 
-from offchain.learning import inference
-from offchain.learning.contributions import contributions_root
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import ByteArray
-from offchain.learning.inference import predict
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.round import (
+from d2m.learning.defaults import digits_spec
+from d2m.learning.earnings import contributions_root
+from d2m.learning.grid import ByteArray
+from d2m.learning.network import exact
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.network.operators import Operator
+from d2m.learning.round import (
     RoundOutput,
     initial_state,
     model_bytes,
     next_state,
     sampler_bytes,
 )
-from offchain.learning.training import train
-from offchain.learning.updates import EvaluationSet, encode_update
+from d2m.learning.training.local import train
+from d2m.learning.updates import EvaluationSet, encode_update
 
 ROOT = Path(__file__).resolve().parents[2]
 SELLERS = 4
@@ -63,7 +63,7 @@ def fingerprint(output: RoundOutput) -> str:
 
 
 def digits() -> tuple[ByteArray, ByteArray]:
-    from offchain.data.datasets import load
+    from d2m.data.datasets import load
 
     data = load("digits")
     return data.train_inputs, data.train_labels
@@ -109,7 +109,7 @@ def test_thread_counts(updates, expected, count):
 
 @pytest.mark.parametrize("size", [1, 70_000, 1 << 30])
 def test_internal_batch_sizes(updates, expected, monkeypatch, size):
-    monkeypatch.setattr(inference, "BATCH_BYTES", size)
+    monkeypatch.setattr(exact, "BATCH_BYTES", size)
     assert compute(updates) == expected
 
 

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, log_softmax, relu
 
-from offchain.learning import exported
-from offchain.learning.canonical import SpecError
-from offchain.learning.exported import read_exported
-from offchain.learning.grid import add_update, from_grid
-from offchain.learning.inference import predict
-from offchain.learning.models import ModelSpec, initial_weights, to_tensors
-from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.training import network, network_inputs, train
-from offchain.parties.commands import proposed_spec
+from d2m.cli.commands import proposed_spec
+from d2m.learning.canonical import SpecError
+from d2m.learning.grid import add_update, from_grid
+from d2m.learning.network import torch_export
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights, to_tensors
+from d2m.learning.network.torch_export import read_exported
+from d2m.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.training.local import network, network_inputs, train
 
 IMAGE = (1, 8, 8)
 
@@ -120,7 +120,7 @@ def test_an_exported_network_learns_and_the_exact_pass_agrees_with_it(lenet_file
 
 @pytest.fixture(scope="module")
 def digits():
-    from offchain.data.datasets import load
+    from d2m.data.datasets import load
 
     data = load("digits")
     return data.train_inputs[:1000], data.train_labels[:1000]
@@ -315,7 +315,7 @@ def test_other_files_are_refused(tmp_path, lenet_file, monkeypatch):
     graph = graph_of(lenet_file)
     graph["schema_version"]["major"] = 9
     refused(archive_with(path, json.dumps(graph).encode()), "graph format 9; known is 8")
-    monkeypatch.setattr(exported, "GRAPH_LIMIT", 100)
+    monkeypatch.setattr(torch_export, "GRAPH_LIMIT", 100)
     refused(lenet_file, "at most 100 bytes")
 
 

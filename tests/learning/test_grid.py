@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offchain.learning.grid import GRID_ONE, WEIGHT_LIMIT, add_update, from_grid, to_grid
+from d2m.learning.grid import GRID_ONE, WEIGHT_LIMIT, add_update, from_grid, to_grid
 
 
 def test_values_go_to_the_nearest_grid_point_and_ties_to_the_even_one():

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.learning import inference
-from offchain.learning.grid import EXACT_LIMIT, GRID_BITS, WEIGHT_LIMIT
-from offchain.learning.inference import predict
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, to_tensors
+from d2m.learning.grid import EXACT_LIMIT, GRID_BITS, WEIGHT_LIMIT
+from d2m.learning.network import exact
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, to_tensors
+from d2m.learning.network.operators import Operator
 
 
 def reference(spec, weights, sample):
@@ -149,7 +149,7 @@ def test_the_internal_batch_does_not_change_a_prediction(monkeypatch, samples):
     whole = predict(spec, weights, inputs)
     assert whole.shape == (samples,)
     for size in (1, 3000, 10**9):
-        monkeypatch.setattr(inference, "BATCH_BYTES", size)
+        monkeypatch.setattr(exact, "BATCH_BYTES", size)
         assert (predict(spec, weights, inputs) == whole).all()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-from offchain.adversaries.sellers.labels import label_flip
-from offchain.data.datasets import load
-from offchain.data.partition import dirichlet
-from offchain.learning.contributions import SHARES_ONE, shares
-from offchain.learning.defaults import digits_spec
-from offchain.learning.grid import IntVector
-from offchain.learning.round import RoundOutput, State, initial_state, next_state
-from offchain.learning.training import train
-from offchain.learning.updates import EvaluationSet, encode_update
+from d2m.adversaries.sellers.labels import label_flip
+from d2m.data.datasets import load
+from d2m.data.partition import dirichlet
+from d2m.learning.defaults import digits_spec
+from d2m.learning.earnings import SHARES_ONE, shares
+from d2m.learning.grid import IntVector
+from d2m.learning.round import RoundOutput, State, initial_state, next_state
+from d2m.learning.training.local import train
+from d2m.learning.updates import EvaluationSet, encode_update
 
 SELLERS, SIGN_FLIP, LABEL_FLIP = 12, 4, 9
 TARGET, ROUNDS = 0.9, 10

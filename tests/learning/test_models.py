@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from offchain.learning.canonical import SpecError
-from offchain.learning.defaults import SPECS
-from offchain.learning.grid import GRID_ONE
-from offchain.learning.layers import Operator
-from offchain.learning.models import (
+from d2m.learning.canonical import SpecError
+from d2m.learning.defaults import SPECS
+from d2m.learning.grid import GRID_ONE
+from d2m.learning.network.model import (
     ExactnessError,
     ModelSpec,
     initial_weights,
     to_tensors,
     to_vector,
 )
-from offchain.learning.training import network
+from d2m.learning.network.operators import Operator
+from d2m.learning.training.local import network
 
 SEQUENCE = (
     Operator("convolution", outputs=4, side=3, stride=2, padding=1),

@@ -6,13 +6,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from offchain.learning import sampler
-from offchain.learning.contributions import MICROSAMPLES, earnings, without_each
-from offchain.learning.draws import PROBABILITY_ONE, draw
-from offchain.learning.grid import UPDATE_LIMIT, WEIGHT_LIMIT, add_update
-from offchain.learning.inference import predict
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.round import (
+from d2m.learning import sampler
+from d2m.learning.draws import PROBABILITY_ONE, draw
+from d2m.learning.earnings import MICROSAMPLES, earnings, without_each
+from d2m.learning.grid import UPDATE_LIMIT, WEIGHT_LIMIT, add_update
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.round import (
     EvaluationSet,
     initial_state,
     model_bytes,
@@ -20,8 +20,8 @@ from offchain.learning.round import (
     parse_sampler,
     sampler_bytes,
 )
-from offchain.learning.rules import MultiKrum
-from offchain.learning.updates import decode_model, decode_update, encode_update
+from d2m.learning.rules import MultiKrum
+from d2m.learning.updates import decode_model, decode_update, encode_update
 from tests.learning.conftest import SELLERS, small_spec
 
 SEED = bytes([9]) * 32

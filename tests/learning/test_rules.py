@@ -6,10 +6,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from offchain.learning import rules
-from offchain.learning.grid import DIMENSION_LIMIT, UPDATE_LIMIT
-from offchain.learning.rules import RULES, STEPS, CorrectedKrum, Mean, MultiKrum, RuleError, build
-from offchain.learning.rules.stack import Stack
+from d2m.learning import rules
+from d2m.learning.grid import DIMENSION_LIMIT, UPDATE_LIMIT
+from d2m.learning.rules import RULES, STEPS, CorrectedKrum, Mean, MultiKrum, RuleError, build
+from d2m.learning.rules.stack import Stack
 
 NAMES = [*RULES, *(f"{step}+mean" for step in STEPS)]
 

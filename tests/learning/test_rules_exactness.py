@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.learning.grid import UPDATE_LIMIT
-from offchain.learning.rules import RULES, build
+from d2m.learning.grid import UPDATE_LIMIT
+from d2m.learning.rules import RULES, build
 
 ROOT = Path(__file__).parents[2]
 NAMES = [*RULES, "nnm+trimmed_mean", "bucketing+median", "clipping+nnm+geometric_median"]

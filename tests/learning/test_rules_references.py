@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.learning.grid import GRID_ONE, UPDATE_LIMIT
-from offchain.learning.rules import RULES, STEPS, build
+from d2m.learning.grid import GRID_ONE, UPDATE_LIMIT
+from d2m.learning.rules import RULES, STEPS, build
 
 CASES = [(1, 0), (2, 0), (2, 1), (3, 1), (5, 1), (7, 1), (7, 3), (9, 4), (11, 2), (12, 5), (15, 3)]
 """n and f, inside the rules' conditions and outside."""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.learning.grid import UPDATE_LIMIT
-from offchain.learning.rules import RULES, STEPS, GeometricMedian, build, iterated
+from d2m.learning.grid import UPDATE_LIMIT
+from d2m.learning.rules import RULES, STEPS, GeometricMedian, build, iterated
 
 HONEST, F, DIMENSION = 11, 4, 40
 """n = 15 ≥ 2f+3: inside every rule's condition but Bulyan's."""

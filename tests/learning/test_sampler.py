@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.learning.canonical import SpecError
-from offchain.learning.draws import PROBABILITY_ONE, draw
-from offchain.learning.sampler import (
+from d2m.learning.canonical import SpecError
+from d2m.learning.draws import PROBABILITY_ONE, draw
+from d2m.learning.sampler import (
     SamplerSpec,
     floor_units,
     project,

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.learning.canonical import SpecError
-from offchain.learning.models import ExactnessError, ModelSpec
-from offchain.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.canonical import SpecError
+from d2m.learning.network.model import ExactnessError, ModelSpec
+from d2m.learning.spec import JobSpec, TrainingSpec
 from tests.learning.conftest import small_spec
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from offchain.learning.grid import UPDATE_LIMIT, add_update, from_grid
-from offchain.learning.inference import predict
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, initial_weights, to_tensors
-from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import (
+from d2m.learning.grid import UPDATE_LIMIT, add_update, from_grid
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights, to_tensors
+from d2m.learning.network.operators import Operator
+from d2m.learning.spec import TrainingSpec
+from d2m.learning.training.local import (
     SHIFT,
     adjustment,
     augmented,

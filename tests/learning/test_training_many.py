@@ -8,11 +8,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import train
-from offchain.learning.training_many import STACKED_DIMENSION, Work, train_many, train_stacked
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.network.operators import Operator
+from d2m.learning.spec import TrainingSpec
+from d2m.learning.training.local import train
+from d2m.learning.training.many import STACKED_DIMENSION, Work, train_many, train_stacked
 
 HYPER = TrainingSpec(3, 8, Decimal("0.01"), "adam")
 SIZES = (5, 8, 23, 16)

@@ -8,9 +8,9 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.learning.grid import UPDATE_LIMIT, WEIGHT_LIMIT
-from offchain.learning.models import ModelSpec, to_tensors
-from offchain.learning.updates import (
+from d2m.learning.grid import UPDATE_LIMIT, WEIGHT_LIMIT
+from d2m.learning.network.model import ModelSpec, to_tensors
+from d2m.learning.updates import (
     EvaluationSet,
     MalformedEvaluation,
     MalformedModel,

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Created, Record
-from offchain.chain.errors import BadDeployment
-from offchain.chain.signer import KeySigner
-from offchain.market.check import WIRING, check, immutable_offsets, same_code
-from offchain.market.deploy import deploy
-from offchain.market.genesis import GENESIS, PARTS, Parameters
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.check import WIRING, check, immutable_offsets, same_code
+from d2m.chain.deployment.deploy import deploy
+from d2m.chain.deployment.genesis import GENESIS, PARTS, Parameters
+from d2m.chain.deployment.record import Created, Record
+from d2m.chain.errors import BadDeployment
+from d2m.chain.signer import KeySigner
+from d2m.clients.anvil import Anvil, start_anvil
 from tests.chain.relay import Answer, Ask, refused, relay
 
 PARAMETERS = Parameters(10**18, 10**17)

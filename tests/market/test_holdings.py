@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from offchain.market.record.holdings import bonds, escrow_owes, stakes
+from d2m.demo.record.liabilities import bonds, escrow_owes, stakes
 from tests.parties.world import BLOCK_SECONDS, MOST_LOOKS, TERMS, World, world
 
 WINDOW_BLOCKS = 200

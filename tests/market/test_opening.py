@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from offchain.market.options import DemoOptions
-from offchain.market.play import _open_arguments
-from offchain.parties.__main__ import open_
+from d2m.demo.options import DemoOptions
+from d2m.demo.party import open_
+from d2m.demo.play import _open_arguments
 
 
 @pytest.mark.parametrize("auction", ["open", "sealed-first", "sealed-second"])

@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from offchain.chain.records import AuctionKind
-from offchain.market.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
-from offchain.market.report.model import Behaviour
+from d2m.demo.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
+from d2m.demo.report.model import Behaviour
+from d2m.protocol.types import AuctionKind
 
 
 def test_the_default_run_has_three_byzantine_nodes_and_two_byzantine_sellers() -> None:

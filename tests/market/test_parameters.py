@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.errors import BadDeployment, BadParameters
-from offchain.market.genesis import BLOCK_HASHES, Parameters
-from offchain.market.parameters import parameter_kinds, read_parameters
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
+from d2m.chain.deployment.parameters import parameter_kinds, read_parameters
+from d2m.chain.errors import BadDeployment, BadParameters
 
 EXAMPLE = Path(__file__).parents[2] / "scripts" / "deployment.example.yaml"
 ETHER = 10**18

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.market.processes import PartyFailed, Processes
+from d2m.demo.processes import PartyFailed, Processes
 
 
 def test_a_party_that_breaks_down_is_named_with_its_log(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offchain.chain.records import ETHER, AuctionKind, Request, Rules, Terms, tag_of
+from d2m.protocol.types import ETHER, AuctionKind, Request, Rules, Terms, tag_of
 from tests.market_machine.chain import TAGS
 from tests.market_machine.model.auctions import Auction
 from tests.market_machine.model.basics import Move, hashed

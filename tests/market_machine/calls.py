@@ -9,7 +9,7 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_abi.grammar import parse
 
-from offchain.yoda.votes import RESULT_TYPE, RoundResult
+from d2m.protocol.ballots import RESULT_TYPE, RoundResult
 from tests.market_machine.model.basics import Mood, Move, selector
 from tests.market_machine.model.encoding import REQUEST, RULES, TERMS
 

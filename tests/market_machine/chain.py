@@ -17,8 +17,8 @@ from eth_utils.address import to_checksum_address
 from web3 import Account
 from web3.utils import get_create_address
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.records import tag_of
+from d2m.clients.anvil import Anvil, start_anvil
+from d2m.protocol.types import tag_of
 from tests.market_machine.calls import calldata, encoded
 from tests.market_machine.model.basics import Move
 from tests.market_machine.model.market import Setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 from tests.market_machine.chain import BOND, STAKE, TAGS
 from tests.market_machine.model.basics import Mood, Move
 from tests.market_machine.players import Choice, Players

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offchain.chain.records import ETHER, AuctionState, Conduct
+from d2m.protocol.types import ETHER, AuctionState, Conduct
 from tests.market_machine.model.basics import Move
 from tests.market_machine.model.jobs import Job
 from tests.market_machine.players import Choice

@@ -9,7 +9,7 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from offchain.chain.records import ETHER, JobState, Phase
+from d2m.protocol.types import ETHER, JobState, Phase
 from tests.market_machine.audit import compare
 from tests.market_machine.changes import Changes
 from tests.market_machine.collectors import Collectors

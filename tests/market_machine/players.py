@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from offchain.chain.records import AuctionState, Conduct, Offence
-from offchain.yoda.votes import RoundResult
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.types import AuctionState, Conduct, Offence
 from tests.market_machine.chain import Chain
 from tests.market_machine.model.auctions import Auction
 from tests.market_machine.model.basics import Move

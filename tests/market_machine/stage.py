@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 from tests.market_machine.audit import Differs, compare, compare_conducts
 from tests.market_machine.chain import BOND, STAKE, TAGS, TOKENS, Chain, started
 from tests.market_machine.model.basics import Move, Plan, Refused

@@ -7,7 +7,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER, AuctionKind, Offence, Terms
+from d2m.protocol.types import ETHER, AuctionKind, Offence, Terms
 from tests.market_machine.buyers import MOST_AUCTIONS, Buyers
 from tests.market_machine.chain import STAKE
 from tests.market_machine.model.basics import Move

@@ -46,8 +46,8 @@ which error and arguments; after each
 - every job that has passed its deadline is due, and `advance` succeeds exactly where something is
   due;
 - nobody has got out more than it paid in and earned;
-- a result is accepted exactly where the rational test of `offchain/yoda/likelihood.py` accepts the
-  model's own count of the votes.
+- a result is accepted exactly where the rational test of `d2m.protocol.likelihood`
+  accepts the model's own count of the votes.
 
 At the end of every third play, on average, everybody stops. Whoever likes ends all jobs and
 auctions, everything owed is claimed and withdrawn, and the contracts must be empty to the last wei.

@@ -7,7 +7,7 @@ from functools import cache
 
 from eth_utils.crypto import keccak
 
-from offchain.learning.contributions import (
+from d2m.learning.earnings import (
     NO_ROOT,
     SHARES_ONE,
     Share,
@@ -16,7 +16,7 @@ from offchain.learning.contributions import (
     leaf,
     shares,
 )
-from offchain.yoda.votes import RESULT_VERSION, RoundResult
+from d2m.protocol.ballots import RESULT_VERSION, RoundResult
 from tests.market_machine.model.basics import hashed
 
 CID = bytes.fromhex("01551220") + keccak(b"content")

@@ -7,7 +7,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from offchain.yoda.votes import audit_word
+from d2m.protocol.ballots import audit_word
 from tests.market_machine.model.basics import Move, hashed
 from tests.market_machine.model.yoda import Opening, Poll, SignedCommit, commit_hash, entry
 from tests.market_machine.players import Choice, Players, Secret

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offchain.chain.records import JobState
+from d2m.protocol.types import JobState
 from tests.market_machine.model.basics import Move, hashed
 from tests.market_machine.players import Choice, Players
 from tests.market_machine.truth import CID, HASH

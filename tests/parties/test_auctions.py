@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.errors import Reverted
-from offchain.chain.records import ETHER, AuctionKind, AuctionState, JobState, Terms
-from offchain.parties.buyer import Buyer, withdraw_credit
-from offchain.parties.errors import PartyError, explained
-from offchain.parties.ledger import Ledger
-from offchain.parties.opener import cancel_auction
-from offchain.parties.sealed import MAX_TIER, bid_salt, sealed_commitment, tier_for
+from d2m.chain.contracts import Ledger
+from d2m.chain.errors import Reverted
+from d2m.chain.remedies import explained
+from d2m.errors import PartyError
+from d2m.parties.buyer.buyer import Buyer, withdraw_credit
+from d2m.parties.buyer.requester import cancel_auction
+from d2m.protocol.sealed_bids import MAX_TIER, bid_salt, sealed_commitment, tier_for
+from d2m.protocol.types import ETHER, AuctionKind, AuctionState, JobState, Terms
 from tests.parties.world import BUYERS, RULES, STAKE, World, world
 
 SEALED = Terms(AuctionKind.SEALED_SECOND_PRICE, ETHER, 400, 400, 0, reserve=STAKE)

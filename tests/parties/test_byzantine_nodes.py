@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from offchain.adversaries.cone import VOTING
-from offchain.chain.records import Conduct, JobState, Phase
-from offchain.learning.round import parse_sampler
-from offchain.learning.updates import decode_model
-from offchain.sealing.content import open_model
-from offchain.store.cid import Cid
+from d2m.adversaries.cone import VOTING
+from d2m.learning.round import parse_sampler
+from d2m.learning.updates import decode_model
+from d2m.protocol.types import Conduct, JobState, Phase
+from d2m.sealing.content import open_model
+from d2m.store.cid import Cid
 from tests.parties import world as worlds
 from tests.parties.world import RULES, STAKE, World, world
 

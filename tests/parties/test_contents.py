@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.records import JobState, Rules
-from offchain.clients.kubo import Kubo, kubo_swarm, running
-from offchain.parties import retention
-from offchain.parties.contents import SAMPLER, Content, end_blocks, job_contents
-from offchain.parties.errors import PartyError
-from offchain.parties.export import export_job
-from offchain.parties.ledger import Ledger
-from offchain.parties.reach import peers_of, reach
-from offchain.store import Cid, IpfsStore, NotFound, ReadAhead, Store
-from offchain.store.car import read_car
-from offchain.store.ipfs_node import Patience
+from d2m.chain.contracts import Ledger
+from d2m.clients.kubo import Kubo, kubo_swarm, running
+from d2m.errors import PartyError
+from d2m.jobs import retention
+from d2m.jobs.contents import SAMPLER, Content, end_blocks, job_contents
+from d2m.jobs.export import export_job
+from d2m.jobs.reach import peers_of, reach
+from d2m.protocol.types import JobState, Rules
+from d2m.store import Cid, IpfsStore, NotFound, ReadAhead, Store
+from d2m.store.car import read_car
+from d2m.store.ipfs_node import Patience
 from tests.parties.world import BUYERS, NODES, RULES, SELLERS, STAKE, TERMS, World, world
 from tests.store.nodes import store_on
 

@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from offchain.parties.deliveries import (
+from d2m.chain.contracts import PostedUpdate
+from d2m.jobs.answer import Answer
+from d2m.jobs.deliveries import (
     Found,
     chosen_answer,
     reading_deadline,
     updates_to_compute_with,
 )
-from offchain.parties.ledger import PostedUpdate
-from offchain.store import NotYet
-from offchain.store.fetch import Delivery
-from offchain.yoda.answer import Answer
+from d2m.store import NotYet
+from d2m.store.fetch import Delivery
 
 HERE, MALFORMED = Delivery(b"update"), Delivery(None, "another layout")
 SOUGHT, ABSENT = Delivery(None, "is being read", True, True), Delivery(None, "nobody", True)

@@ -21,12 +21,13 @@ import pytest
 import safetensors.numpy
 from structlog.testing import capture_logs
 
-from offchain.chain.records import JobState
-from offchain.learning.round import KEPT, LATE, MALFORMED, TOO_LARGE
-from offchain.learning.updates import encode_update
-from offchain.parties.desk import Desk
-from offchain.parties.ledger import Opened, PostedRing, PostedUpdate
-from offchain.sealing.content import (
+from d2m.chain.contracts import Opened, PostedRing, PostedUpdate
+from d2m.jobs.answer import answer
+from d2m.jobs.desk import Desk
+from d2m.learning.round import KEPT, LATE, MALFORMED, TOO_LARGE
+from d2m.learning.updates import encode_update
+from d2m.protocol.types import JobState
+from d2m.sealing.content import (
     HEADER_BYTES,
     Post,
     Purpose,
@@ -35,11 +36,10 @@ from offchain.sealing.content import (
     seal_model,
     seal_update,
 )
-from offchain.sealing.errors import NoKey, SealError
-from offchain.sealing.keys import JobKey
-from offchain.store.errors import NotFound, StoreError
-from offchain.store.fetch import content_hash
-from offchain.yoda.answer import answer
+from d2m.sealing.errors import NoKey, SealError
+from d2m.sealing.keys import JobKey
+from d2m.store.errors import NotFound, StoreError
+from d2m.store.fetch import content_hash
 from tests.parties.world import BUYERS, REQUEST_ID, RULES, World, small_spec, world
 
 DIMENSION = small_spec().model.dimension

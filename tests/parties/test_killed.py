@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from web3.types import RPCEndpoint
 
-from offchain.chain.records import JobState
-from offchain.chain.signer import BadKeyFile, write_key_file
-from offchain.data.files import write_samples
+from d2m.chain.signer import BadKeyFile, write_key_file
+from d2m.data.files import write_samples
+from d2m.protocol.types import JobState
 from tests.parties import world as worlds
 from tests.parties.http import free_port, get
 from tests.parties.test_reorganised import committed_in, is_voting, view
@@ -61,7 +61,7 @@ def life(market: World, role: str, account: int, *more: str, **options: Any) -> 
     with suppress(BadKeyFile):  # written by an earlier life
         write_key_file(key, market.anvil.keys[account])
     command = [
-        *(sys.executable, "-m", "offchain.parties", role, "--rpc", market.anvil.url),
+        *(sys.executable, "-m", "d2m.demo.party", role, "--rpc", market.anvil.url),
         *("--key", str(key), "--deployment", str(market.folder / "deployment.json")),
         *("--store", str(market.folder / "store"), "--patience", "2", *more),
     ]

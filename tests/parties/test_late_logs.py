@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.chain.client import Chain
-from offchain.chain.errors import LogsUnready
-from offchain.chain.records import JobState
-from offchain.parties.health import REMEDIES, kind_of
-from offchain.parties.ledger import Ledger
+from d2m.chain.client import Chain
+from d2m.chain.contracts import Ledger
+from d2m.chain.errors import LogsUnready
+from d2m.parties.health import REMEDIES, kind_of
+from d2m.protocol.types import JobState
 from tests.chain.relay import Ask, relay
 from tests.parties.test_reorganised import EVERYBODY, SELLING
 from tests.parties.world import World, artifacts, world

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.anvil import start_anvil
-from offchain.chain.records import JobState
-from offchain.clients.kubo import Kubo, kubo_swarm
-from offchain.parties.pins import place_of
-from offchain.store import Cid, IpfsStore, Store
-from offchain.store.ipfs_node import Patience
-from offchain.store.local import OWN_NAME
+from d2m.clients.anvil import start_anvil
+from d2m.clients.kubo import Kubo, kubo_swarm
+from d2m.jobs.pins import place_of
+from d2m.protocol.types import JobState
+from d2m.store import Cid, IpfsStore, Store
+from d2m.store.ipfs_node import Patience
+from d2m.store.local import OWN_NAME
 from tests.parties.world import ACCOUNTS, BLOCK_SECONDS, NODES, RANDOM_SEED, RULES, World, world_on
 from tests.store.nodes import store_on
 

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import REGISTRY
 from web3.exceptions import BlockNotFound
 
-from offchain.chain.errors import (
+from d2m.chain.errors import (
     AccessDenied,
     AskedTooOften,
     BlockUnknown,
@@ -33,11 +33,11 @@ from offchain.chain.errors import (
     TransactionLost,
     Underpriced,
 )
-from offchain.parties.errors import PartyError
-from offchain.parties.health import CONTENT, JOB, REMEDIES, Health, kind_of
-from offchain.parties.logs import log_as_json
-from offchain.parties.monitor import monitored, parse_address
-from offchain.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
+from d2m.errors import PartyError
+from d2m.parties.health import CONTENT, JOB, REMEDIES, Health, kind_of
+from d2m.parties.logs import log_as_json
+from d2m.parties.monitor import monitored, parse_address
+from d2m.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
 from tests.parties.http import free_port, get
 
 HANDBOOK = Path(__file__).parents[2] / "docs" / "operate.md"

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from offchain.chain import bounds
-from offchain.chain.errors import Reverted
-from offchain.chain.records import tag_of
-from offchain.learning.defaults import SPECS
-from offchain.parties.__main__ import main
-from offchain.parties.errors import REMEDIES, PartyError, explained
-from offchain.parties.options import rules_of
+from d2m.chain.errors import Reverted
+from d2m.chain.remedies import REMEDIES, explained
+from d2m.cli.options import rules_of
+from d2m.demo.party import main
+from d2m.errors import PartyError
+from d2m.learning.defaults import SPECS
+from d2m.protocol import bounds
+from d2m.protocol.types import tag_of
 from scripts import market as market_script
 from tests.parties.world import RULES
 

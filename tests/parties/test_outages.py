@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 from web3.types import RPCEndpoint
 
-from offchain.chain.client import Chain
-from offchain.chain.errors import FeeTooHigh
-from offchain.chain.fees import GWEI
-from offchain.chain.lag import SAMPLE_BLOCKS, NodeState
-from offchain.chain.records import JobState, JobView
-from offchain.chaos.proxy import Weather, proxied
-from offchain.parties.cone import ConeNode
-from offchain.parties.opener import Opener
-from offchain.parties.party import Party
-from offchain.parties.seller import Seller
+from d2m.chain.client import Chain
+from d2m.chain.errors import FeeTooHigh
+from d2m.chain.fees import GWEI
+from d2m.chain.lag import SAMPLE_BLOCKS, NodeState
+from d2m.parties.buyer.requester import Opener
+from d2m.parties.cone.node import ConeNode
+from d2m.parties.daemon import Party
+from d2m.parties.seller.seller import Seller
+from d2m.protocol.types import JobState, JobView
 from tests.chain.relay import Ask, relay
 from tests.parties.test_reorganised import (
     EVERYBODY,
@@ -31,6 +30,7 @@ from tests.parties.test_reorganised import (
     turn_until,
 )
 from tests.parties.world import BLOCK_SECONDS, RULES, World, artifacts, world
+from tools.chaos.proxy import Weather, proxied
 
 ANY_WAIT = 120.0
 

@@ -8,11 +8,12 @@ import pytest
 from eth_utils.crypto import keccak
 from web3.types import RPCEndpoint
 
-from offchain.chain.errors import Reverted
-from offchain.parties import offers
-from offchain.parties.cone import leave_pool, withdraw_stake
-from offchain.parties.errors import PartyError, explained
-from offchain.parties.ledger import Ledger
+from d2m.chain.contracts import Ledger
+from d2m.chain.errors import Reverted
+from d2m.chain.remedies import explained
+from d2m.errors import PartyError
+from d2m.parties.cone.node import leave_pool, withdraw_stake
+from d2m.parties.seller import offers
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
 KEY = keccak(b"public key")

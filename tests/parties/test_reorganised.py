@@ -13,16 +13,16 @@ from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
-from offchain.chain.client import Chain
-from offchain.chain.heads import HeadWatch
-from offchain.chain.records import JobState, JobView, Phase, Poll
-from offchain.market.genesis import BLOCK_HASHES
-from offchain.parties.cone import ConeNode, Vote, leave_pool, vote_honestly
-from offchain.parties.desk import Desk
-from offchain.parties.ledger import NO_SEED, Ledger
-from offchain.parties.offers import ensure_offered, pause
-from offchain.parties.opener import LASTING_BLOCKS, open_auction
-from offchain.parties.party import Party
+from d2m.chain.client import Chain
+from d2m.chain.contracts import NO_SEED, Ledger
+from d2m.chain.deployment.genesis import BLOCK_HASHES
+from d2m.chain.heads import HeadWatch
+from d2m.jobs.desk import Desk
+from d2m.parties.buyer.requester import LASTING_BLOCKS, open_auction
+from d2m.parties.cone.node import ConeNode, Vote, leave_pool, vote_honestly
+from d2m.parties.daemon import Party
+from d2m.parties.seller.offers import ensure_offered, pause
+from d2m.protocol.types import JobState, JobView, Phase, Poll
 from tests.parties.world import (
     MOST_LOOKS,
     NODES,

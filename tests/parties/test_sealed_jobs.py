@@ -11,23 +11,23 @@ import pytest
 from nacl.public import PrivateKey
 from structlog.testing import capture_logs
 
-from offchain.chain.records import FailureReason, JobState
-from offchain.learning.round import parse_sampler
-from offchain.learning.spec import JobSpec
-from offchain.learning.updates import encode_evaluation
-from offchain.parties import rings
-from offchain.parties.desk import Desk
-from offchain.parties.errors import PartyError
-from offchain.parties.jobkeys import JobKeys
-from offchain.parties.ledger import Ledger
-from offchain.parties.offers import ensure_offered
-from offchain.parties.opener import LASTING_BLOCKS, Opener
-from offchain.sealing.content import MAGIC
-from offchain.sealing.errors import NoKey
-from offchain.sealing.ring import ENTRY_BYTES, Ring, build_ring
-from offchain.store.ahead import ReadAhead
-from offchain.store.cid import Cid
-from offchain.store.fetch import content_hash
+from d2m.chain.contracts import Ledger
+from d2m.errors import PartyError
+from d2m.jobs import rings
+from d2m.jobs.desk import Desk
+from d2m.jobs.keys import JobKeys
+from d2m.learning.round import parse_sampler
+from d2m.learning.spec import JobSpec
+from d2m.learning.updates import encode_evaluation
+from d2m.parties.buyer.requester import LASTING_BLOCKS, Opener
+from d2m.parties.seller.offers import ensure_offered
+from d2m.protocol.types import FailureReason, JobState
+from d2m.sealing.content import MAGIC
+from d2m.sealing.errors import NoKey
+from d2m.sealing.ring import ENTRY_BYTES, Ring, build_ring
+from d2m.store.ahead import ReadAhead
+from d2m.store.cid import Cid
+from d2m.store.fetch import content_hash
 from tests.parties.test_whole_path import deposited, withdrawn
 from tests.parties.world import NODES, RULES, SELLERS, TAG, World, world
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offchain.chain.records import JobState
-from offchain.parties.ledger import Ledger
-from offchain.parties.offers import ensure_offered
-from offchain.parties.seller import Seller
+from d2m.chain.contracts import Ledger
+from d2m.parties.seller.offers import ensure_offered
+from d2m.parties.seller.seller import Seller
+from d2m.protocol.types import JobState
 from tests.parties.world import TAG, World, world
 
 

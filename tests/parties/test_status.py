@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.records import ETHER
-from offchain.incentives.shown import headline
-from offchain.parties import status
-from offchain.parties.errors import PartyError
-from offchain.parties.incentives import job_incentives
-from offchain.parties.plans import bid_plan
-from offchain.parties.status import account_status, auction_status, job_status, market_status
-from offchain.parties.tables import print_facts, print_market
+from d2m.cli import status
+from d2m.cli.plans import bid_plan
+from d2m.cli.status import account_status, auction_status, job_status, market_status
+from d2m.cli.tables import print_facts, print_market
+from d2m.errors import PartyError
+from d2m.incentives.auction import job_incentives
+from d2m.incentives.formatting import headline
+from d2m.protocol.types import ETHER
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
 

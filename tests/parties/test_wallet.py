@@ -15,13 +15,11 @@ import pytest
 import structlog
 from web3.types import RPCEndpoint
 
-from offchain.chain.amounts import shown_amount
-from offchain.chain.errors import Declined, NotEnoughEther
-from offchain.chain.gas import MAINNET, SEPOLIA, dearest, span
-from offchain.chain.records import ETHER, AuctionState
-from offchain.chain.transactions import TRANSFER_GAS
-from offchain.parties import offers
-from offchain.parties.commands import (
+from d2m.chain.contracts import Ledger
+from d2m.chain.errors import Declined, NotEnoughEther
+from d2m.chain.gas import MAINNET, SEPOLIA, dearest, span
+from d2m.chain.transactions import TRANSFER_GAS
+from d2m.cli.commands import (
     Session,
     connect,
     one_line_errors,
@@ -29,15 +27,17 @@ from offchain.parties.commands import (
     run_cone,
     run_keys,
 )
-from offchain.parties.costs import CONE, OPEN_BID, OPENER, SEALED_BID, seller_occasions
-from offchain.parties.ledger import Ledger
-from offchain.parties.logs import log_as_json
-from offchain.parties.opener import open_auction
-from offchain.parties.plans import bid_plan, cone_plan, keys_plan, seller_plan
-from offchain.parties.readable import plain, shown
-from offchain.parties.wallet import Manner, Wallet, mined_lines
-from offchain.store.choice import NODE_VARIABLE
-from offchain.store.errors import StoreError
+from d2m.cli.confirmation import Manner, Wallet, mined_lines
+from d2m.cli.costs import CONE, OPEN_BID, OPENER, SEALED_BID, seller_occasions
+from d2m.cli.formatting import plain, shown
+from d2m.cli.plans import bid_plan, cone_plan, keys_plan, seller_plan
+from d2m.parties.buyer.requester import open_auction
+from d2m.parties.logs import log_as_json
+from d2m.parties.seller import offers
+from d2m.protocol.amounts import shown_amount
+from d2m.protocol.types import ETHER, AuctionState
+from d2m.store.choice import NODE_VARIABLE
+from d2m.store.errors import StoreError
 from tests.parties.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.records import ETHER, AuctionKind, Conduct, JobState, Terms
-from offchain.store.fetch import content_hash
+from d2m.protocol.types import ETHER, AuctionKind, Conduct, JobState, Terms
+from d2m.store.fetch import content_hash
 from tests.parties.world import NODES, RULES, SELLERS, STAKE, WINDOW_BLOCKS, World, world
 
 

@@ -15,13 +15,31 @@ from eth_utils.crypto import keccak
 from nacl.public import PrivateKey
 from web3.contract import Contract
 
-from offchain.adversaries.cone import VOTING
-from offchain.adversaries.sellers.training import TRAINING
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment, Record
-from offchain.chain.records import (
+from d2m.adversaries.cone import VOTING
+from d2m.adversaries.sellers.training import TRAINING
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.contracts import Ledger
+from d2m.chain.deployment.deploy import deploy
+from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
+from d2m.chain.deployment.record import Deployment, Record
+from d2m.chain.signer import KeySigner
+from d2m.clients.anvil import Anvil, start_anvil
+from d2m.clients.geth import Geth
+from d2m.data.datasets import load
+from d2m.data.partition import dirichlet
+from d2m.jobs.desk import Desk
+from d2m.jobs.keys import JobKeys
+from d2m.learning.spec import JobSpec
+from d2m.learning.updates import EvaluationSet
+from d2m.parties.buyer.buyer import DELIVERY_FILE, Bid, Buyer
+from d2m.parties.buyer.requester import make_request, open_auction
+from d2m.parties.cone.node import ConeNode
+from d2m.parties.daemon import Party
+from d2m.parties.secrets import bid_secret, encryption_key, request_secret, salt_secret
+from d2m.parties.seller.offers import ensure_offered
+from d2m.parties.seller.seller import Samples, Seller, Training
+from d2m.protocol.types import (
     ETHER,
     Auction,
     AuctionKind,
@@ -31,30 +49,12 @@ from offchain.chain.records import (
     Rules,
     Terms,
 )
-from offchain.chain.signer import KeySigner
-from offchain.chaos import options as chaos
-from offchain.clients.geth import Geth
-from offchain.data.datasets import load
-from offchain.data.partition import dirichlet
-from offchain.learning.spec import JobSpec
-from offchain.learning.updates import EvaluationSet
-from offchain.market.deploy import deploy
-from offchain.market.genesis import BLOCK_HASHES, Parameters
-from offchain.parties.buyer import DELIVERY_FILE, Bid, Buyer
-from offchain.parties.cone import ConeNode
-from offchain.parties.desk import Desk
-from offchain.parties.jobkeys import JobKeys
-from offchain.parties.keys import bid_secret, encryption_key, request_secret, salt_secret
-from offchain.parties.ledger import Ledger
-from offchain.parties.offers import ensure_offered
-from offchain.parties.opener import make_request, open_auction
-from offchain.parties.party import Party
-from offchain.parties.seller import Samples, Seller, Training
-from offchain.sealing.keys import JobKey
-from offchain.store.ahead import ReadAhead
-from offchain.store.ipfs import IpfsStore
-from offchain.store.local import LocalStore, Store
+from d2m.sealing.keys import JobKey
+from d2m.store.ahead import ReadAhead
+from d2m.store.ipfs import IpfsStore
+from d2m.store.local import LocalStore, Store
 from tests.contracts.evm import helper
+from tools.chaos import options as chaos
 
 BLOCK_SECONDS = 0.05
 STAKE = 10**18

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offchain.privacy.gaussian import Entropy
+from d2m.privacy.gaussian import Entropy
 
 
 def repeatable(seed: int) -> Entropy:

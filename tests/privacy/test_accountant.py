@@ -9,10 +9,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from offchain.learning.spec import TrainingSpec
-from offchain.privacy.accountant import spent_epsilon
-from offchain.privacy.errors import PrivacyError
-from offchain.privacy.terms import PrivacyTerms, Spending
+from d2m.learning.spec import TrainingSpec
+from d2m.privacy.accountant import spent_epsilon
+from d2m.privacy.errors import PrivacyError
+from d2m.privacy.terms import PrivacyTerms, Spending
 
 HYPER = TrainingSpec(3, 16, Decimal("0.01"), "adam")
 DELTA = 1e-5

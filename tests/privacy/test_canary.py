@@ -3,7 +3,7 @@
 Three sellers are processes with a key file each: an honest one, a private one, and a leaking one,
 which shows that the search finds what it is meant to find. A record counts as found in any of the
 forms of `canary.forms`. What an update tells about records by being trained on them is no such
-form: `offchain.experiments.membership` measures that. Updates are searched sealed and opened.
+form: `experiments.membership` measures that. Updates are searched sealed and opened.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from offchain.chain.artifacts import MANIFEST
-from offchain.chain.records import JobState
-from offchain.chain.signer import write_key_file
-from offchain.data.files import write_samples
-from offchain.parties.buyer import DELIVERY_FILE
-from offchain.privacy.ledger import PrivacyLedger
-from offchain.sealing.content import Post, open_update
-from offchain.store.cid import Cid
+from d2m.chain.artifacts import MANIFEST
+from d2m.chain.signer import write_key_file
+from d2m.data.files import write_samples
+from d2m.parties.buyer.buyer import DELIVERY_FILE
+from d2m.privacy.ledger import PrivacyLedger
+from d2m.protocol.types import JobState
+from d2m.sealing.content import Post, open_update
+from d2m.store.cid import Cid
 from tests.parties import world as worlds
 from tests.parties.world import NODES, RULES, TAG, World, small_spec, world
 from tests.privacy.canary import Needle, forms, found, needles, planted

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import kstest
 
-from offchain.privacy.gaussian import clipped, poisson_batch, random_words, rounded_normal
+from d2m.privacy.gaussian import clipped, poisson_batch, random_words, rounded_normal
 from tests.privacy.randomness import repeatable
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)

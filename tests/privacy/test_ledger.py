@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from offchain.privacy.accountant import spent_epsilon
-from offchain.privacy.errors import BudgetSpent, LedgerError
-from offchain.privacy.ledger import LEDGER_FILE, PrivacyLedger
-from offchain.privacy.terms import Spending
+from d2m.privacy.accountant import spent_epsilon
+from d2m.privacy.errors import BudgetSpent, LedgerError
+from d2m.privacy.ledger import LEDGER_FILE, PrivacyLedger
+from d2m.privacy.terms import Spending
 
 BUDGET = (8.0, 1e-5)
 COST = Spending(1.0, 1.0, 1)

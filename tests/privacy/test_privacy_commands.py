@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from offchain.data.files import write_samples
-from offchain.learning.defaults import SPECS
-from offchain.parties.__main__ import main
-from offchain.parties.commands import run_seller
-from offchain.parties.seller import train_honestly
-from offchain.privacy.errors import LedgerError, PrivacyError
-from offchain.privacy.ledger import LEDGER_FILE, PrivacyLedger
-from offchain.privacy.terms import Spending
+from d2m.cli.commands import run_seller
+from d2m.data.files import write_samples
+from d2m.demo.party import main
+from d2m.learning.defaults import SPECS
+from d2m.parties.seller.seller import train_honestly
+from d2m.privacy.errors import LedgerError, PrivacyError
+from d2m.privacy.ledger import LEDGER_FILE, PrivacyLedger
+from d2m.privacy.terms import Spending
 
 CHOSEN = {"privacy": "per-example", "clip": 1.0, "noise": 1.1, "epsilon": 8.0, "delta": 1e-5}
 

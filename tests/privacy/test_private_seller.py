@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from offchain.chain.records import JobState
-from offchain.learning.updates import encode_update
-from offchain.privacy.accountant import spent_epsilon
-from offchain.privacy.seller import PrivateTraining
-from offchain.privacy.terms import KINDS, PER_EXAMPLE, PrivacyTerms
-from offchain.sealing.content import Post, seal_update
-from offchain.store.fetch import content_hash
+from d2m.learning.updates import encode_update
+from d2m.parties.seller.private import PrivateTraining
+from d2m.privacy.accountant import spent_epsilon
+from d2m.privacy.terms import KINDS, PER_EXAMPLE, PrivacyTerms
+from d2m.protocol.types import JobState
+from d2m.sealing.content import Post, seal_update
+from d2m.store.fetch import content_hash
 from tests.parties import world as worlds
 from tests.parties.world import RULES, SELLERS, World, small_spec, world
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from offchain.learning.grid import GRID_ONE, UPDATE_LIMIT, IntVector, add_update
-from offchain.learning.inference import predict
-from offchain.learning.layers import Operator
-from offchain.learning.models import ModelSpec, initial_weights
-from offchain.learning.spec import TrainingSpec
-from offchain.learning.training import loaded, network_inputs, train
-from offchain.privacy import training
-from offchain.privacy.terms import PrivacyTerms
-from offchain.privacy.training import UNITS, privatised, train_per_example
+from d2m.learning.grid import GRID_ONE, UPDATE_LIMIT, IntVector, add_update
+from d2m.learning.network.exact import predict
+from d2m.learning.network.model import ModelSpec, initial_weights
+from d2m.learning.network.operators import Operator
+from d2m.learning.spec import TrainingSpec
+from d2m.learning.training.local import loaded, network_inputs, train
+from d2m.privacy import training
+from d2m.privacy.terms import PrivacyTerms
+from d2m.privacy.training import UNITS, privatised, train_per_example
 from tests.privacy.randomness import repeatable
 
 SEQUENCE = (

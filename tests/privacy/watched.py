@@ -49,8 +49,8 @@ def main() -> None:
     notes, *arguments = sys.argv[1:]
     tempfile.gettempdir()  # tries the folder out by writing to it
     watch(os.open(notes, os.O_CREAT | os.O_WRONLY | os.O_APPEND))
-    from offchain.adversaries.sellers.training import TRAINING
-    from offchain.parties.__main__ import main as command
+    from d2m.adversaries.sellers.training import TRAINING
+    from d2m.demo.party import main as command
 
     if arguments[0] == "leaking":
         TRAINING["honest"] = leak

@@ -7,7 +7,7 @@ import {BPS} from "../../contracts/lib/Limits.sol";
 /// @title The split of a price is exact
 /// @dev For all amounts and marks below 2^128. No sum, product or difference of the library overflows there: the prover
 /// is told to take that for a failure too.
-/// @custom:halmos --solver-command '.tools/audit/bin/python scripts/_audit/solve.py'
+/// @custom:halmos --solver-command '.tools/audit/bin/python tools/audit/solve.py'
 contract SplitProof {
     uint256 private constant LIMIT = 1 << 128;
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.record import Deployment
+from d2m.clients.anvil import Anvil, start_anvil
 
 EXAMPLE = Path(__file__).parents[2] / "scripts" / "deployment.example.yaml"
 ACCOUNT = "TEST::0"

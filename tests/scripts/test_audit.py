@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts._audit import main as audit
-from scripts._setup.console import ROOT
+from tools.audit import main as audit
+from tools.setup.console import ROOT
 
 SLOT = ("unused-return", "Slots.push")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from offchain.learning.models import initial_weights
-from scripts._bench import job as bench
-from scripts._bench import ours, table
+from d2m.learning.network.model import initial_weights
+from experiments.speed import job as bench
+from experiments.speed import ours, table
 
 
 def tiny_job(rounds: int) -> bench.Job:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Record
-from offchain.market.check import immutable_offsets
-from offchain.market.genesis import GENESIS, SALT
+from d2m.chain.client import Chain
+from d2m.chain.deployment.check import immutable_offsets
+from d2m.chain.deployment.genesis import GENESIS, SALT
+from d2m.chain.deployment.record import Record
+from d2m.clients.anvil import Anvil
 from scripts._verification import INPUT_FILE
 from tests.scripts.conftest import ape_run
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from eth_account import Account
 from hexbytes import HexBytes
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment, Record
-from offchain.market.genesis import PARTS, PROXY
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.deployment.genesis import PARTS, PROXY
+from d2m.chain.deployment.record import Deployment, Record
+from d2m.clients.anvil import Anvil, start_anvil
 from tests.scripts.conftest import CHAIN_ID, EXAMPLE, ape_command, ape_run, network
 
 SEPOLIA = 11155111

@@ -20,15 +20,15 @@ import pytest
 from eth_account import Account
 from web3.types import RPCEndpoint
 
-from offchain.chain.anvil import Anvil, start_anvil
-from offchain.chain.artifacts import load_artifacts
-from offchain.chain.client import Chain
-from offchain.chain.deployment import Deployment
-from offchain.chain.records import ETHER
-from offchain.data.datasets import load
-from offchain.data.files import write_samples
-from offchain.parties.buyer import DELIVERY_FILE
-from offchain.parties.ledger import Ledger
+from d2m.chain.artifacts import load_artifacts
+from d2m.chain.client import Chain
+from d2m.chain.contracts import Ledger
+from d2m.chain.deployment.record import Deployment
+from d2m.clients.anvil import Anvil, start_anvil
+from d2m.data.datasets import load
+from d2m.data.files import write_samples
+from d2m.parties.buyer.buyer import DELIVERY_FILE
+from d2m.protocol.types import ETHER
 from tests.parties.world import small_spec
 from tests.scripts.conftest import EXAMPLE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offchain.chain.anvil import Anvil
+from d2m.clients.anvil import Anvil
 from tests.scripts.conftest import ape_run
 
 

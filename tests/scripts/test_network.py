@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.chain.addresses import NoNodeAddress
+from d2m.chain.addresses import NoNodeAddress
 from scripts._network import named_node
 from tests.chain.tls import self_signed
 from tests.scripts.conftest import ape_run

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offchain.chain.anvil import Anvil
-from offchain.chain.records import ETHER
-from offchain.data.files import write_samples
+from d2m.clients.anvil import Anvil
+from d2m.data.files import write_samples
+from d2m.protocol.types import ETHER
 from tests.scripts.conftest import ape_run, network
 
 Run = Callable[..., str]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PrivateKey
 
-from offchain.sealing.content import (
+from d2m.sealing.content import (
     HEADER_BYTES,
     OVERHEAD,
     UPDATE_OVERHEAD,
@@ -27,8 +27,8 @@ from offchain.sealing.content import (
     seal_model,
     seal_update,
 )
-from offchain.sealing.errors import NoKey, NotSealed, OtherRequest, Tampered, Unreadable, WrongKey
-from offchain.sealing.keys import Access, JobKey
+from d2m.sealing.errors import NoKey, NotSealed, OtherRequest, Tampered, Unreadable, WrongKey
+from d2m.sealing.keys import Access, JobKey
 
 REQUEST, OTHER_REQUEST = keccak(b"request"), keccak(b"other request")
 KEY = JobKey.made_by(b"secret", REQUEST)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 
-from offchain.sealing.content import HEADER_BYTES, MAGIC
-from offchain.sealing.errors import (
+from d2m.sealing.content import HEADER_BYTES, MAGIC
+from d2m.sealing.errors import (
     NoKey,
     NotSealed,
     OtherRequest,
@@ -18,8 +18,8 @@ from offchain.sealing.errors import (
     Tampered,
     WrongKey,
 )
-from offchain.sealing.keys import Access, JobKey
-from offchain.sealing.ring import ENTRY_BYTES, MOST_ENTRIES, RING_LIMIT, build_ring, open_ring
+from d2m.sealing.keys import Access, JobKey
+from d2m.sealing.ring import ENTRY_BYTES, MOST_ENTRIES, RING_LIMIT, build_ring, open_ring
 
 REQUEST = keccak(b"request")
 KEY = JobKey.made_by(b"secret", REQUEST)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts._setup import audit_tools
-from scripts._setup.console import ROOT, SetupError
+from tools.setup import audit_tools
+from tools.setup.console import ROOT, SetupError
 
 
 class Commands:

@@ -13,10 +13,10 @@ from threading import Thread
 
 import pytest
 
-from scripts._setup import compiler
-from scripts._setup.console import ROOT, SetupError
+from tools.setup import compiler
+from tools.setup.console import ROOT, SetupError
 
-WRAPPER = ROOT / "scripts/_setup/solc.cjs"
+WRAPPER = ROOT / "tools/setup/solc.cjs"
 NATIVE = f"#!/bin/sh\necho 'Version: {compiler.VERSION}+commit.{compiler.COMMIT}.Linux.g++'\n"
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;

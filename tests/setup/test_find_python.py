@@ -39,7 +39,7 @@ class Machine:
 
     def find(self, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(self.bin / "bash"), str(self.folder / "scripts/_setup/find_python.sh")],
+            [str(self.bin / "bash"), str(self.folder / "tools/setup/find_python.sh")],
             env={"PATH": str(self.bin), "HOME": str(self.folder / "home"), **environment},
             capture_output=True,
             text=True,
@@ -58,8 +58,8 @@ def machine(tmp_path: Path) -> Machine:
     made.bin.mkdir()
     for tool in ("bash", "dirname"):
         (made.bin / tool).symlink_to(str(shutil.which(tool)))
-    (tmp_path / "scripts/_setup").mkdir(parents=True)
-    shutil.copy(ROOT / "scripts/_setup/find_python.sh", tmp_path / "scripts/_setup")
+    (tmp_path / "tools/setup").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/setup/find_python.sh", tmp_path / "tools/setup")
     return made
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from scripts._setup import compiler, contracts
-from scripts._setup.console import ROOT
+from tools.setup import compiler, contracts
+from tools.setup.console import ROOT
 
 
 def locked_versions(name: str = "lock") -> dict[str, str]:

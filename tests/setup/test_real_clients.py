@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from offchain.clients import binaries
-from scripts._setup import real_clients
-from scripts._setup.console import ROOT, SetupError
+from d2m.clients import binaries
+from tools.setup import real_clients
+from tools.setup.console import ROOT, SetupError
 
 
 class Go:
@@ -71,7 +71,7 @@ def test_without_go_they_are_left_out_with_one_line(
     [line] = capsys.readouterr().out.splitlines()
     assert "Go is not on the PATH" in line
     monkeypatch.setattr(binaries, "FOLDER", clients)
-    assert "run scripts/_setup/setup.sh clients" in binaries.skip_reason()
+    assert "run tools/setup/setup.sh clients" in binaries.skip_reason()
 
 
 def test_every_module_is_pinned_by_checksum() -> None:

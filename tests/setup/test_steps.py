@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from scripts._setup import console, node_packages, python_packages, stamp
-from scripts._setup.console import ROOT, SetupError
+from tools.setup import console, node_packages, python_packages, stamp
+from tools.setup.console import ROOT, SetupError
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the set-up and of its inputs, with nothing set up."""
-    shutil.copytree(ROOT / "scripts/_setup", tmp_path / "scripts/_setup")
+    shutil.copytree(ROOT / "tools/setup", tmp_path / "tools/setup")
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     return tmp_path
 
 
 def set_up(checkout: Path, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "scripts._setup.main"],
+        [sys.executable, "-m", "tools.setup.main"],
         cwd=checkout,
         env={"PATH": str(path), "HOME": str(checkout)},
         capture_output=True,

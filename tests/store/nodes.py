@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from offchain.clients.kubo import Kubo
-from offchain.store.ipfs import IpfsStore
-from offchain.store.ipfs_node import Patience
+from d2m.clients.kubo import Kubo
+from d2m.store.ipfs import IpfsStore
+from d2m.store.ipfs_node import Patience
 
 SHORT = Patience(find=2.0, deaf=0.5, pause=0.05)
 """For tests in which content is absent, and those that are asked do answer."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from offchain.store import Cid, NotFound, NotYet, ReadAhead, Unreachable, WrongContent
-from offchain.store.ahead import AT_ONCE
+from d2m.store import Cid, NotFound, NotYet, ReadAhead, Unreachable, WrongContent
+from d2m.store.ahead import AT_ONCE
 
 JOB, OTHER_JOB = "d2m/m/1/1", "d2m/m/2/1"
 

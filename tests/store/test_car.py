@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from offchain.clients.kubo import Kubo, kubo_swarm
-from offchain.store import Cid, Corrupt
-from offchain.store.car import read_car, write_car
-from offchain.store.unixfs import CHUNK_BYTES, blocks_of
+from d2m.clients.kubo import Kubo, kubo_swarm
+from d2m.store import Cid, Corrupt
+from d2m.store.car import read_car, write_car
+from d2m.store.unixfs import CHUNK_BYTES, blocks_of
 from tests.store.make_cid_vectors import content
 from tests.store.nodes import store_on
 

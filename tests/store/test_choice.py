@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.store import InvalidChoice, IpfsStore, LocalStore, open_store
+from d2m.store import InvalidChoice, IpfsStore, LocalStore, open_store
 
 NODE = "/ip4/127.0.0.1/tcp/5001"
 

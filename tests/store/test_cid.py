@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.store import Cid, InvalidCid
+from d2m.store import Cid, InvalidCid
 from tests.store.make_cid_vectors import SIZES, content
 
 EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from offchain.store import Cid, Corrupt, IpfsStore, LocalStore, Unreachable, content_hash
-from offchain.store.fetch import Delivery, fetch_deliveries
-from offchain.store.ipfs_node import Patience
-from offchain.store.local import Store
+from d2m.store import Cid, Corrupt, IpfsStore, LocalStore, Unreachable, content_hash
+from d2m.store.fetch import Delivery, fetch_deliveries
+from d2m.store.ipfs_node import Patience
+from d2m.store.local import Store
 
 LIMIT = 100
 DATA = b"an update"

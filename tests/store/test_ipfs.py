@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from offchain.clients.kubo import Kubo, kubo_swarm
-from offchain.store import (
+from d2m.clients.kubo import Kubo, kubo_swarm
+from d2m.store import (
     Cid,
     IpfsStore,
     NotFound,
@@ -16,8 +16,8 @@ from offchain.store import (
     content_hash,
     fetch_verified,
 )
-from offchain.store.ipfs_node import Patience
-from offchain.store.unixfs import CHUNK_BYTES, _field, _number, blocks_of
+from d2m.store.ipfs_node import Patience
+from d2m.store.unixfs import CHUNK_BYTES, _field, _number, blocks_of
 from tests.store.make_cid_vectors import content
 from tests.store.nodes import store_on
 

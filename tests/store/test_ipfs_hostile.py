@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from offchain.store import (
+from d2m.store import (
     Cid,
     Corrupt,
     Forbidden,
@@ -28,8 +28,8 @@ from offchain.store import (
     Unreachable,
     WrongContent,
 )
-from offchain.store.ipfs_node import ATTEMPTS, Patience
-from offchain.store.unixfs import CHUNK_BYTES
+from d2m.store.ipfs_node import ATTEMPTS, Patience
+from d2m.store.unixfs import CHUNK_BYTES
 
 IMPATIENT = Patience(connect=1.0, pause=0.01, find=0.2, silence=0.3, slowest=1e12)
 DATA = b"what its author pinned"

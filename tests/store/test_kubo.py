@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from offchain.clients.kubo import Kubo, kubo_swarm, make_swarm_key, running
-from offchain.store import (
+from d2m.clients.kubo import Kubo, kubo_swarm, make_swarm_key, running
+from d2m.store import (
     Broken,
     Cid,
     Corrupt,
@@ -27,9 +27,9 @@ from offchain.store import (
     Unreachable,
     WrongContent,
 )
-from offchain.store.ipfs import ADD_OPTIONS
-from offchain.store.ipfs_node import Patience
-from offchain.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, blocks_of
+from d2m.store.ipfs import ADD_OPTIONS
+from d2m.store.ipfs_node import Patience
+from d2m.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, blocks_of
 from tests.store.make_cid_vectors import content
 from tests.store.nodes import SHORT, store_on
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offchain.store import (
+from d2m.store import (
     Cid,
     Corrupt,
     LocalStore,
@@ -26,7 +26,7 @@ CONTENTS = [content(size) for size in (0, 1, 5_000, CHUNK, CHUNK + 1, 3 * CHUNK)
 PUT_ALL = """
 import sys
 from pathlib import Path
-from offchain.store import LocalStore
+from d2m.store import LocalStore
 from make_cid_vectors import CHUNK, content
 contents = [content(size) for size in (0, 1, 5_000, CHUNK, CHUNK + 1, 3 * CHUNK)]
 store = LocalStore(Path(sys.argv[1]))
@@ -40,7 +40,7 @@ for turn in range(20):
 DIE_WITHIN_PUT = """
 import os, signal, sys
 from pathlib import Path
-from offchain.store import LocalStore
+from d2m.store import LocalStore
 setattr(os, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 LocalStore(Path(sys.argv[1])).put(b"x" * 100_000)
 """

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.store import Cid, WrongContent
-from offchain.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, blocks_of, is_block, links_of
+from d2m.store import Cid, WrongContent
+from d2m.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, blocks_of, is_block, links_of
 from tests.store.make_cid_vectors import SIZES, content
 
 

@@ -6,15 +6,15 @@ from decimal import Decimal
 import pytest
 from eth_utils.crypto import keccak
 
-from offchain.learning.contributions import NO_ROOT, contributions_root
-from offchain.learning.models import ModelSpec
-from offchain.learning.round import RoundOutput, State, initial_state, parse_sampler
-from offchain.learning.sampler import SamplerSpec
-from offchain.learning.spec import JobSpec, TrainingSpec
-from offchain.learning.updates import decode_model
-from offchain.store.cid import Cid
-from offchain.yoda.answer import Answer, answer, build_answer
-from offchain.yoda.votes import RESULT_VERSION
+from d2m.jobs.answer import Answer, answer, build_answer
+from d2m.learning.earnings import NO_ROOT, contributions_root
+from d2m.learning.network.model import ModelSpec
+from d2m.learning.round import RoundOutput, State, initial_state, parse_sampler
+from d2m.learning.sampler import SamplerSpec
+from d2m.learning.spec import JobSpec, TrainingSpec
+from d2m.learning.updates import decode_model
+from d2m.protocol.ballots import RESULT_VERSION
+from d2m.store.cid import Cid
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.yoda.likelihood import Pool, is_accepted, lead, odds_threshold
-from offchain.yoda.sortition import asked_after
+from d2m.protocol.likelihood import Pool, is_accepted, lead, odds_threshold
+from d2m.protocol.sortition import asked_after
 
 TRUE, LIE, OTHER = b"true", b"lie", b"other lie"
 POOLS = st.builds(Pool, st.integers(4, 80), st.integers(2000, 4500))

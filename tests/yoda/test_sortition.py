@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.yoda.sortition import (
+from d2m.protocol.sortition import (
     FEISTEL_ROUNDS,
     MAX_SET,
     asked_after,

@@ -8,8 +8,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from offchain.chain.signer import KeySigner
-from offchain.yoda.votes import RESULT_TYPE, VOTE_DOMAIN, Ballot, RoundResult, audit_word
+from d2m.chain.signer import KeySigner
+from d2m.protocol.ballots import RESULT_TYPE, VOTE_DOMAIN, Ballot, RoundResult, audit_word
 
 RESULT = RoundResult(
     version=2,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offchain.market.report import Report, criteria
+from d2m.demo.report import Report, criteria
 
 Facts = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offchain.market.report import Report
+from d2m.demo.report import Report
 
 Facts = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from offchain.market.report import Report, save_report
-from offchain.market.report.files import write_atomically
-from offchain.market.report.html import render_html
-from offchain.market.report.plots import plots
+from d2m.demo.report import Report, save_report
+from d2m.demo.report.files import write_atomically
+from d2m.demo.report.html import render_html
+from d2m.demo.report.plots import plots
 
 Facts = dict[str, Any]
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"

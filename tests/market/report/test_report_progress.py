@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from offchain.market.report import Progress
+from d2m.demo.report import Progress
 
 ROOT = Path(__file__).parents[3]
 RUN = """
-from offchain.market.report import Progress
+from d2m.demo.report import Progress
 with Progress() as progress:
     progress.phase("auction")
     progress.event("B1 bids 10 ETH")

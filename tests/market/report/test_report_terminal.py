@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from offchain.market.report import Report, print_report
-from offchain.market.report.names import short_digest
-from offchain.market.report.terminal import COLUMNS_WHEN_PIPED, make_console
+from d2m.demo.report import Report, print_report
+from d2m.demo.report.names import short_digest
+from d2m.demo.report.terminal import COLUMNS_WHEN_PIPED, make_console
 
 Facts = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from eth_utils.crypto import keccak
 
-from offchain.chain import records
-from offchain.chain.records import BPS, AuctionKind, AuctionState, Request, Terms
+from d2m.protocol import types
+from d2m.protocol.types import BPS, AuctionKind, AuctionState, Request, Terms
 from tests.market_machine.model.basics import NOBODY, demand, hashed
 from tests.market_machine.model.encoding import request_hash
 
@@ -104,9 +104,9 @@ class Auction:
             return self.terms.reserve
         return self.highest + max(1, self.highest * self.terms.increment_bps // BPS)
 
-    def row(self) -> records.Auction:
+    def row(self) -> types.Auction:
         place = 0 if self.is_open_kind or not self.ranking else self.sealed[self.leader].place
-        return records.Auction(
+        return types.Auction(
             self.state,
             self.terms.kind,
             self.terms.increment_bps,
@@ -126,11 +126,11 @@ class Auction:
             self.job_id,
         )
 
-    def sealed_row(self, bidder: str) -> records.SealedBid:
+    def sealed_row(self, bidder: str) -> types.SealedBid:
         bid = self.sealed.get(bidder)
         if bid is None:
-            return records.SealedBid(bytes(32), 0, 0, False)
-        return records.SealedBid(bid.commitment, bid.deposit, bid.place, bid.closed)
+            return types.SealedBid(bytes(32), 0, 0, False)
+        return types.SealedBid(bid.commitment, bid.deposit, bid.place, bid.closed)
 
 
 class Auctions:

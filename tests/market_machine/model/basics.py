@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 
 NOBODY = "0x" + "00" * 20
 

@@ -7,7 +7,7 @@ from functools import cache
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from offchain.chain.records import Request
+from d2m.protocol.types import Request
 
 RULES = "(uint16,uint16,uint16,uint16,uint16,uint32,uint32,uint32,uint32,uint32,uint32)"
 REQUEST = f"(bytes32,bytes32,bytes,bytes32,bytes32,bytes,{RULES})"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from eth_utils.crypto import keccak
 
-from offchain.chain import records
-from offchain.chain.records import BPS, ETHER, Conduct
-from offchain.learning.contributions import NO_ROOT, SHARES_ONE, Share, leaf
+from d2m.learning.earnings import NO_ROOT, SHARES_ONE, Share, leaf
+from d2m.protocol import types
+from d2m.protocol.types import BPS, ETHER, Conduct
 from tests.market_machine.model.basics import NOBODY, demand
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Pots:
             return self.price
         return self.seller_pot - self.seller_paid + self.cone_pot - self.cone_paid
 
-    def row(self) -> records.Pots:
-        return records.Pots(
+    def row(self) -> types.Pots:
+        return types.Pots(
             self.token,
             self.settled,
             self.right_votes,

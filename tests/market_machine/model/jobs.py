@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from offchain.chain import records
-from offchain.chain.records import BPS, FailureReason, JobState, Phase, Request
-from offchain.learning.contributions import NO_ROOT
-from offchain.yoda.votes import RESULT_VERSION, RoundResult
+from d2m.learning.earnings import NO_ROOT
+from d2m.protocol import types
+from d2m.protocol.ballots import RESULT_VERSION, RoundResult
+from d2m.protocol.types import BPS, FailureReason, JobState, Phase, Request
 from tests.market_machine.model.basics import demand, hashed
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Job:
     root: bytes = NO_ROOT
     model_hash: bytes = bytes(32)
 
-    def row(self) -> records.Job:
-        return records.Job(
+    def row(self) -> types.Job:
+        return types.Job(
             self.buyer,
             self.state,
             self.round,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from offchain.chain import records
-from offchain.chain.records import ETHER, AuctionState, JobState, Phase
+from d2m.protocol import types
+from d2m.protocol.types import ETHER, AuctionState, JobState, Phase
 from tests.market_machine.model.auctions import Auctions
 from tests.market_machine.model.basics import (
     Books,
@@ -219,10 +219,10 @@ class Market:
             yield self.books.balances[token, account]
             yield self.escrow.credits[token, account]
 
-    def _frozen(self, job_id: int) -> records.Frozen:
+    def _frozen(self, job_id: int) -> types.Frozen:
         poll = self.yoda.polls[job_id]
         rules = poll.rules
-        return records.Frozen(
+        return types.Frozen(
             poll.freeze_block,
             len(poll.seats),
             poll.pool.byzantine,
@@ -236,13 +236,13 @@ class Market:
         poll = self.yoda.polls[job_id]
         return [poll.leader, self.yoda.is_committing(job_id), self.yoda.is_revealing(job_id)]
 
-    def _mini_round(self, job_id: int) -> records.MiniRound:
+    def _mini_round(self, job_id: int) -> types.MiniRound:
         mini = self.yoda.polls[job_id].mini
-        return mini.row() if mini else records.MiniRound(bytes(32), 0, bytes(32), bytes(32))
+        return mini.row() if mini else types.MiniRound(bytes(32), 0, bytes(32), bytes(32))
 
-    def _verdict(self, job_id: int, round_number: int) -> records.Verdict:
+    def _verdict(self, job_id: int, round_number: int) -> types.Verdict:
         verdict = self.yoda.polls[job_id].verdicts.get(round_number)
-        return verdict.row() if verdict else records.Verdict(bytes(32), bytes(32), 0, 0, 0, 0)
+        return verdict.row() if verdict else types.Verdict(bytes(32), bytes(32), 0, 0, 0, 0)
 
     def _parties(self, job_id: int) -> list[Any]:
         job = self.jobs.all[job_id]

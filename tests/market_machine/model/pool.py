@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offchain.chain import records
-from offchain.chain.records import BPS, ETHER, Conduct, Offence
+from d2m.protocol import types
+from d2m.protocol.types import BPS, ETHER, Conduct, Offence
 from tests.market_machine.model.basics import demand
 from tests.market_machine.model.registry import swap_out
 
@@ -26,8 +26,8 @@ class Node:
     exit_block: int = 0
     key: bytes = bytes(32)
 
-    def row(self) -> records.Node:
-        return records.Node(self.stake, self.seat, self.since, self.exit_block, self.key)
+    def row(self) -> types.Node:
+        return types.Node(self.stake, self.seat, self.since, self.exit_block, self.key)
 
 
 class Pool:

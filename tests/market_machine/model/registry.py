@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offchain.chain.records import ETHER
+from d2m.protocol.types import ETHER
 from tests.market_machine.model.basics import demand
 
 if TYPE_CHECKING:

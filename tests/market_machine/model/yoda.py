@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eth_utils.crypto import keccak
 
-from offchain.chain import records
-from offchain.chain.records import MAX_SET, PPM, WAD, Conduct, Phase, Rules
-from offchain.yoda.likelihood import Pool, is_accepted
-from offchain.yoda.sortition import asked_after, permute
-from offchain.yoda.votes import Ballot, audit_word
+from d2m.protocol import types
+from d2m.protocol.ballots import Ballot, audit_word
+from d2m.protocol.likelihood import Pool, is_accepted
+from d2m.protocol.sortition import asked_after, permute
+from d2m.protocol.types import MAX_SET, PPM, WAD, Conduct, Phase, Rules
 from tests.market_machine.model.basics import demand, hashed
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ class MiniRound:
     def followers(self) -> int:
         return sum(words == self.lead for words in self.revealed.values())
 
-    def row(self) -> records.MiniRound:
+    def row(self) -> types.MiniRound:
         turnout = 1 << 255 | len(self.revealed) - self.followers << 2 * MAX_SET
         turnout |= sum(1 << position for position in self.committed)
         turnout |= sum(1 << MAX_SET + position for position in self.revealed)
         if self.lead is None:
-            return records.MiniRound(self.seed, turnout, NO_LEAD, NO_LEAD)
-        return records.MiniRound(self.seed, turnout, hashed(*self.lead), self.lead.result)
+            return types.MiniRound(self.seed, turnout, NO_LEAD, NO_LEAD)
+        return types.MiniRound(self.seed, turnout, hashed(*self.lead), self.lead.result)
 
 
 @dataclass
@@ -99,8 +99,8 @@ class Verdict:
     right: int = 0
     offences: int = 0
 
-    def row(self) -> records.Verdict:
-        return records.Verdict(
+    def row(self) -> types.Verdict:
+        return types.Verdict(
             self.digest, self.predictions, self.last, self.redrawn_at, self.right, self.offences
         )
 
@@ -157,10 +157,10 @@ class Poll:
     def rank(self, seat: int, first: int) -> int:
         return permute_cached(seat, len(self.seats), self.mini_rounds[self.round, first].seed)
 
-    def row(self) -> records.Poll:
+    def row(self) -> types.Poll:
         counts = self.tally()
         others = [votes for digest, votes in counts.items() if digest != self.leader]
-        return records.Poll(
+        return types.Poll(
             self.round,
             self.mini_round,
             self.first,

@@ -1,0 +1,1 @@
+"""The market's contracts on one chain: deployed, recorded, checked."""

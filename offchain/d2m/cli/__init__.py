@@ -1,0 +1,1 @@
+"""The command line: options and their types, sessions, confirmation, what is shown."""

@@ -1,0 +1,218 @@
+"""The market as it stands: jobs, auctions, and what an account has in it. Reads only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from eth_typing import ChecksumAddress
+
+from d2m.chain.artifacts import MANIFEST, load_artifacts
+from d2m.chain.client import Chain, read_deployment
+from d2m.chain.contracts import Ledger
+from d2m.errors import PartyError
+from d2m.protocol.lens import Duty, Holdings, Task
+from d2m.protocol.types import (
+    ETHER,
+    NEVER,
+    Auction,
+    AuctionKind,
+    AuctionState,
+    FailureReason,
+    JobState,
+    JobView,
+    Phase,
+    text_of,
+)
+
+RECENT = 20
+"""Jobs and auctions that are listed, beside the jobs that run: a screen."""
+DUTIES_AT_ONCE = 50
+"""Jobs of one call: public nodes limit what a call may compute."""
+Facts = dict[str, Any]
+"""Names and values; amounts are integers in the smallest unit of the `token` beside them."""
+
+
+def read_only(rpc: str, deployment: Path) -> Ledger:
+    """The contracts without an account."""
+    return Ledger(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
+
+
+def market_status(ledger: Ledger) -> Facts:
+    """The jobs that run and the latest ones, and the latest auctions."""
+    block = ledger.chain.block_number()
+    lens, auctions = ledger.lens.functions, ledger.auctions.functions
+    job_ids = sorted({*_running(ledger), *_latest(ledger.job_count())})
+    views = ledger.chain.call_many([lens.jobOf(job_id) for job_id in job_ids])
+    auction_ids = _latest(ledger.chain.call(auctions.auctionCount()))
+    records = ledger.chain.call_many([auctions.auctionOf(each) for each in auction_ids])
+    jobs = zip(job_ids, map(JobView.from_abi, views), strict=True)
+    sales = zip(auction_ids, map(Auction.from_abi, records), strict=True)
+    return {
+        "block": block,
+        "jobs": [job_facts(job_id, view, block) for job_id, view in jobs],
+        "auctions": [auction_facts(each, record, block) for each, record in sales],
+    }
+
+
+def job_status(ledger: Ledger, job_id: int) -> Facts:
+    """All of one job, with its vote. Raises PartyError where there is none."""
+    if not 0 < job_id <= ledger.job_count():
+        raise PartyError(f"there is no job {job_id}: `market status` lists them")
+    view, block = ledger.situation(job_id), ledger.chain.block_number()
+    return job_facts(job_id, view, block) | {"block": block, "vote": _vote_facts(view)}
+
+
+def auction_status(ledger: Ledger, auction_id: int) -> Facts:
+    """All of one auction, with what it is for. Raises PartyError where there is none."""
+    record, block = ledger.auction(auction_id), ledger.chain.block_number()
+    if record.state == AuctionState.NONE:
+        raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
+    request = ledger.auction_request(auction_id)
+    rules = request.rules._asdict()
+    wanted = {"tag": text_of(request.tag), "rules": rules}
+    return auction_facts(auction_id, record, block) | {"block": block, **wanted}
+
+
+def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
+    """What an account has in the market, and what is asked of it now."""
+    block = ledger.chain.block_number()
+    tokens = _tokens(ledger)
+    held = Holdings(*ledger.chain.call(ledger.lens.functions.holdingsOf(account, tokens)))
+    node = ledger.node(account)
+    is_seated = bool(held.stake) and not node.exit_block
+    return {
+        "block": block,
+        "account": account,
+        "balance": ledger.chain.balance(account),
+        "seat": node.seat if is_seated else None,
+        "stake": held.stake,
+        "stake_is_free": held.stake_is_free,
+        "offers": [
+            {
+                "offer": offer_id,
+                "state": "left" if each.exit_block else "listed" if each.listed else "paused",
+                "tags": [text_of(tag) for tag in each.tags],
+                "bond": each.bond,
+            }
+            for offer_id, each in ledger.offers_by(account).items()
+        ],
+        "credits": [
+            {"token": token, "amount": amount}
+            for token, amount in zip(tokens, held.credits, strict=True)
+            if amount
+        ],
+        "duties": [
+            {
+                "job": duty.job_id,
+                "task": Task(duty.task).name.lower(),
+                "seat": duty.seat,
+                **_until(duty.deadline, block),
+            }
+            for duty in _duties(ledger, account)
+        ],
+    }
+
+
+def job_facts(job_id: int, view: JobView, block: int) -> Facts:
+    """One job, for the list."""
+    job = view.job
+    failed = job.state == JobState.FAILED
+    return {
+        "job": job_id,
+        "state": job.state.name.lower(),
+        "tag": text_of(job.tag),
+        "buyer": job.buyer,
+        "round": job.round,
+        "rounds": job.rules.rounds,
+        "accepted": job.accepted_rounds,
+        "target_reached": job.target_reached,
+        "failure": FailureReason(job.failure).name.lower() if failed else None,
+        "sellers": job.sellers,
+        "price": view.pots.price,
+        "token": view.pots.token,
+        "offences": job.offences,
+        "slashed": view.slashed,
+        "due": view.due,
+        **_until(view.window_end if view.window_end != NEVER else 0, block),
+    }
+
+
+def auction_facts(auction_id: int, record: Auction, block: int) -> Facts:
+    """One auction, for the list."""
+    is_open = record.state == AuctionState.OPEN
+    has_bid = bool(record.highest_bid)
+    return {
+        "auction": auction_id,
+        "state": record.state.name.lower(),
+        "kind": AuctionKind(record.kind).name.lower(),
+        "opener": record.opener,
+        "reserve": record.reserve,
+        "highest_bid": record.highest_bid if has_bid else None,
+        "leader": record.leader if has_bid else None,
+        "token": record.token,
+        "sealed_bids": record.sealed_bids,
+        "revealed_bids": record.revealed_bids,
+        "job": record.job_id or None,
+        **_until(_auction_end(record, block) if is_open else 0, block),
+    }
+
+
+def _vote_facts(view: JobView) -> Facts:
+    poll = view.poll
+    return {
+        "phase": Phase(poll.phase).name.lower(),
+        "mini_round": poll.mini_round,
+        "asked": poll.asked,
+        "asked_now": poll.asked - poll.asked_before,
+        "committed_now": view.mini_round.committed,
+        "revealed_now": view.mini_round.revealed,
+        "votes": poll.votes,
+        "for_the_leader": poll.leader_votes,
+        "nodes": view.frozen.seats,
+    }
+
+
+def _auction_end(record: Auction, block: int) -> int:
+    """The last block of bidding, then that of revealing."""
+    return record.close_block if block < record.close_block else record.last_block
+
+
+def _until(deadline: int, block: int) -> Facts:
+    """A deadline, and how many blocks are left of it; None where there is none."""
+    if not deadline:
+        return {"deadline": None, "blocks_left": None}
+    return {"deadline": deadline, "blocks_left": max(0, deadline - block)}
+
+
+def _latest(count: int) -> list[int]:
+    return list(range(max(1, count - RECENT + 1), count + 1))
+
+
+def _running(ledger: Ledger) -> list[int]:
+    """The jobs that hold stake, oldest first."""
+    found: list[int] = []
+    pool = ledger.pool.functions
+    job_id = ledger.chain.call(pool.oldestJob())
+    while job_id:
+        found.append(job_id)
+        job_id = ledger.chain.call(pool.jobAfter(job_id))
+    return found
+
+
+def _duties(ledger: Ledger, node: ChecksumAddress) -> list[Duty]:
+    """Of all running jobs, page by page as of one block."""
+    found: list[Duty] = []
+    block, job_id = ledger.chain.block_number(), 0
+    while True:
+        ask = ledger.lens.functions.dutiesOf(node, job_id, DUTIES_AT_ONCE)
+        duties, job_id = ledger.chain.call(ask, block=block)
+        found += [Duty(*each) for each in duties]
+        if not job_id:
+            return found
+
+
+def _tokens(ledger: Ledger) -> list[str]:
+    """Ether, and every token that an auction was ever opened in."""
+    logs = ledger.chain.logs("AuctionHouse", "AuctionOpened")
+    return sorted({ETHER, *(str(log["args"]["terms"]["token"]) for log in logs)})

@@ -1,0 +1,1 @@
+"""Networks: operators, specification, the exact forward pass, import from PyTorch."""

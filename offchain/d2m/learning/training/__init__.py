@@ -1,0 +1,1 @@
+"""Local training: one seller, or many side by side with the same result."""

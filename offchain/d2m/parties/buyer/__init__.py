@@ -1,0 +1,1 @@
+"""The buyer's process, and the requester's."""

@@ -1,0 +1,1 @@
+"""The CONE node's process, and what it finds others to have done wrong."""

@@ -1,0 +1,1 @@
+"""Pure rules that contracts and programs share: types, units, bounds, sortition, ballots."""

@@ -1,0 +1,65 @@
+"""The bounds that the contracts set, mirrored in one place, and checked before anything is sent.
+
+A contract's refusal says at best which rule it is; here are the least and the most that it takes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from d2m.protocol.types import BPS, MAX_SET, Rules
+
+
+class Bound(NamedTuple):
+    """The least and the most that is allowed, both included."""
+
+    least: int
+    most: int
+
+
+UINT128 = (1 << 128) - 1
+UINT256 = (1 << 256) - 1
+
+AUCTION_BLOCKS = Bound(5, 50_400)
+"""Of bidding, and of revealing sealed bids (`AuctionHouse.MIN_` and `MAX_WINDOW_BLOCKS`)."""
+INCREMENT_BPS = Bound(0, BPS)
+MAX_TIER = 20
+RESERVE = Bound(1, UINT128 >> (MAX_TIER + 24))
+"""In the smallest unit of the auction's token (`AuctionHouse.MAX_RESERVE`)."""
+AMOUNT = Bound(1, UINT128)
+"""Of a bid, in the smallest unit of its token."""
+TAGS = Bound(1, 8)
+"""Of one offer (`SellerRegistry.MAX_TAGS`)."""
+TAG_BYTES = Bound(1, 32)
+STAKE_UNIT = Bound(BPS, UINT128)
+"""In wei (`ConePool.MIN_STAKE_UNIT`)."""
+BOND_UNIT = Bound(1, UINT128)
+"""In wei (`SellerRegistry`'s constructor)."""
+ID = Bound(1, UINT256)
+"""Of an auction, a job or an offer: the contracts count from one."""
+
+JOB_BLOCKS_RULE = "rounds * windows"
+"""The contracts' name for how long all rounds together may last."""
+_WINDOW = Bound(5, 50_400)
+RULES: dict[str, Bound] = {
+    "targetBps": Bound(1, BPS),
+    "rounds": Bound(1, 256),
+    "sampleSize": Bound(1, 256),
+    "byzantineBps": Bound(2000, 4500),
+    "base": Bound(1, MAX_SET - 1),
+    "errorPpm": Bound(1, 100_000),
+    "updateBlocks": _WINDOW,
+    "commitBlocks": _WINDOW,
+    "revealBlocks": _WINDOW,
+    "openBlocks": _WINDOW,
+    "judgeBlocks": _WINDOW,
+    JOB_BLOCKS_RULE: Bound(1, 648_000),
+}
+"""Of a job's rules, by the name that `Jobs` gives them in `RuleOutOfBounds`, in its order."""
+
+
+def by_name(rules: Rules) -> dict[str, int]:
+    """Rules by the names of `RULES`, with what the contracts make of several of them."""
+    values = dict(zip(RULES, rules, strict=False))
+    windows = rules.update_blocks + rules.commit_blocks + rules.reveal_blocks + rules.open_blocks
+    return {**values, JOB_BLOCKS_RULE: rules.rounds * windows}

@@ -1,1 +1,0 @@
-"""Modified YODA off chain: execution sets, likelihood test, votes."""
