@@ -76,6 +76,7 @@ check: setup ## formatting, lint and types of Python and Solidity
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/forge fmt --check contracts tests/proofs
 	node_modules/.bin/solhint --noPoster --disc --max-warnings 0 'contracts/**/*.sol'
 

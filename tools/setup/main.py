@@ -24,6 +24,7 @@ from tools.setup import (
     compiler,
     contracts,
     node_packages,
+    own_package,
     python_packages,
     ray_packages,
     real_clients,
@@ -50,6 +51,7 @@ def main() -> int:
             _check_space()
             node_packages.check_node()  # before minutes are spent on Python packages
             python_packages.install()
+            own_package.install()
             node_packages.install()
             compiler.install()
             contracts.compile_all()

@@ -1,0 +1,1 @@
+"""Tools that develop the project: set-up, audit, chaos runs. Nothing here is shipped."""
