@@ -1,12 +1,10 @@
-"""An Ape account as the market's signer, and the session of a wallet-driven command."""
+"""The market's commands with any account of Ape: a key file, a hardware wallet, a test account."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import ape
@@ -17,12 +15,11 @@ from ape.exceptions import AccountsError
 from ape.logging import ClickHandler, LogLevel
 from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
 from eth_typing import ChecksumAddress
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 
-from d2m.cli.commands import Session, connect, one_line_errors
-from d2m.cli.confirmation import Manner, Wallet
-from d2m.cli.options import combined, place_options
-from d2m.parties.logs import log_as_json
+from d2m.chain.signer import Signer
+from d2m.cli.access import Function, asking_options, calling, json_option
+from d2m.cli.options import combined, max_fee_option
 from scripts._network import NodeCommand
 
 
@@ -84,52 +81,6 @@ def rpc_url(provider: ProviderAPI) -> str:
     return str(url)
 
 
-@contextmanager
-def opened(
-    account: AccountAPI, options: dict[str, Any], *, serves: bool = False
-) -> Iterator[tuple[Session, Wallet]]:
-    """The session and wallet of a command, whose place and asking options leave `options`.
-
-    What a user can mend ends the command with one line.
-    """
-    wallet = wallet_of(options, serves=serves)
-    provider = ape.networks.provider
-    deployment: Path = options.pop("deployment")
-    store, ipfs, max_fee = (options.pop(name) for name in ("store", "ipfs", "max_fee"))
-    with one_line_errors(wallet):
-        signer = ApeSigner(account, provider)
-        url = rpc_url(provider)
-        yield connect(url, deployment, store, ipfs, signer, max_fee, wallet), wallet
-
-
-def wallet_of(options: dict[str, Any], *, serves: bool = False) -> Wallet:
-    """The wallet of a command, whose asking options leave `options`.
-
-    Of commands that do not serve only warnings are logged. Raises UsageError where nobody could be
-    asked.
-    """
-    as_json = options.pop("as_json")
-    log_as_json(
-        logging.INFO if serves else logging.WARNING,
-        sys.stdout if serves and not as_json else sys.stderr,
-    )
-    if "yes" not in options:  # a command that only reads
-        return Wallet(Manner(as_json=as_json))
-    manner = Manner(options.pop("yes"), options.pop("dry_run"), as_json, sys.stdin.isatty())
-    if not (manner.yes or manner.dry_run or (manner.terminal and not as_json)):
-        why = "--json asks nothing" if as_json else "there is no terminal to ask on"
-        raise click.UsageError(f"{why}: add --yes to sign, or --dry-run to look first")
-    return Wallet(manner)
-
-
-def wallet_command(function: Callable[..., Any]) -> click.Command:
-    """A command with `--network` and `--account`."""
-    with_account: Any = account_option()
-    with_network: Any = click.command(cls=NodeCommand)
-    command: click.Command = with_network(with_account(function))
-    return command
-
-
 def _keep_output_clean(_ctx: click.Context, _param: click.Parameter, as_json: bool) -> bool:
     """Have Ape's own notices go to standard error, before it connects."""
     for handler in logging.getLogger("ape").handlers if as_json else ():
@@ -138,29 +89,49 @@ def _keep_output_clean(_ctx: click.Context, _param: click.Parameter, as_json: bo
     return as_json
 
 
-json_option = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    is_eager=True,
-    callback=_keep_output_clean,
-    help="One JSON object for each transaction and answer; notices go to standard error.",
-)
-asking_options = combined(
-    click.option("--yes", "-y", is_flag=True, help="Sign without asking."),
-    click.option("--dry-run", is_flag=True, help="Show what would be sent first; send nothing."),
-    json_option,
-)
+class Account(click.ParamType):
+    """An address, or the name of an Ape account."""
+
+    name = "account"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ChecksumAddress:
+        """The address; the account stays locked."""
+        if is_address(value):
+            return to_checksum_address(value)
+        if value not in ape.accounts.aliases:
+            self.fail(f"{value!r} is no address and no account: see `ape accounts list`", param)
+        return to_checksum_address(str(ape.accounts.load(value).address))
 
 
-def sending_command(function: Callable[..., Any]) -> click.Command:
-    """A command that shows what it signs, and asks: with a network, an account and a place."""
-    return wallet_command(place_options(asking_options(function)))
+class ApeAccess:
+    """Commands of `ape run`: `--network` and `--account`."""
+
+    program = "ape run"
+    address: click.ParamType = Account()
+    json = staticmethod(json_option(is_eager=True, callback=_keep_output_clean))
+
+    def reading(self, function: Function) -> click.Command:
+        """A command that reads a node."""
+
+        @wraps(function)
+        def called(**options: Any) -> None:
+            function(rpc_url(ape.networks.provider), **options)
+
+        return click.command(cls=NodeCommand)(called)
+
+    def signing(self, function: Function, *, asks: bool = True) -> click.Command:
+        """A command that signs with an account of Ape."""
+        options = combined(max_fee_option, asking_options(self.json) if asks else self.json)
+        with_account: Callable[[Function], Function] = account_option()
+        called = options(calling(function, _reached))
+        return click.command(cls=NodeCommand)(with_account(called))
 
 
-def reading_command(function: Callable[..., Any]) -> click.Command:
-    """A command that signs nothing: with a network, an account and a place."""
-    return wallet_command(place_options(json_option(function)))
+def _reached(options: dict[str, Any]) -> tuple[str, Callable[[], Signer]]:
+    account, provider = options.pop("account"), ape.networks.provider
+    return rpc_url(provider), lambda: ApeSigner(account, provider)
 
 
 def sign_unattended(account: AccountAPI) -> None:

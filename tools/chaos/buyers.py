@@ -9,7 +9,8 @@ from __future__ import annotations
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
 from d2m.chain.contracts import Ledger
-from d2m.cli.commands import Session, open_for
+from d2m.cli.commands.buyer import open_for
+from d2m.cli.session import Session
 from d2m.data.files import read_samples
 from d2m.demo.stage import signer_of
 from d2m.learning.updates import EvaluationSet

@@ -43,7 +43,8 @@ class Staff:
     ) -> Supervised:
         store = ["--ipfs", site.kubo.rpc] if site.kubo else ["--store", str(self.stage.store)]
         place = ["--deployment", str(self.stage.deployment), *store]
-        command = [role, "--rpc", site.chain.url, "--key", str(member.key), *place, *more]
+        signing = ["--rpc", site.chain.url, *self.stage.key_options(member)]
+        command = [role, *signing, *place, *more]
         return Supervised(name, command, self.logs, site.prefix, is_lasting=is_lasting)
 
 

@@ -1,4 +1,4 @@
-"""The market itself in `.venv`, as it lies in this checkout: `import d2m`, and the command `d2m`."""
+"""The market itself in `.venv`, as it lies in this checkout: the package and the command `d2m`."""
 
 from __future__ import annotations
 

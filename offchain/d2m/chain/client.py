@@ -51,8 +51,12 @@ def read_deployment(place: Path, rpc_url: str) -> Deployment:
     """
     if not place.is_dir():
         return Deployment.read(place)
-    node = Web3(NamedErrorProvider(rpc_url, ErrorLibrary(())))
-    return Deployment.read(place, node.eth.chain_id)
+    return Deployment.read(place, chain_id_of(rpc_url))
+
+
+def chain_id_of(rpc_url: str) -> int:
+    """The id of a node's chain. Raises ``ChainUnreachable``."""
+    return Web3(NamedErrorProvider(rpc_url, ErrorLibrary(()))).eth.chain_id
 
 
 class Chain:

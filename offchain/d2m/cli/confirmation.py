@@ -1,4 +1,4 @@
-"""What a person with a wallet sees: each transaction before it is signed, and what became of it."""
+"""Confirmation: each transaction is shown before it is signed, and reported when it is mined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from d2m.chain.client import Chain
 from d2m.chain.errors import Declined, Reverted
 from d2m.chain.prepared import Prepared
 from d2m.chain.transactions import Receipt
-from d2m.cli.costs import Plan
+from d2m.cli.costs import CostEstimate
 from d2m.cli.formatting import plain, shown, token_of
 from d2m.protocol.amounts import shown_amount
 from d2m.protocol.types import ETHER
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Manner:
+class Mode:
     """How a command is to deal with whoever started it."""
 
     yes: bool = False
@@ -38,23 +38,23 @@ class Manner:
     """Whether there is somebody to ask."""
 
 
-class Wallet:
+class Confirmation:
     """Shows, asks and reports, for one command."""
 
-    def __init__(self, manner: Manner) -> None:
-        self.manner = manner
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
         self._unattended = False
 
-    def agree(self, plan: Plan) -> None:
+    def confirm(self, plan: CostEstimate) -> None:
         """Show what serving costs and binds, and ask once for all that it sends.
 
         Raises Declined.
         """
-        if self.manner.as_json:
+        if self.mode.as_json:
             self._print(plan.as_json())
         else:
             click.echo("\n".join(plan.lines()))
-        if not self.manner.dry_run:
+        if not self.mode.dry_run:
             self._ask("Serve, and sign all this without asking again?")
             self._unattended = True
 
@@ -65,10 +65,10 @@ class Wallet:
         """
         if self._unattended:
             return
-        if self.manner.dry_run:
+        if self.mode.dry_run:
             self._preview(prepared)
             raise SystemExit(0)
-        if not self.manner.as_json:
+        if not self.mode.as_json:
             self._preview(prepared)
         self._ask("Sign and send?")
 
@@ -81,7 +81,7 @@ class Wallet:
         self._report(receipt, ())
 
     def _report(self, receipt: Receipt, events: Sequence[Event]) -> None:
-        if self.manner.as_json:
+        if self.mode.as_json:
             self._print(mined_as_json(receipt, events))
         elif self._unattended:
             log.info("mined", **mined_as_json(receipt, events))
@@ -90,7 +90,7 @@ class Wallet:
 
     def answer(self, text: str, **facts: Any) -> None:
         """Tell what a command has found or done: `text` for people, `facts` for machines."""
-        if self.manner.as_json:
+        if self.mode.as_json:
             self._print({"type": "answer", **plain(facts)})
         else:
             click.echo(text)
@@ -101,7 +101,7 @@ class Wallet:
 
     def failed(self, error: Exception, message: str) -> None:
         """Tell machines why a command ends; people see the exception's line."""
-        if not self.manner.as_json:
+        if not self.mode.as_json:
             return
         told: dict[str, Any] = {"type": "error", "error": type(error).__name__, "message": message}
         if isinstance(error, Reverted):
@@ -113,15 +113,15 @@ class Wallet:
         self._print(told)
 
     def _preview(self, prepared: Prepared) -> None:
-        if self.manner.as_json:
+        if self.mode.as_json:
             self._print(preview_as_json(prepared))
         else:
             click.echo("\n".join(preview_lines(prepared)))
 
     def _ask(self, question: str) -> None:
-        if self.manner.yes:
+        if self.mode.yes:
             return
-        if not self.manner.terminal:
+        if not self.mode.terminal:
             raise Declined("there is no terminal to ask on: add --yes, or --dry-run to look first")
         if not click.confirm(question):
             raise Declined("declined: nothing was signed")

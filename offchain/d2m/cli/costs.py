@@ -65,7 +65,7 @@ def seller_occasions(tags: int, *, has_offer: bool) -> dict[str, dict[str, int]]
     return {"once, to offer": {f"SellerRegistry.offer: {size}": 1}, **SELLER}
 
 
-class Plan(NamedTuple):
+class CostEstimate(NamedTuple):
     """What a serving party is about to sign unattended."""
 
     title: str

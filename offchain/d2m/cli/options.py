@@ -1,16 +1,23 @@
-"""Command-line options of the parties, the same with a key file and with a wallet."""
+"""Options of the commands, in groups: a command gets each group as one value.
+
+They are the same with a key file (`d2m …`) and with any account of Ape (`ape run …`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from eth_typing import ChecksumAddress
 
 from d2m.cli import types
 from d2m.errors import PartyError
 from d2m.learning.spec import JobSpec
+from d2m.parties.monitor import Address
 from d2m.parties.seller.private import PrivateTraining
 from d2m.privacy.errors import PrivacyError
 from d2m.privacy.terms import KINDS as PRIVACY_KINDS
@@ -43,6 +50,34 @@ def combined(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return apply
 
 
+def gathered(
+    name: str, group: type, *options: Callable[[Command], Command]
+) -> Callable[[Command], Command]:
+    """Options as one decorator; the command gets their values as `name`, a `group`."""
+
+    def apply(command: Command) -> Command:
+        @wraps(command)
+        def gathering(*args: Any, **values: Any) -> Any:
+            own = {field.name: values.pop(field.name) for field in fields(group)}
+            return command(*args, **{name: group(**own)}, **values)
+
+        return combined(*options)(gathering)
+
+    return apply
+
+
+# --- where the market is
+
+
+@dataclass(frozen=True)
+class Place:
+    """The market's deployment, and the store that takes part in it."""
+
+    deployment: Path
+    store: Path | None
+    ipfs: str | None
+
+
 deployment_option = click.option(
     "--deployment",
     type=click.Path(exists=True, path_type=Path),
@@ -59,7 +94,7 @@ store_options = combined(
     click.option("--store", type=folder_path, help="Folder that takes the place of an IPFS node."),
 )
 
-reading_options = combined(deployment_option, store_options)
+place_options = gathered("place", Place, deployment_option, store_options)
 
 max_fee_option = click.option(
     "--max-fee",
@@ -67,7 +102,39 @@ max_fee_option = click.option(
     help="Most to pay per gas, like '200 gwei'; without it, whatever the chain asks for.",
 )
 
-place_options = combined(reading_options, max_fee_option)
+
+# --- the seller
+
+
+@dataclass(frozen=True)
+class Offering:
+    """A seller's data and what it is offered under."""
+
+    data: Path
+    tags: tuple[str, ...]
+    offer_id: int | None
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """Differential privacy of a seller's training; none where `mechanism` is None."""
+
+    mechanism: str | None
+    clip: float | None
+    noise: float | None
+    epsilon: float | None
+    delta: float | None
+    ledger: Path | None
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a seller or a CONE node serves."""
+
+    to: ChecksumAddress | None
+    jobs: int | None
+    patience_blocks: int
+    metrics_address: Address | None
 
 
 def _check_tags(_ctx: click.Context, _param: click.Parameter, tags: tuple[str, ...]) -> Any:
@@ -80,7 +147,9 @@ def _check_tags(_ctx: click.Context, _param: click.Parameter, tags: tuple[str, .
     return tags
 
 
-seller_options = combined(
+offering_options = gathered(
+    "offering",
+    Offering,
     click.option("--data", type=existing_file, required=True, help="Own data, .npz."),
     click.option(
         "--tag",
@@ -96,9 +165,12 @@ seller_options = combined(
     ),
 )
 
-privacy_options = combined(
+privacy_options = gathered(
+    "privacy",
+    Privacy,
     click.option(
         "--privacy",
+        "mechanism",
         type=click.Choice(PRIVACY_KINDS),
         help="Train with differential privacy: of each record, or of the whole data set at once.",
     ),
@@ -113,8 +185,7 @@ privacy_options = combined(
     ),
 )
 
-statement_options = combined(
-    privacy_options,
+forecast_options = combined(
     click.option("--data", type=existing_file, help="With --spec: tell what a round would cost."),
     click.option("--spec", type=existing_file, help="Job specification, JSON."),
 )
@@ -137,7 +208,9 @@ to_option = click.option(
     help="Who gets what is withdrawn; without it, the account itself.",
 )
 
-serving_options = combined(
+serving_options = gathered(
+    "serving",
+    Serving,
     to_option,
     click.option(
         "--jobs", type=click.IntRange(1), help="Leave after this many jobs; without it, serve on."
@@ -158,7 +231,46 @@ serving_options = combined(
     ),
 )
 
-request_options = combined(
+
+# --- the buyer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a requester asks for: the job, its rules, the auction's terms."""
+
+    tag: str
+    spec: Path
+    evaluation: Path
+    target: float
+    rounds: int
+    byzantine: float
+    error: float
+    base: int
+    window_blocks: int
+    kind: str
+    token: str
+    auction_blocks: int
+    reveal_blocks: int
+    increment: float
+    reserve: int
+
+
+@dataclass(frozen=True)
+class Bidding:
+    """A bid in an auction, and where a won model goes."""
+
+    auction_id: int
+    limit: int
+    larger_deposit: bool
+    folder: Path
+    patience_blocks: int
+    to: ChecksumAddress | None
+
+
+request_options = gathered(
+    "request",
+    Request,
     click.option(
         "--tag",
         type=types.Tag(),
@@ -252,7 +364,9 @@ patience_option = click.option(
     help="Blocks to leave an overdue job to others before pushing it on.",
 )
 
-auction_options = combined(
+bidding_options = gathered(
+    "bidding",
+    Bidding,
     auction_option,
     click.option(
         "--limit",
@@ -274,19 +388,19 @@ auction_options = combined(
 keys_options = combined(auction_option, patience_option)
 
 
-def rules_of(options: Mapping[str, Any], spec: JobSpec) -> Rules:
-    """The request's rules out of `request_options`, each of which is within its own bounds.
+def rules_of(request: Request, spec: JobSpec) -> Rules:
+    """The rules of a request, each of which is within its own bounds.
 
     Raises PartyError where they do not go together.
     """
-    window = options["window_blocks"]
+    window = request.window_blocks
     rules = Rules(
-        target_bps=round(options["target"] * BPS),
-        rounds=options["rounds"],
+        target_bps=round(request.target * BPS),
+        rounds=request.rounds,
         sample_size=spec.sample_size,
-        byzantine_bps=round(options["byzantine"] * BPS),
-        base=options["base"],
-        error_ppm=round(options["error"] * PPM),
+        byzantine_bps=round(request.byzantine * BPS),
+        base=request.base,
+        error_ppm=round(request.error * PPM),
         update_blocks=window,
         commit_blocks=window,
         reveal_blocks=window,
@@ -312,26 +426,31 @@ def _check_rules(found: Mapping[str, int], rules: Rules, window: int) -> None:
         )
 
 
-def terms_of(options: Mapping[str, Any]) -> Terms:
-    """The auction's terms out of `request_options`."""
-    kind = KINDS[options["kind"]]
+def terms_of(request: Request) -> Terms:
+    """The terms of a request's auction."""
+    kind = KINDS[request.kind]
     is_open = kind == AuctionKind.OPEN
     return Terms(
         kind=kind,
-        token=options["token"],
-        window_blocks=options["auction_blocks"],
-        reveal_blocks=0 if is_open else options["reveal_blocks"],
-        increment_bps=round(options["increment"] * BPS) if is_open else 0,
-        reserve=options["reserve"],
+        token=request.token,
+        window_blocks=request.auction_blocks,
+        reveal_blocks=0 if is_open else request.reveal_blocks,
+        increment_bps=round(request.increment * BPS) if is_open else 0,
+        reserve=request.reserve,
     )
 
 
-def privacy_of(options: dict[str, Any]) -> PrivateTraining | None:
-    """Take `privacy_options` out of `options`; None without --privacy. Raises PrivacyError."""
-    kind = options.pop("privacy")
-    chosen = {name: options.pop(name) for name in ("clip", "noise", "epsilon", "delta", "ledger")}
+def privacy_of(options: Privacy) -> PrivateTraining | None:
+    """The private training that was chosen; None without --privacy. Raises PrivacyError."""
+    chosen = {
+        "clip": options.clip,
+        "noise": options.noise,
+        "epsilon": options.epsilon,
+        "delta": options.delta,
+        "ledger": options.ledger,
+    }
     given = [f"--{name}" for name, value in chosen.items() if value is not None]
-    if kind is None:
+    if options.mechanism is None:
         if given:
             raise PrivacyError(
                 f"{', '.join(given)} without --privacy protects nothing: add --privacy"
@@ -344,5 +463,6 @@ def privacy_of(options: dict[str, Any]) -> PrivateTraining | None:
             f"--privacy needs {', '.join(missing)} too, such as --clip 1.0 --noise 1.1 --epsilon 8"
             " --delta 1e-5 --ledger privacy"
         )
-    folder = chosen.pop("ledger")
-    return PrivateTraining(PrivacyTerms(kind, **chosen), folder)
+    folder: Any = chosen.pop("ledger")
+    terms: dict[str, Any] = chosen
+    return PrivateTraining(PrivacyTerms(options.mechanism, **terms), folder)

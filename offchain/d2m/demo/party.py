@@ -1,50 +1,66 @@
-"""Parties with a key file, for daemons and for experiments with Byzantine ones.
+"""The demo's parties as processes: `python -m d2m.demo.party`, honest or Byzantine.
 
-With a wallet: `ape run seller serve`, `ape run cone serve`, `ape run buyer bid`.
+They are those of `d2m`, but for two things: nobody is asked, and some misbehave.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from d2m.adversaries.cone import VOTING
 from d2m.adversaries.sellers.training import TRAINING
-from d2m.chain.signer import KeySigner
-from d2m.cli.commands import (
-    Session,
-    connect,
-    no_gate,
-    one_line_errors,
-    run_buyer,
-    run_cone,
-    run_keys,
-    run_open,
-    run_privacy,
-    run_seller,
-)
+from d2m.cli.access import key_signer, rpc_option
+from d2m.cli.commands.buyer import open_requested, serve_buyer, serve_keys
+from d2m.cli.commands.cone import serve_cone
+from d2m.cli.commands.seller import serve_seller
+from d2m.cli.commands.serving import no_gate
 from d2m.cli.options import (
-    auction_options,
-    combined,
+    Bidding,
+    Offering,
+    Place,
+    Privacy,
+    Request,
+    Serving,
+    auction_option,
+    bidding_options,
     existing_file,
-    keys_options,
+    gathered,
+    max_fee_option,
+    offering_options,
+    patience_option,
     place_options,
     privacy_options,
     request_options,
-    seller_options,
     serving_options,
-    statement_options,
 )
-from d2m.cli.types import NodeAddress
+from d2m.cli.session import Session, connect, one_line_errors
 from d2m.parties.logs import log_as_json
 
-key_options = combined(
-    click.option("--rpc", type=NodeAddress(), required=True, help="URL of a chain node."),
-    click.option("--key", type=existing_file, required=True, help="Key file, mode 0600."),
-    place_options,
+
+@dataclass(frozen=True)
+class Account:
+    """A party's key and its node."""
+
+    rpc: str
+    key: Path
+    passphrase_file: Path
+    max_fee: int | None
+
+
+account_options = gathered(
+    "account",
+    Account,
+    rpc_option,
+    click.option("--key", type=existing_file, required=True, help="Encrypted key file (V3 JSON)."),
+    click.option(
+        "--passphrase-file", type=existing_file, required=True, help="File with its passphrase."
+    ),
+    max_fee_option,
 )
 gate_option = click.option(
     "--gate", is_flag=True, help="Go to the chain only after a line on standard input."
@@ -58,74 +74,104 @@ def main() -> None:
 
 
 @main.command()
-@key_options
-@seller_options
+@account_options
+@place_options
+@offering_options
 @privacy_options
 @serving_options
 @gate_option
 @click.option("--behaviour", type=click.Choice(sorted(TRAINING)), default="honest")
-def seller(gate: bool, behaviour: str, **options: Any) -> None:
+def seller(
+    account: Account,
+    place: Place,
+    offering: Offering,
+    privacy: Privacy,
+    serving: Serving,
+    gate: bool,
+    behaviour: str,
+) -> None:
     """Offer a data file, train when sampled, collect the share."""
-    options["training"] = TRAINING[behaviour]
     with one_line_errors():
-        run_seller(_session(options), gate=_wait if gate else no_gate, **options)
+        session = _session(account, place)
+        training = TRAINING[behaviour]
+        serve_seller(session, offering, privacy, serving, training=training, gate=_gate(gate))
 
 
 @main.command()
-@statement_options
-def privacy(data: Path | None, spec: Path | None, **options: Any) -> None:
-    """Show how much of a seller's privacy budget is spent, and what a job's round would cost."""
-    with one_line_errors():
-        for line in run_privacy(data, spec, options):
-            click.echo(line)
-
-
-@main.command()
-@key_options
+@account_options
+@place_options
 @serving_options
 @gate_option
 @click.option("--behaviour", type=click.Choice(sorted(VOTING)), default="honest")
-def cone(gate: bool, behaviour: str, **options: Any) -> None:
+def cone(
+    account: Account,
+    place: Place,
+    serving: Serving,
+    gate: bool,
+    behaviour: str,
+) -> None:
     """Stake for a seat, compute rounds when asked, collect the pay."""
-    options["voting"] = VOTING[behaviour]
     with one_line_errors():
-        run_cone(_session(options), gate=_wait if gate else no_gate, **options)
+        session = _session(account, place)
+        serve_cone(session, serving, voting=VOTING[behaviour], gate=_gate(gate))
 
 
 @main.command("open")
-@key_options
+@account_options
+@place_options
 @request_options
-def open_(**options: Any) -> None:
+def open_(
+    account: Account,
+    place: Place,
+    request: Request,
+) -> None:
     """Open an auction for a model; prints its id."""
     with one_line_errors():
-        click.echo(run_open(_session(options), **options))
+        session = _session(account, place)
+        click.echo(open_requested(session, request))
 
 
 @main.command()
-@key_options
-@keys_options
-def keys(**options: Any) -> None:
+@account_options
+@place_options
+@auction_option
+@patience_option
+def keys(
+    account: Account,
+    place: Place,
+    auction_id: int,
+    patience_blocks: int,
+) -> None:
     """Hand the key of an own auction's job to its members; stays until that is done."""
     with one_line_errors():
-        run_keys(_session(options), **options)
+        session = _session(account, place)
+        serve_keys(session, auction_id, patience_blocks)
 
 
 @main.command()
-@key_options
-@auction_options
+@account_options
+@place_options
+@bidding_options
 @gate_option
-def buyer(gate: bool, **options: Any) -> None:
+def buyer(
+    account: Account,
+    place: Place,
+    bidding: Bidding,
+    gate: bool,
+) -> None:
     """Bid in an auction, keep a won job moving, receive and check its model."""
     with one_line_errors():
-        run_buyer(_session(options), gate=_wait if gate else no_gate, **options)
+        session = _session(account, place)
+        serve_buyer(session, bidding, gate=_gate(gate))
 
 
-def _session(options: dict[str, Any]) -> Session:
-    """Take the options of `key_options` out and connect."""
-    rpc, key = options.pop("rpc"), options.pop("key")
-    deployment: Path = options.pop("deployment")
-    store, ipfs = options.pop("store"), options.pop("ipfs")
-    return connect(rpc, deployment, store, ipfs, KeySigner.load(key), options.pop("max_fee"))
+def _session(account: Account, place: Place) -> Session:
+    signer = key_signer(account.key, account.passphrase_file)
+    return connect(account.rpc, place, signer, account.max_fee)
+
+
+def _gate(closed: bool) -> Callable[[], None]:
+    return _wait if closed else no_gate
 
 
 def _wait() -> None:

@@ -177,7 +177,7 @@ def _open_arguments(run: Run) -> list[str]:
 def _common(run: Run, member: Member) -> list[str]:
     stage = run.stage
     return [
-        *("--rpc", run.anvil.url, "--key", str(member.key)),
+        *("--rpc", run.anvil.url, *stage.key_options(member)),
         *("--deployment", str(stage.deployment), "--store", str(stage.store)),
     ]
 

@@ -12,7 +12,7 @@ from eth_account import Account
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
-from d2m.chain.signer import KeySigner, write_key_file
+from d2m.chain.signer import KeyFileSigner, write_key_file
 from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from d2m.data.partition import dirichlet
@@ -24,6 +24,10 @@ DIRICHLET_ALPHA = 0.5
 """Heterogeneity of the sellers' data, as in the paper."""
 OTHER_TAG = "weather"
 """Under which the one seller stands that does not match."""
+PASSPHRASE = "demo"
+"""It opens all key files of a run, whose accounts end with their chain."""
+KEY_WORK = 2
+"""Least n of scrypt: two dozen processes open their keys at once."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,15 @@ class Stage:
         return self.folder / "job.json"
 
     @property
+    def passphrase_file(self) -> Path:
+        """The passphrase of all key files."""
+        return self.folder / "keys" / "passphrase"
+
+    def key_options(self, member: Member) -> list[str]:
+        """A member's key, as commands take it."""
+        return ["--key", str(member.key), "--passphrase-file", str(self.passphrase_file)]
+
+    @property
     def evaluation_file(self) -> Path:
         """The evaluation set that the buyers hold back."""
         return self.folder / "evaluation.npz"
@@ -100,8 +113,8 @@ def set_stage(options: DemoOptions, folder: Path, keys: Sequence[bytes]) -> Stag
 
     def member(name: str, role: str, behaviour: str = "honest") -> Member:
         key = next(unused)
-        path = folder / "keys" / f"{name}.key"
-        write_key_file(path, key)
+        path = folder / "keys" / f"{name}.json"
+        write_key_file(path, key, PASSPHRASE, work=KEY_WORK)
         return Member(name, role, behaviour, Account.from_key(key).address, path)
 
     stage = Stage(
@@ -119,6 +132,7 @@ def set_stage(options: DemoOptions, folder: Path, keys: Sequence[bytes]) -> Stag
         ],
         spec=SPECS[options.dataset](run_seed(options, "weights")),
     )
+    stage.passphrase_file.write_text(PASSPHRASE)
     _write_data(options, stage)
     stage.spec_file.write_bytes(stage.spec.to_bytes())
     return stage
@@ -129,9 +143,9 @@ def run_seed(options: DemoOptions, purpose: str) -> bytes:
     return keccak(text=f"D2M demo {options.seed} {purpose}")
 
 
-def signer_of(member: Member) -> KeySigner:
+def signer_of(member: Member) -> KeyFileSigner:
     """The signer of a party's key file."""
-    return KeySigner.load(member.key)
+    return KeyFileSigner(member.key, lambda: PASSPHRASE)
 
 
 def _write_data(options: DemoOptions, stage: Stage) -> None:

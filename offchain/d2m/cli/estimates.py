@@ -1,4 +1,4 @@
-"""What each party would bind and spend by serving now, read from the chain."""
+"""Estimates: what each party would bind and spend by serving now, read from the chain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from d2m.cli.costs import (
     OPEN_BID,
     OPENER,
     SEALED_BID,
-    Plan,
+    CostEstimate,
     seller_occasions,
 )
 from d2m.errors import PartyError
@@ -19,37 +19,39 @@ from d2m.protocol.sealed_bids import tier_for
 from d2m.protocol.types import ETHER, AuctionKind
 
 
-def cone_plan(ledger: Ledger) -> Plan:
+def estimate_cone(ledger: Ledger) -> CostEstimate:
     """Of a CONE node: what its stake lacks of a unit."""
     missing = ledger.chain.call(ledger.pool.functions.stakeUnit())
     missing -= ledger.node(ledger.chain.address).stake
     binds = "a stake, of which a slashed part is lost" if missing else "no more, it has its stake"
     title = f"serve as CONE node {ledger.chain.address}"
-    return Plan(title, binds, max(missing, 0), ETHER, CONE, *_chain(ledger))
+    return CostEstimate(title, binds, max(missing, 0), ETHER, CONE, *_chain(ledger))
 
 
-def seller_plan(ledger: Ledger, offer_id: int | None, tags: int) -> Plan:
+def estimate_seller(ledger: Ledger, offer_id: int | None, tags: int) -> CostEstimate:
     """Of a seller under so many tags: a bond, unless it is an offer that is there."""
     bond = 0 if offer_id else ledger.chain.call(ledger.registry.functions.bondUnit())
     binds = "no more, the offer has its bond" if offer_id else "a bond, unless the offer stands"
     title = f"serve as seller {ledger.chain.address}"
     before = len(ledger.offer(offer_id).tags) if offer_id else 0
     occasions = seller_occasions(max(tags, before), has_offer=bool(offer_id))
-    return Plan(title, binds, bond, ETHER, occasions, *_chain(ledger))
+    return CostEstimate(title, binds, bond, ETHER, occasions, *_chain(ledger))
 
 
-def bid_plan(ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: bool) -> Plan:
+def estimate_bid(
+    ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: bool
+) -> CostEstimate:
     """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
     auction = ledger.auction(auction_id)
     title = f"bid in auction {auction_id} as {ledger.chain.address}"
     chain, note = _chain(ledger), _incentives(ledger, auction_id, auction.token, limit)
     if auction.kind == AuctionKind.OPEN:
-        return Plan(title, "bids, at most", limit, auction.token, OPEN_BID, *chain, note)
+        return CostEstimate(title, "bids, at most", limit, auction.token, OPEN_BID, *chain, note)
     deposit = 0
     if limit >= auction.reserve > 0:
         tier = tier_for(limit, auction.reserve, auction.token, larger=larger_deposit)
         deposit = auction.reserve << tier
-    return Plan(title, "a deposit", deposit, auction.token, SEALED_BID, *chain, note)
+    return CostEstimate(title, "a deposit", deposit, auction.token, SEALED_BID, *chain, note)
 
 
 def _incentives(ledger: Ledger, auction_id: int, token: str, limit: int) -> str:
@@ -64,10 +66,10 @@ def _incentives(ledger: Ledger, auction_id: int, token: str, limit: int) -> str:
     return f"at that price {headline(job)}; {waiting(job)}: {look}"
 
 
-def keys_plan(ledger: Ledger, auction_id: int) -> Plan:
+def estimate_keys(ledger: Ledger, auction_id: int) -> CostEstimate:
     """Of an opener that only hands out its job's key: it binds nothing."""
     title = f"hand out the key of auction {auction_id}'s job as {ledger.chain.address}"
-    return Plan(title, "nothing", 0, ETHER, OPENER, *_chain(ledger))
+    return CostEstimate(title, "nothing", 0, ETHER, OPENER, *_chain(ledger))
 
 
 def _chain(ledger: Ledger) -> tuple[Price, str]:

@@ -1,0 +1,1 @@
+"""Commands by party: what each does, once for key files and for Ape's accounts."""
