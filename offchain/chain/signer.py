@@ -1,4 +1,4 @@
-"""Who signs: a small protocol, and the signer of a key file."""
+"""Signers: a small protocol, and the signer of a key file."""
 
 from __future__ import annotations
 
