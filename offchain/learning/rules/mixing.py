@@ -1,6 +1,6 @@
 """Steps before a rule: they turn updates into as many or fewer updates that are easier to judge.
 
-What comes out lies on the grid again (rounded to the nearest integer, halves up), so that steps and
+The outcome lies on the grid again (rounded to the nearest integer, halves up), so that steps and
 rules combine freely; the rounding is at most half a grid unit in each entry.
 """
 
