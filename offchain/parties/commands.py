@@ -1,4 +1,4 @@
-"""What a party's command does, whoever signs: a key file or an Ape account."""
+"""Actions of a party's commands, whoever signs: a key file or an Ape account."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ USER_ERRORS = (
     PrivacyError,
     SealError,
 )
-"""What a user can mend: shown as one line, without a traceback."""
+"""Errors that a user can mend: shown as one line, without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Session:
 
     @cached_property
     def key(self) -> PrivateKey:
-        """What is sealed to the account opens with it."""
+        """Key that opens content sealed to the account."""
         return encryption_key(self.signer)
 
     @cached_property
@@ -174,7 +174,7 @@ def run_seller(
 ) -> None:
     """Offer the data and serve as its seller; `privacy` are the options of `privacy_options`.
 
-    What it earns goes to `to`, by default to the account.
+    Its earnings go to `to`, by default to the account.
     """
     torch.set_num_threads(1)  # sellers share a machine in the demo; local models are small
     samples = Samples(*read_samples(data))
@@ -349,7 +349,7 @@ def run_buyer(
 ) -> None:
     """Bid up to `limit`, keep a won job moving, and receive its model into `folder`.
 
-    What comes back goes to `to`, by default to the account.
+    The returned money goes to `to`, by default to the account.
     """
     torch.set_num_threads(1)
     chain, store = session.chain, session.store  # before anybody is asked

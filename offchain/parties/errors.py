@@ -1,4 +1,4 @@
-"""What a party cannot do, in one line with its remedy."""
+"""Errors of a party's actions, in one line with their remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from offchain.chain.errors import Reverted
 
 
 class PartyError(Exception):
-    """What was asked of a party does not fit what is on the chain."""
+    """The request to a party does not fit what is on the chain."""
 
 
 class NotRegistered(PartyError):

@@ -1,4 +1,4 @@
-"""What each party would bind and spend by serving now, read from the chain."""
+"""Plans: how much each party would bind and spend by serving now, read from the chain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from offchain.parties.sealed import tier_for
 
 
 def cone_plan(ledger: Ledger) -> Plan:
-    """Of a CONE node: what its stake lacks of a unit."""
+    """Plan of a CONE node: it binds what its stake lacks of a unit."""
     missing = ledger.chain.call(ledger.pool.functions.stakeUnit())
     missing -= ledger.node(ledger.chain.address).stake
     binds = "a stake, of which a slashed part is lost" if missing else "no more, it has its stake"
@@ -29,7 +29,7 @@ def cone_plan(ledger: Ledger) -> Plan:
 
 
 def seller_plan(ledger: Ledger, offer_id: int | None, tags: int) -> Plan:
-    """Of a seller under so many tags: a bond, unless it is an offer that is there."""
+    """Plan of a seller under so many tags: it binds a bond, unless its offer is there."""
     bond = 0 if offer_id else ledger.chain.call(ledger.registry.functions.bondUnit())
     binds = "no more, the offer has its bond" if offer_id else "a bond, unless the offer stands"
     title = f"serve as seller {ledger.chain.address}"
@@ -39,7 +39,7 @@ def seller_plan(ledger: Ledger, offer_id: int | None, tags: int) -> Plan:
 
 
 def bid_plan(ledger: Ledger, auction_id: int, limit: int, *, larger_deposit: bool) -> Plan:
-    """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
+    """Plan of a buyer: it binds its bids up to the limit, or the deposit of a sealed one."""
     auction = ledger.auction(auction_id)
     title = f"bid in auction {auction_id} as {ledger.chain.address}"
     chain, note = _chain(ledger), _incentives(ledger, auction_id, auction.token, limit)
@@ -65,11 +65,11 @@ def _incentives(ledger: Ledger, auction_id: int, token: str, limit: int) -> str:
 
 
 def keys_plan(ledger: Ledger, auction_id: int) -> Plan:
-    """Of an opener that only hands out its job's key: it binds nothing."""
+    """Plan of an opener that only hands out its job's key: it binds nothing."""
     title = f"hand out the key of auction {auction_id}'s job as {ledger.chain.address}"
     return Plan(title, "nothing", 0, ETHER, OPENER, *_chain(ledger))
 
 
 def _chain(ledger: Ledger) -> tuple[Price, str]:
-    """What gas costs on the chain, and by whose rules it is counted."""
+    """Price of gas on the chain, and the rules by which it is counted."""
     return ledger.chain.price(), ledger.chain.rules()

@@ -1,4 +1,4 @@
-"""What a person with a wallet sees: each transaction before it is signed, and what became of it."""
+"""Display of each transaction to a person with a wallet, before it is signed and after."""
 
 from __future__ import annotations
 
