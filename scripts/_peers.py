@@ -27,8 +27,8 @@ def peers_command(
 ) -> None:
     """Show whom the IPFS node is connected to, and what of a job it can read, and whose.
 
-    Needs no account. What it reads it pins, as a member of the job does. Ends with status 1 when
-    it has no peer, or cannot read something.
+    Needs no account. It pins what it reads, as a member of the job does. Ends with status 1 when it
+    has no peer, or cannot read something.
     """
     log_as_json(logging.WARNING, sys.stderr)
     unread = 0

@@ -90,7 +90,7 @@ def opened(
 ) -> Iterator[tuple[Session, Wallet]]:
     """The session and wallet of a command, whose place and asking options leave `options`.
 
-    What a user can mend ends the command with one line.
+    An error that a user can mend ends the command with one line.
     """
     wallet = wallet_of(options, serves=serves)
     provider = ape.networks.provider
@@ -105,8 +105,7 @@ def opened(
 def wallet_of(options: dict[str, Any], *, serves: bool = False) -> Wallet:
     """The wallet of a command, whose asking options leave `options`.
 
-    Of commands that do not serve only warnings are logged. Raises UsageError where nobody could be
-    asked.
+    Commands that do not serve log warnings only. Raises UsageError where nobody could be asked.
     """
     as_json = options.pop("as_json")
     log_as_json(

@@ -1,4 +1,4 @@
-"""What anybody can do without an account: `ape run market status|incentives|export|…`."""
+"""Commands without an account: `ape run market status|incentives|export|…`."""
 
 from __future__ import annotations
 
