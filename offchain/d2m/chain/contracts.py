@@ -1,4 +1,4 @@
-"""What the market's contracts say, typed: reads only."""
+"""State of the market's contracts, typed: reads only."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class MemberKeys(NamedTuple):
     """The X25519 keys that a job's members had registered when it froze them, repeats included."""
 
     readers: list[bytes]
-    """Of nodes and winner, who read everything."""
+    """Keys of nodes and winner, who read everything."""
     trainers: list[bytes]
-    """Of sellers, who read the models."""
+    """Keys of sellers, who read the models."""
 
 
 class Offers(NamedTuple):
@@ -71,7 +71,7 @@ class Opened(NamedTuple):
 
 @dataclass
 class _Read:
-    """What only a re-organisation could still change."""
+    """Values that only a re-organisation could still change."""
 
     requests: dict[int, Request] = field(default_factory=dict)
     opened: dict[tuple[int, int], Opened] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class _Read:
 
 
 class Ledger:
-    """Reads of one deployment. What only a re-organisation could still change is read once."""
+    """Reads of one deployment. Values that only a re-organisation could change are read once."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -134,7 +134,7 @@ class Ledger:
 
     @cached_property
     def market(self) -> Market:
-        """What content is sealed for."""
+        """The market that content is sealed for."""
         deployment = self.chain.deployment
         return Market(deployment.chain_id, self.auctions.address, self.jobs.address)
 
@@ -150,7 +150,7 @@ class Ledger:
         return Request.from_abi(log["args"]["request"])
 
     def sealed_bid(self, auction_id: int, bidder: ChecksumAddress) -> SealedBid:
-        """What is known of a sealed bid; a zero commitment where there is none."""
+        """State of a sealed bid; a zero commitment where there is none."""
         function = self.auctions.functions.sealedBidOf(auction_id, bidder)
         return SealedBid(*self.chain.call(function))
 
@@ -184,7 +184,7 @@ class Ledger:
         return {offer_id: Offer(*each) for offer_id, each in zip(ids, found, strict=True)}
 
     def node(self, address: ChecksumAddress) -> Node:
-        """What the pool knows of a node."""
+        """State of a node in the pool."""
         return Node(*self.chain.call(self.pool.functions.nodeOf(address)))
 
     # --- jobs
@@ -200,7 +200,7 @@ class Ledger:
         return view._replace(due=bool(due))
 
     def request(self, job_id: int) -> Request:
-        """What the job was created for."""
+        """Request that the job was created for."""
         if job_id not in self._read.requests:
             log = self._only("Jobs", "JobCreated", {"jobId": job_id})
             self._read.requests[job_id] = Request.from_abi(log["args"]["request"])
@@ -238,7 +238,7 @@ class Ledger:
     # --- keys
 
     def opener(self, job_id: int) -> ChecksumAddress:
-        """Who opened the auction that the job came of: it may not be the buyer."""
+        """Opener of the auction that the job came of: it may not be the buyer."""
         if job_id not in self._read.openers:
             won = self._only("AuctionHouse", "AuctionWon", {"jobId": job_id})
             self._read.openers[job_id] = self.auction(won["args"]["auctionId"]).opener
@@ -321,7 +321,7 @@ class Ledger:
     # --- money
 
     def credits(self, account: ChecksumAddress, tokens: Sequence[str]) -> list[int]:
-        """What an account may withdraw of each token, in its smallest unit; ETHER: wei."""
+        """Credits of an account by token, in its smallest unit; ETHER: wei."""
         holdings = self.chain.call(self.lens.functions.holdingsOf(account, list(tokens)))
         return list(holdings[0])
 
@@ -330,7 +330,7 @@ class Ledger:
     def _keys_at(
         self, block: int, contract: str, event: str, name: str, members: Sequence[Any]
     ) -> list[bytes]:
-        """What each member's last such event up to `block` says of its key."""
+        """Key of each member by its last such event up to `block`."""
         keys: dict[Any, bytes] = {}
         wanted = set(members)
         for log in self.chain.logs(contract, event, to_block=block):

@@ -75,7 +75,7 @@ def auction_status(ledger: Ledger, auction_id: int) -> Facts:
 
 
 def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
-    """What an account has in the market, and what is asked of it now."""
+    """Holdings of an account in the market, and its duties now."""
     block = ledger.chain.block_number()
     tokens = _tokens(ledger)
     held = Holdings(*ledger.chain.call(ledger.lens.functions.holdingsOf(account, tokens)))
@@ -201,7 +201,7 @@ def _running(ledger: Ledger) -> list[int]:
 
 
 def _duties(ledger: Ledger, node: ChecksumAddress) -> list[Duty]:
-    """Of all running jobs, page by page as of one block."""
+    """Duties in all running jobs, page by page as of one block."""
     found: list[Duty] = []
     block, job_id = ledger.chain.block_number(), 0
     while True:

@@ -1,4 +1,4 @@
-"""What content a job has, by what the chain says of it."""
+"""Contents of a job, by what the chain says of it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Content(NamedTuple):
 def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
     """Specification, evaluation set, key rings, posted updates and accepted results, in that order.
 
-    What was posted under no CID has no content. What nodes pinned for a result that was never
-    opened is not on the chain, and not here.
+    A post under no CID has no content. Content that nodes pinned for a result that was never opened
+    is not on the chain, and not here.
     """
     found = request_contents(ledger.request(job_id), ledger.opener(job_id))
     for ring in heeded_rings(ledger, job_id):
@@ -55,7 +55,7 @@ def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
 
 
 def request_contents(request: Request, opener: str = "") -> list[Content]:
-    """What a request names that `opener` made."""
+    """Contents that a request of `opener` names."""
     return _contents(
         opener,
         (SPECIFICATION, 0, request.spec_cid, request.spec_hash),

@@ -1,4 +1,4 @@
-"""What a seller has released, on disk: the basis of (ε, δ) across restarts.
+"""Releases of a seller, on disk: the basis of (ε, δ) across restarts.
 
 A release is recorded, with the answer itself, before anybody else can see it. So a process that is
 killed never counts too little, and one that starts again gives the recorded answer: a second one,
@@ -199,5 +199,5 @@ def _check_budget(
 
 
 def _checksum(entries: Any) -> str:
-    """Of the entries in canonical JSON: a changed number is noticed, not believed."""
+    """Checksum of the entries in canonical JSON: a changed number is noticed, not believed."""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

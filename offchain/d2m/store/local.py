@@ -13,7 +13,7 @@ from d2m.store.cid import Cid
 from d2m.store.errors import Corrupt, NotFound, TooLarge, Unreachable
 
 OWN_NAME = "d2m"
-"""Of what the market keeps; a longer name begins with it and a slash."""
+"""Name of the market's content; a longer name begins with it and a slash."""
 _UNFINISHED_PREFIX = ".writing-"
 _ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that was killed
 
@@ -41,7 +41,7 @@ class Store(Protocol):
         ...
 
     def named(self, prefix: str) -> dict[Cid, str]:
-        """What is kept under names that begin with ``prefix``; nothing where there are no names."""
+        """Content under names that begin with ``prefix``; none where there are no names."""
         ...
 
     def unpin(self, cid: Cid) -> None:

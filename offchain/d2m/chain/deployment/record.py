@@ -16,7 +16,7 @@ from d2m.chain.errors import BadDeployment
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a party needs to know of a deployment."""
+    """The parts of a deployment that a party needs to know."""
 
     chain_id: int
     block: int  # the block from which events of the contracts can exist
@@ -55,7 +55,7 @@ class Created(_Strict):
 
 
 class Record(_Strict):
-    """What a deployment leaves behind: a file for each chain, named by the chain's id."""
+    """Record of a deployment: a file for each chain, named by the chain's id."""
 
     chain_id: int = Field(ge=0)
     block: int = Field(ge=0)  # the block from which events of the contracts can exist

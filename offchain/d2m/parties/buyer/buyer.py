@@ -39,7 +39,7 @@ MODEL_FILE, DELIVERY_FILE = "model.safetensors", "delivery.json"
 
 @dataclass(frozen=True)
 class Delivery:
-    """What the buyer received and measured itself."""
+    """Model that the buyer received, and its own measurements."""
 
     job: int
     rounds: int
@@ -55,7 +55,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Bid:
-    """What a buyer is willing to pay, in the smallest unit of the auction's token."""
+    """Bid of a buyer, in the smallest unit of the auction's token."""
 
     limit: int
     """The highest open bid; the bid itself where bids are sealed."""
@@ -67,7 +67,7 @@ class Bid:
 
 @dataclass
 class BuyerMemory(AuctionMemory):
-    """Of a buyer."""
+    """Memory of a buyer."""
 
     delivery: Delivery | None = None
 
@@ -90,7 +90,7 @@ class Buyer(AuctionParty):
         folder: Path,
         patience_blocks: int,
     ) -> None:
-        """What is delivered goes to `folder`."""
+        """Make a buyer that saves the delivered model in `folder`."""
         super().__init__(
             chain,
             store,
@@ -112,7 +112,7 @@ class Buyer(AuctionParty):
 
     @property
     def delivery(self) -> Delivery | None:
-        """What it has received."""
+        """The model it has received, with its measurements."""
         return self.memory.delivery
 
     def has_bid_in(self, auction: Auction) -> bool:
