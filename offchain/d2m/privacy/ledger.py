@@ -12,13 +12,13 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from d2m.files import write_file
 from d2m.privacy.accountant import spent_epsilon
 from d2m.privacy.errors import BudgetSpent, LedgerError
 from d2m.privacy.terms import Spending
@@ -159,21 +159,7 @@ class PrivacyLedger:
     def _write(self, path: Path, data: bytes) -> None:
         """Whole and durable, or not at all."""
         try:
-            handle, name = tempfile.mkstemp(prefix=".writing-", dir=self._folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_file(path, data, private=True)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -15,6 +15,7 @@ from d2m.chain.contracts import Ledger
 from d2m.chain.errors import Reverted
 from d2m.chain.tokens import approve_exactly
 from d2m.errors import PartyError
+from d2m.files import write_file
 from d2m.learning.network.exact import predict
 from d2m.learning.updates import decode_model
 from d2m.parties.buyer.requester import AuctionMemory, AuctionParty
@@ -252,9 +253,8 @@ class Buyer(AuctionParty):
             file_hash="0x" + content_hash(data).hex(),
             accuracy=correct / len(evaluation),
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / MODEL_FILE).write_bytes(data)
-        (self._folder / DELIVERY_FILE).write_text(json.dumps(asdict(delivery), indent=2) + "\n")
+        write_file(self._folder / MODEL_FILE, data)
+        write_file(self._folder / DELIVERY_FILE, json.dumps(asdict(delivery), indent=2) + "\n")
         self.log.info("delivered", **asdict(delivery))
         return delivery
 
