@@ -12,21 +12,19 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from d2m.clients.anvil import die_with_parent
+from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces
 from d2m.clients.binaries import PROJECT
 from d2m.data.datasets import load
 from d2m.data.files import write_samples
-from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces
+from tests.clients.typed import PASSPHRASE, Checkout, converse, left_to_do, spawn, wait_for
 
 DOCUMENT = PROJECT / "docs" / "deploy.md"
 SECTION = "## Three machines, from nothing to a model"
@@ -39,7 +37,7 @@ EVERYWHERE = "all three machines"
 CHAIN, SELLING, NODES = ADDRESSES = ("10.0.0.5", "10.0.0.6", "10.0.0.7")
 SHELLS = ("bash", "bash", "zsh" if shutil.which("zsh") else "bash")
 NAMES = ("me", "s0", "c0", "c1", "c2", "c3", "c4")
-PASSPHRASE = "correct horse"
+SECRETS = {f"APE_ACCOUNTS_{name}_PASSPHRASE": PASSPHRASE for name in NAMES}
 READY = {
     "geth --dev": ("HTTP server started", 1),
     "ipfs daemon": ("Daemon is ready", 1),
@@ -47,19 +45,8 @@ READY = {
     "cone serve": ("staked", 5),
 }
 """What a command that stays says, and how often, before the next one is typed."""
-ANSWERS = {
-    r"random input: ": "what",
-    r"mnemonic\? \[Y/n\]:": "n",
-    r"Create Passphrase[^:\n]*: ": PASSPHRASE,
-    r"confirmation: ": PASSPHRASE,
-}
-"""To what `ape accounts generate` asks."""
-MOST_SECONDS = 300
 SETTING = ("export ",)
 """Lines that hold for all later commands of a terminal."""
-DONE_BEFORE = ("tools/setup/setup.sh",)
-"""What the tests' own set-up has done."""
-
 pytestmark = [pytest.mark.slow, pytest.mark.clients, pytest.mark.ipfs]
 
 
@@ -84,46 +71,15 @@ class Host:
     """A machine of the document."""
 
     place: Namespace
-    folder: Path
+    checkout: Checkout
     shell: str
     settings: list[str] = field(default_factory=list)
     started: list[tuple[subprocess.Popen[bytes], Path]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        """A checkout: what is in the repository, a build folder of its own."""
-        (self.folder / "home").mkdir(parents=True)
-        self.checkout.mkdir()
-        for each in PROJECT.iterdir():
-            if each.name not in ("build", ".git"):
-                (self.checkout / each.name).symlink_to(each)
-
-    @property
-    def checkout(self) -> Path:
-        return self.folder / "market"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        secrets = {f"APE_ACCOUNTS_{name}_PASSPHRASE": PASSPHRASE for name in NAMES}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, **secrets, "HOME": str(self.folder / "home"), "PATH": path}
-
     def type(self, text: str) -> str:
         """Type commands at a terminal, and answer what they ask, to their end; what they say."""
-        shell, *arguments = self._shell(text)
-        terminal = pexpect.spawn(
-            shell,
-            arguments,
-            cwd=str(self.checkout),
-            env=self.environment,
-            encoding="utf-8",
-            timeout=MOST_SECONDS,
-            dimensions=(50, 1_000),
-        )
-        said = ""
-        while (asked := terminal.expect([pexpect.EOF, *ANSWERS])) > 0:
-            said += terminal.before + terminal.after
-            terminal.sendline(list(ANSWERS.values())[asked - 1])
-        said += terminal.before
+        terminal = spawn(self._shell(text), self.checkout, **SECRETS)
+        _ended, said = converse(terminal)
         terminal.close()
         assert terminal.exitstatus == 0, f"{text}\n{said}"
         self.settings += [line for line in text.splitlines() if line.startswith(SETTING)]
@@ -131,12 +87,12 @@ class Host:
 
     def start(self, text: str) -> None:
         """Type a command that stays, and wait until it is ready."""
-        log = self.folder / f"{len(self.started)}.log"
+        log = self.checkout.folder / f"{len(self.started)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 self._shell(text),
-                cwd=self.checkout,
-                env=self.environment,
+                cwd=self.checkout.path,
+                env={**self.checkout.environment, **SECRETS},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -162,15 +118,8 @@ class Host:
                 process.wait()
 
     def _shell(self, text: str) -> list[str]:
-        lines = [each for each in text.splitlines() if not each.startswith(DONE_BEFORE)]
-        return [*self.place.prefix, self.shell, "-euc", "\n".join([*self.settings, *lines])]
-
-
-def wait_for(holds: Callable[[], bool], said: Callable[[], str]) -> None:
-    deadline = time.monotonic() + MOST_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, said()
-        time.sleep(0.5)
+        commands = "\n".join([*self.settings, left_to_do(text)])
+        return [*self.place.prefix, self.shell, "-euc", commands]
 
 
 @pytest.fixture
@@ -178,7 +127,7 @@ def hosts(tmp_path: Path) -> Iterator[dict[str, Host]]:
     try:
         with namespaces([IPv4Interface(f"{each}/24") for each in ADDRESSES]) as places:
             found = {
-                address: Host(place, tmp_path / address, shell)
+                address: Host(place, Checkout(tmp_path / address), shell)
                 for address, place, shell in zip(ADDRESSES, places, SHELLS, strict=True)
             }
             try:
@@ -193,23 +142,23 @@ def hosts(tmp_path: Path) -> Iterator[dict[str, Host]]:
 def give_to_all(hosts: dict[str, Host], file: str) -> None:
     """Carry a file of the chain's machine to the others."""
     for host in hosts.values():
-        target = host.checkout / file
+        target = host.checkout.path / file
         target.parent.mkdir(parents=True, exist_ok=True)
         if host is not hosts[CHAIN]:
-            shutil.copy(hosts[CHAIN].checkout / file, target)
+            shutil.copy(hosts[CHAIN].checkout.path / file, target)
 
 
 def write_accounts(hosts: dict[str, Host], said: dict[str, str]) -> None:
     found = re.findall(r"0x[0-9a-fA-F]{40}\b", "".join(said.values()))
     assert len(set(found)) == len(NAMES)
-    (hosts[CHAIN].checkout / "accounts.txt").write_text("\n".join(found))
+    (hosts[CHAIN].checkout.path / "accounts.txt").write_text("\n".join(found))
 
 
 def write_peers(hosts: dict[str, Host], said: dict[str, str]) -> None:
     ids = {address: text.split()[-1] for address, text in said.items()}
     entries = [{"ID": peer, "Addrs": [f"/ip4/{address}/tcp/4001"]} for address, peer in ids.items()]
     for host in hosts.values():
-        (host.checkout / "peers.json").write_text(json.dumps(entries))
+        (host.checkout.path / "peers.json").write_text(json.dumps(entries))
 
 
 def see_two_peers(hosts: dict[str, Host], _said: dict[str, str]) -> None:
@@ -221,9 +170,9 @@ def see_two_peers(hosts: dict[str, Host], _said: dict[str, str]) -> None:
 
 def write_data(hosts: dict[str, Host], _said: dict[str, str]) -> None:
     data = load("digits")
-    own, held_back = hosts[SELLING].checkout / "own.npz", hosts[CHAIN].checkout / "evaluation.npz"
-    write_samples(own, data.train_inputs, data.train_labels)
-    write_samples(held_back, data.evaluation_inputs, data.evaluation_labels)
+    seller, buyer = hosts[SELLING].checkout.path, hosts[CHAIN].checkout.path
+    write_samples(seller / "own.npz", data.train_inputs, data.train_labels)
+    write_samples(buyer / "evaluation.npz", data.evaluation_inputs, data.evaluation_labels)
 
 
 HAND: dict[str, Callable[[dict[str, Host], dict[str, str]], None]] = {
@@ -254,7 +203,7 @@ def test_three_machines_come_from_nothing_to_a_model(hosts: dict[str, Host]) -> 
             if command in block.text:
                 act(hosts, said)
         check(block, said)
-    buyer = hosts[CHAIN].checkout
+    buyer = hosts[CHAIN].checkout.path
     delivery = json.loads((buyer / "delivered" / "delivery.json").read_text())
     assert delivery["hash_matches"]
     assert delivery["rounds"] == 1
@@ -266,8 +215,9 @@ def test_three_machines_come_from_nothing_to_a_model(hosts: dict[str, Host]) -> 
 def check(block: Block, said: dict[str, str]) -> None:
     """What the document says that one sees."""
     told = "".join(said.values())
-    if block.text.startswith("ape run market status") and "--job" not in block.text:
-        assert "5" in told
+    if block.text.startswith("ape run market status") and "--account" in block.text:
+        assert re.search(r"^seat +[0-4]\b", told, re.MULTILINE)
+        assert re.search(r"^stake +1 ether", told, re.MULTILINE)
     if "--job 1" in block.text:
         assert "settled" in told
         assert told.count("peer 12D3KooW") == 2

@@ -40,7 +40,7 @@ from d2m.parties.monitor import monitored, parse_address
 from d2m.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
 from tests.parties.http import free_port, get
 
-HANDBOOK = Path(__file__).parents[2] / "docs" / "operate.md"
+HANDBOOK = Path(__file__).parents[2] / "docs" / "operator.md"
 
 
 @pytest.fixture
