@@ -20,11 +20,11 @@ from pathlib import Path
 import pytest
 
 from d2m.clients.anvil import die_with_parent
-from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces
 from d2m.clients.binaries import PROJECT
 from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from tests.clients.typed import PASSPHRASE, Checkout, converse, left_to_do, spawn, wait_for
+from tools.chaos.namespaces import Namespace, NamespacesRefused, namespaces
 
 DOCUMENT = PROJECT / "docs" / "deploy.md"
 SECTION = "## Three machines, from nothing to a model"
