@@ -19,7 +19,7 @@ from d2m.adversaries.cone import VOTING
 from d2m.adversaries.sellers.training import TRAINING
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.deploy import deploy
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.chain.deployment.record import Deployment, Record
@@ -153,9 +153,9 @@ class World:
 
     def desk(self, account: int) -> Desk:
         """The desk of an account: it reads what the account may."""
-        ledger, secret = self.ledger, self.request_secret(account)
+        contracts, secret = self.contracts, self.request_secret(account)
         store = ReadAhead(self.store)
-        return Desk(ledger, store, JobKeys(ledger, store, self.key(account), secret))
+        return Desk(contracts, store, JobKeys(contracts, store, self.key(account), secret))
 
     @property
     def store(self) -> LocalStore:
@@ -167,17 +167,17 @@ class World:
         return self.ipfs[account % len(self.ipfs)] if self.ipfs else self.store
 
     @property
-    def ledger(self) -> Ledger:
+    def contracts(self) -> Market:
         """Fresh reads."""
-        return Ledger(self.chain(0))
+        return Market(self.chain(0))
 
     def auction(self) -> Auction:
         """The record of the auction that was opened last."""
-        return self.ledger.auction(self.auction_id)
+        return self.contracts.auction(self.auction_id)
 
     def job(self) -> Job:
         """The record of the one job."""
-        return self.ledger.situation(1).job
+        return self.contracts.situation(1).job
 
     def seller(self, number: int) -> Seller:
         """A new seller object; it remembers nothing, and finds its offer again."""
@@ -193,9 +193,9 @@ class World:
 
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
-        ledger, key = Ledger(self.chain(10 + number)), self.key(10 + number).public_key
+        contracts, key = Market(self.chain(10 + number)), self.key(10 + number).public_key
         return ensure_offered(
-            ledger, self.store_of(10 + number), [TAG], b"one writer's digits", bytes(key)
+            contracts, self.store_of(10 + number), [TAG], b"one writer's digits", bytes(key)
         )
 
     def node(self, number: int) -> ConeNode:
@@ -242,7 +242,7 @@ class World:
         """An honest request of the first buyer's; its content is in the store."""
         asked = (TAG, small_spec(), self.evaluation, rules)
         key = JobKey.made_by(self.request_secret(1), REQUEST_ID)
-        return make_request(Ledger(self.chain(1)), self.store_of(1), key, REQUEST_ID, *asked)
+        return make_request(Market(self.chain(1)), self.store_of(1), key, REQUEST_ID, *asked)
 
     def holdings(self, token: str, account: int) -> int:
         """What an account has of a test token."""
@@ -311,17 +311,17 @@ class World:
 
     def is_over(self) -> bool:
         """Whether the job has ended, its model is delivered, and nobody is owed anything."""
-        ledger = self.ledger
-        if not ledger.job_count() or not ledger.situation(1).job.state.ended:
+        contracts = self.contracts
+        if not contracts.job_count() or not contracts.situation(1).job.state.ended:
             return False
         delivered = any(self.folder.glob(f"delivered-*/{DELIVERY_FILE}"))
         if self.job().accepted_rounds and not delivered:
             return False
         accounts = [*range(1, 3), *range(10, 10 + len(SELLERS)), *range(20, 20 + len(NODES))]
         played = [self.signer(account).address for account in accounts]
-        tokens = {ETHER, ledger.situation(1).pots.token}
-        owed = sum(sum(ledger.credits(address, sorted(tokens))) for address in played)
-        return owed == 0 and bool(ledger.chain.logs("Escrow", "Withdrawn"))
+        tokens = {ETHER, contracts.situation(1).pots.token}
+        owed = sum(sum(contracts.credits(address, sorted(tokens))) for address in played)
+        return owed == 0 and bool(contracts.chain.logs("Escrow", "Withdrawn"))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from eth_typing import ChecksumAddress
 
 from d2m.chain.artifacts import MANIFEST, load_artifacts
 from d2m.chain.client import Chain, read_deployment
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.protocol.lens import Duty, Holdings, Task
 from d2m.protocol.types import (
@@ -33,19 +33,19 @@ Facts = dict[str, Any]
 """Names and values; amounts are integers in the smallest unit of the `token` beside them."""
 
 
-def read_only(rpc: str, deployment: Path) -> Ledger:
+def read_only(rpc: str, deployment: Path) -> Market:
     """The contracts without an account."""
-    return Ledger(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
+    return Market(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
 
 
-def market_status(ledger: Ledger) -> Facts:
+def market_status(market: Market) -> Facts:
     """The jobs that run and the latest ones, and the latest auctions."""
-    block = ledger.chain.block_number()
-    lens, auctions = ledger.lens.functions, ledger.auctions.functions
-    job_ids = sorted({*_running(ledger), *_latest(ledger.job_count())})
-    views = ledger.chain.call_many([lens.jobOf(job_id) for job_id in job_ids])
-    auction_ids = _latest(ledger.chain.call(auctions.auctionCount()))
-    records = ledger.chain.call_many([auctions.auctionOf(each) for each in auction_ids])
+    block = market.chain.block_number()
+    lens, auctions = market.lens.functions, market.auctions.functions
+    job_ids = sorted({*_running(market), *_latest(market.job_count())})
+    views = market.chain.call_many([lens.jobOf(job_id) for job_id in job_ids])
+    auction_ids = _latest(market.chain.call(auctions.auctionCount()))
+    records = market.chain.call_many([auctions.auctionOf(each) for each in auction_ids])
     jobs = zip(job_ids, map(JobView.from_abi, views), strict=True)
     sales = zip(auction_ids, map(Auction.from_abi, records), strict=True)
     return {
@@ -55,36 +55,36 @@ def market_status(ledger: Ledger) -> Facts:
     }
 
 
-def job_status(ledger: Ledger, job_id: int) -> Facts:
+def job_status(market: Market, job_id: int) -> Facts:
     """All of one job, with its vote. Raises PartyError where there is none."""
-    if not 0 < job_id <= ledger.job_count():
+    if not 0 < job_id <= market.job_count():
         raise PartyError(f"there is no job {job_id}: `market status` lists them")
-    view, block = ledger.situation(job_id), ledger.chain.block_number()
+    view, block = market.situation(job_id), market.chain.block_number()
     return job_facts(job_id, view, block) | {"block": block, "vote": _vote_facts(view)}
 
 
-def auction_status(ledger: Ledger, auction_id: int) -> Facts:
+def auction_status(market: Market, auction_id: int) -> Facts:
     """All of one auction, with what it is for. Raises PartyError where there is none."""
-    record, block = ledger.auction(auction_id), ledger.chain.block_number()
+    record, block = market.auction(auction_id), market.chain.block_number()
     if record.state == AuctionState.NONE:
         raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
-    request = ledger.auction_request(auction_id)
+    request = market.auction_request(auction_id)
     rules = request.rules._asdict()
     wanted = {"tag": text_of(request.tag), "rules": rules}
     return auction_facts(auction_id, record, block) | {"block": block, **wanted}
 
 
-def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
+def account_status(market: Market, account: ChecksumAddress) -> Facts:
     """What an account has in the market, and what is asked of it now."""
-    block = ledger.chain.block_number()
-    tokens = _tokens(ledger)
-    held = Holdings(*ledger.chain.call(ledger.lens.functions.holdingsOf(account, tokens)))
-    node = ledger.node(account)
+    block = market.chain.block_number()
+    tokens = _tokens(market)
+    held = Holdings(*market.chain.call(market.lens.functions.holdingsOf(account, tokens)))
+    node = market.node(account)
     is_seated = bool(held.stake) and not node.exit_block
     return {
         "block": block,
         "account": account,
-        "balance": ledger.chain.balance(account),
+        "balance": market.chain.balance(account),
         "seat": node.seat if is_seated else None,
         "stake": held.stake,
         "stake_is_free": held.stake_is_free,
@@ -95,7 +95,7 @@ def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
                 "tags": [text_of(tag) for tag in each.tags],
                 "bond": each.bond,
             }
-            for offer_id, each in ledger.offers_by(account).items()
+            for offer_id, each in market.offers_by(account).items()
         ],
         "credits": [
             {"token": token, "amount": amount}
@@ -109,7 +109,7 @@ def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
                 "seat": duty.seat,
                 **_until(duty.deadline, block),
             }
-            for duty in _duties(ledger, account)
+            for duty in _duties(market, account)
         ],
     }
 
@@ -189,30 +189,30 @@ def _latest(count: int) -> list[int]:
     return list(range(max(1, count - RECENT + 1), count + 1))
 
 
-def _running(ledger: Ledger) -> list[int]:
+def _running(market: Market) -> list[int]:
     """The jobs that hold stake, oldest first."""
     found: list[int] = []
-    pool = ledger.pool.functions
-    job_id = ledger.chain.call(pool.oldestJob())
+    pool = market.pool.functions
+    job_id = market.chain.call(pool.oldestJob())
     while job_id:
         found.append(job_id)
-        job_id = ledger.chain.call(pool.jobAfter(job_id))
+        job_id = market.chain.call(pool.jobAfter(job_id))
     return found
 
 
-def _duties(ledger: Ledger, node: ChecksumAddress) -> list[Duty]:
+def _duties(market: Market, node: ChecksumAddress) -> list[Duty]:
     """Of all running jobs, page by page as of one block."""
     found: list[Duty] = []
-    block, job_id = ledger.chain.block_number(), 0
+    block, job_id = market.chain.block_number(), 0
     while True:
-        ask = ledger.lens.functions.dutiesOf(node, job_id, DUTIES_AT_ONCE)
-        duties, job_id = ledger.chain.call(ask, block=block)
+        ask = market.lens.functions.dutiesOf(node, job_id, DUTIES_AT_ONCE)
+        duties, job_id = market.chain.call(ask, block=block)
         found += [Duty(*each) for each in duties]
         if not job_id:
             return found
 
 
-def _tokens(ledger: Ledger) -> list[str]:
+def _tokens(market: Market) -> list[str]:
     """Ether, and every token that an auction was ever opened in."""
-    logs = ledger.chain.logs("AuctionHouse", "AuctionOpened")
+    logs = market.chain.logs("AuctionHouse", "AuctionOpened")
     return sorted({ETHER, *(str(log["args"]["terms"]["token"]) for log in logs)})

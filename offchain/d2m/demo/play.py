@@ -130,8 +130,8 @@ def _registered(run: Run) -> tuple[int, int]:
     tag = tag_of(run.options.dataset)
     listed, seated = run.chain.call_many(
         [
-            run.ledger.registry.functions.countAt(tag, block),
-            run.ledger.pool.functions.seatsAt(block),
+            run.market.registry.functions.countAt(tag, block),
+            run.market.pool.functions.seatsAt(block),
         ]
     )
     return listed, seated

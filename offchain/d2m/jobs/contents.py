@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.jobs.keys import heeded_rings
 from d2m.protocol.ballots import RoundResult
 from d2m.protocol.types import Request, fields
@@ -29,22 +29,22 @@ class Content(NamedTuple):
     """The account that named it; of results, all who voted for them."""
 
 
-def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
+def job_contents(market: Market, job_id: int) -> list[Content]:
     """Specification, evaluation set, key rings, posted updates and accepted results, in that order.
 
     What was posted under no CID has no content. What nodes pinned for a result that was never
     opened is not on the chain, and not here.
     """
-    found = request_contents(ledger.request(job_id), ledger.opener(job_id))
-    for ring in heeded_rings(ledger, job_id):
+    found = request_contents(market.request(job_id), market.opener(job_id))
+    for ring in heeded_rings(market, job_id):
         found += _contents(ring.poster, (RING, 0, ring.cid, ring.content_hash))
-    for update in _events(ledger, "UpdatePosted", job_id):
+    for update in _events(market, "UpdatePosted", job_id):
         seller, named = (
-            ledger.sellers(job_id)[update["index"]],
+            market.sellers(job_id)[update["index"]],
             (update["cid"], update["contentHash"]),
         )
         found += _contents(seller, (UPDATE, update["round"], *named))
-    for accepted in _events(ledger, "RoundAccepted", job_id):
+    for accepted in _events(market, "RoundAccepted", job_id):
         result = RoundResult(*fields(accepted["result"]))
         found += _contents(
             "nodes",
@@ -63,28 +63,28 @@ def request_contents(request: Request, opener: str = "") -> list[Content]:
     )
 
 
-def end_blocks(ledger: Ledger) -> dict[int, int]:
+def end_blocks(market: Market) -> dict[int, int]:
     """The block in which each job ended that has, by job."""
     logs = [
-        log for event in ("JobSettled", "JobFailed") for log in ledger.chain.logs("Jobs", event)
+        log for event in ("JobSettled", "JobFailed") for log in market.chain.logs("Jobs", event)
     ]
     return {log["args"]["jobId"]: log["blockNumber"] for log in logs}
 
 
-def open_requests(ledger: Ledger) -> list[Request]:
+def open_requests(market: Market) -> list[Request]:
     """The requests of all auctions that have not ended."""
     opened = {
         log["args"]["auctionId"]: log["args"]["request"]
-        for log in ledger.chain.logs("AuctionHouse", "AuctionOpened")
+        for log in market.chain.logs("AuctionHouse", "AuctionOpened")
     }
     for event in ("AuctionWon", "AuctionVoid", "AuctionCancelled"):
-        for log in ledger.chain.logs("AuctionHouse", event):
+        for log in market.chain.logs("AuctionHouse", event):
             opened.pop(log["args"]["auctionId"], None)
     return [Request.from_abi(request) for request in opened.values()]
 
 
-def _events(ledger: Ledger, event: str, job_id: int) -> list[dict[str, Any]]:
-    logs = ledger.chain.logs("Jobs", event, argument_filters={"jobId": job_id})
+def _events(market: Market, event: str, job_id: int) -> list[dict[str, Any]]:
+    logs = market.chain.logs("Jobs", event, argument_filters={"jobId": job_id})
     return [dict(log["args"]) for log in logs]
 
 

@@ -31,7 +31,7 @@ def serve_cone(
     torch.set_num_threads(1)
     chain, store = session.chain, session.store  # before anybody is asked
     if session.confirmation is not None:
-        session.confirmation.confirm(estimate_cone(session.ledger))
+        session.confirmation.confirm(estimate_cone(session.market))
     yoda = chain.deployment.contracts["Yoda"]
     node = ConeNode(
         chain,
@@ -73,7 +73,7 @@ def commands(access: Access) -> click.Group:
         Serve on until the running jobs have ended.
         """
         with caller.session(place) as session:
-            block = leave_pool(session.ledger)
+            block = leave_pool(session.market)
             text = f"left the pool: the stake can be withdrawn from block {block} on"
             caller.answer(text, unlock_block=block)
 
@@ -83,7 +83,7 @@ def commands(access: Access) -> click.Group:
     def withdraw(caller: Caller, place: Place, to: ChecksumAddress | None) -> None:
         """Take the stake of a node that has left."""
         with caller.session(place) as session:
-            amount = withdraw_stake(session.ledger, to)
+            amount = withdraw_stake(session.market, to)
             caller.answer(f"withdrew the stake: {shown_amount(amount)}", amount=amount)
 
     cone.add_command(serve)

@@ -11,7 +11,7 @@ from nacl.public import PrivateKey
 from web3.contract.contract import ContractFunction
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.tokens import approve_exactly
 from d2m.errors import PartyError
@@ -119,7 +119,7 @@ class Buyer(AuctionParty):
         """Whether it leads an auction under its auction's id, or has sealed a bid there."""
         if auction.kind == AuctionKind.OPEN:
             return auction.leader == self.chain.address
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.sealed_bid(self._auction_id, self.chain.address)
         return made.commitment != NO_COMMITMENT
 
     def take_part(self, auction: Auction, block: int) -> None:
@@ -151,14 +151,14 @@ class Buyer(AuctionParty):
     def _bid_openly(self, auction: Auction, block: int) -> None:
         if auction.leader == self.chain.address or block >= auction.close_block:
             return
-        auctions = self.ledger.auctions.functions
+        auctions = self.market.auctions.functions
         minimum = self.chain.call(auctions.minimumBid(self._auction_id))
         if minimum <= self._bid.limit:
             self._pay(auction, auctions.bid(self._auction_id, minimum), minimum)
 
     def _bid_sealed(self, auction: Auction, block: int) -> None:
         """Seal the bid while bids are sealed, then reveal it."""
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.sealed_bid(self._auction_id, self.chain.address)
         if block < auction.close_block:
             self.look_again(auction.close_block)
             if made.commitment == NO_COMMITMENT and self._bid.limit >= auction.reserve:
@@ -169,7 +169,7 @@ class Buyer(AuctionParty):
     def _seal(self, auction: Auction) -> None:
         larger = self._bid.larger_deposit
         tier = tier_for(self._bid.limit, auction.reserve, auction.token, larger=larger)
-        seal = self.ledger.auctions.functions.sealBid
+        seal = self.market.auctions.functions.sealBid
         bid = seal(self._auction_id, self._commitment(), tier)
         self._pay(auction, bid, auction.reserve << tier)
 
@@ -180,13 +180,13 @@ class Buyer(AuctionParty):
                 " name that one, or it cannot be revealed and loses a fifth of its deposit"
             )
         salt = bid_salt(self._bid.secret, self._auction_id)
-        reveal = self.ledger.auctions.functions.revealBid
+        reveal = self.market.auctions.functions.revealBid
         self._send("revealed bid", reveal(self._auction_id, self._bid.limit, salt))
 
     def _commitment(self) -> bytes:
         return sealed_commitment(
             self.chain.deployment.chain_id,
-            self.ledger.auctions.address,
+            self.market.auctions.address,
             self.chain.address,
             self._auction_id,
             self._bid.limit,
@@ -200,7 +200,7 @@ class Buyer(AuctionParty):
         if auction.token == ETHER:
             self._send("bid", bid, value=amount)
             return
-        spender = self.ledger.escrow.address
+        spender = self.market.escrow.address
         approve_exactly(self.chain, auction.token, spender, amount)
         if not self._send("bid", bid):
             approve_exactly(self.chain, auction.token, spender, 0)
@@ -208,8 +208,8 @@ class Buyer(AuctionParty):
     def _register_key(self) -> None:
         """Have a key stand on the chain, before bidding and as long as a bid does."""
         public = bytes(self.key.public_key)
-        if self.ledger.buyer_key(self.chain.address) != public:
-            self.chain.send(self.ledger.key_rings.functions.register(public))
+        if self.market.buyer_key(self.chain.address) != public:
+            self.chain.send(self.market.key_rings.functions.register(public))
             self.log.info("registered key", public_key=public.hex())
 
     def _send(self, done: str, function: ContractFunction, *, value: int = 0) -> bool:
@@ -228,9 +228,9 @@ class Buyer(AuctionParty):
 
     def _leave(self, auction: Auction) -> None:
         """Take back what the auction still holds of the buyer's, and withdraw."""
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.sealed_bid(self._auction_id, self.chain.address)
         if made.commitment != NO_COMMITMENT and not made.closed:
-            reclaim = self.ledger.auctions.functions.reclaim
+            reclaim = self.market.auctions.functions.reclaim
             self._send("reclaimed", reclaim(self._auction_id, self.chain.address))
         self.withdraw(auction.token)
 
@@ -246,7 +246,7 @@ class Buyer(AuctionParty):
         delivery = Delivery(
             job=job_id,
             rounds=last_round,
-            model_cid=str(Cid(self.ledger.result(job_id, last_round).model_cid)),
+            model_cid=str(Cid(self.market.result(job_id, last_round).model_cid)),
             model_hash="0x" + on_chain.hex(),
             hash_matches=content_hash(sealed) == on_chain,
             file_hash="0x" + content_hash(data).hex(),
@@ -259,8 +259,8 @@ class Buyer(AuctionParty):
         return delivery
 
 
-def withdraw_credit(ledger: Ledger, token: str, to: ChecksumAddress | None = None) -> int:
+def withdraw_credit(market: Market, token: str, to: ChecksumAddress | None = None) -> int:
     """Withdraw the account's credit in `token`, to itself by default; in its smallest unit."""
-    withdraw = ledger.escrow.functions.withdraw(token, to or ledger.chain.address)
-    receipt = ledger.chain.send(withdraw)
-    return int(ledger.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])
+    withdraw = market.escrow.functions.withdraw(token, to or market.chain.address)
+    receipt = market.chain.send(withdraw)
+    return int(market.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])

@@ -12,7 +12,7 @@ from web3.contract.contract import ContractFunction
 
 from d2m import metrics
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import NotRegistered
 from d2m.jobs.deliveries import chosen_answer
@@ -70,11 +70,11 @@ def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
     answers = desk.answers(job_id, poll.round)
     if len(answers) > 1:
-        reveals = desk.ledger.reveals_in_round(job_id, poll.round)
-        node = desk.ledger.chain.address
+        reveals = desk.market.reveals_in_round(job_id, poll.round)
+        node = desk.market.chain.address
         answers = [chosen_answer(answers, reveals, node, poll.mini_round)]
     result = answers[0].result
-    seed = desk.ledger.seed(job_id, poll.round, poll.mini_round)
+    seed = desk.market.seed(job_id, poll.round, poll.mini_round)
     return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
 
@@ -118,8 +118,8 @@ class ConeNode(Party):
 
     def join(self) -> None:
         """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
-        pool = self.ledger.pool
-        node = self.ledger.node(self.chain.address)
+        pool = self.market.pool
+        node = self.market.node(self.chain.address)
         if node.stake and not node.exit_block:
             return
         missing = self.chain.call(pool.functions.stakeUnit()) - node.stake
@@ -132,13 +132,13 @@ class ConeNode(Party):
         A stake that slashing has shortened is topped up only when the node starts: that is more
         money than its owner has agreed to. Who has left has wanted to.
         """
-        node = self.ledger.node(self.chain.address)
+        node = self.market.node(self.chain.address)
         if not node.stake and self._was_seated and not self.memory.is_seated:
             self.log.warning("the seat is gone, the chain was re-organised: taken again")
             self.join()
-            node = self.ledger.node(self.chain.address)
+            node = self.market.node(self.chain.address)
         self._was_seated = self.memory.is_seated = bool(node.stake and not node.exit_block)
-        missing = self.chain.call(self.ledger.pool.functions.stakeUnit()) - node.stake
+        missing = self.chain.call(self.market.pool.functions.stakeUnit()) - node.stake
         if missing and not self._was_seated:
             raise NotRegistered(
                 f"the node has no seat, {shown_amount(missing)} of its stake are missing: start"
@@ -147,7 +147,7 @@ class ConeNode(Party):
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the job froze the node's seat."""
-        return self.chain.address in self.ledger.nodes(job_id)
+        return self.chain.address in self.market.nodes(job_id)
 
     def act(self, job_id: int, view: JobView) -> None:
         """See to the key ring; vote when asked; open a result of its own; slash who failed."""
@@ -167,7 +167,7 @@ class ConeNode(Party):
         for start in range(0, len(votes), VOTES_AT_ONCE):
             part = votes[start : start + VOTES_AT_ONCE]
             try:
-                self.chain.send(self.ledger.escrow.functions.claimCone(job_id, seat, part))
+                self.chain.send(self.market.escrow.functions.claimCone(job_id, seat, part))
             except Reverted as refused:
                 # Anybody may have claimed for this node before.
                 self.log.info("votes not claimed", job=job_id, why=str(refused))
@@ -186,7 +186,7 @@ class ConeNode(Party):
     # --- voting
 
     def _take_part(self, job_id: int, view: JobView) -> None:
-        poll, yoda = view.poll, self.ledger.yoda.functions
+        poll, yoda = view.poll, self.market.yoda.functions
         rank = self._rank(job_id, poll.round, poll.first_mini_round)
         if not poll.asked_before <= rank < poll.asked:
             return
@@ -217,7 +217,7 @@ class ConeNode(Party):
         if vote is None or self.memory is not memory:
             return  # re-organised meanwhile: the seed may have been none when it was read
         commitment = self._ballot(job_id, poll).commitment(vote.result_word, vote.audit, salt)
-        commit = self.ledger.yoda.functions.commit
+        commit = self.market.yoda.functions.commit
         self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))
 
     def _reveal(self, job_id: int, poll: Poll, position: int) -> None:
@@ -232,7 +232,7 @@ class ConeNode(Party):
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
         if vote is None:
             return
-        reveal = self.ledger.yoda.functions.reveal
+        reveal = self.market.yoda.functions.reveal
         function = reveal(job_id, position, vote.result_word, vote.audit, salt)
         if self._send("revealed", job_id, poll, function) == "CommitmentMismatch":
             self.memory.silenced.add(place)
@@ -251,7 +251,7 @@ class ConeNode(Party):
     def _ballot(self, job_id: int, poll: Poll) -> Ballot:
         return Ballot(
             chain_id=self.chain.deployment.chain_id,
-            yoda=self.ledger.yoda.address,
+            yoda=self.market.yoda.address,
             node=self.chain.address,
             job_id=job_id,
             round=poll.round,
@@ -288,7 +288,7 @@ class ConeNode(Party):
         if result is None or not self._has_turn(job_id, poll.round, view.verdict, first_turn):
             return
         try:
-            self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))
+            self.chain.send(self.market.jobs.functions.open(job_id, result.abi_tuple))
             metrics.DONE.labels("opened").inc()
             self.log.info("opened", job=job_id, round=job.round, digest=digest.hex())
         except Reverted as refused:
@@ -299,16 +299,16 @@ class ConeNode(Party):
         if not self._right_votes(job_id):
             return
         last = job.accepted_rounds
-        first_turn = self.ledger.opened(job_id, last).block
-        verdict = self.ledger.verdict(job_id, last)
+        first_turn = self.market.opened(job_id, last).block
+        verdict = self.market.verdict(job_id, last)
         if not self._has_turn(job_id, last, verdict, first_turn):
             return
         known = [each for r in range(1, last + 1) for each in self._offences_in(job_id, r)]
-        offences = self.ledger.unpunished(job_id, known)
+        offences = self.market.unpunished(job_id, known)
         for start in range(0, len(offences), OFFENCES_AT_ONCE):
             part = offences[start : start + OFFENCES_AT_ONCE]
             try:
-                self.chain.send(self.ledger.pool.functions.slash(job_id, part))
+                self.chain.send(self.market.pool.functions.slash(job_id, part))
                 self.log.info("slashed", job=job_id, offences=len(part))
             except Reverted as refused:
                 self.log.debug("slashing not needed", job=job_id, why=str(refused))
@@ -316,7 +316,7 @@ class ConeNode(Party):
     def _offences_in(self, job_id: int, round_number: int) -> list[Offence]:
         key = (job_id, round_number)
         if key not in self.memory.offences:
-            self.memory.offences[key] = find_offences(self.ledger, job_id, round_number)
+            self.memory.offences[key] = find_offences(self.market, job_id, round_number)
         return self.memory.offences[key]
 
     def _has_turn(self, job_id: int, round_number: int, verdict: Verdict, first_turn: int) -> bool:
@@ -345,29 +345,29 @@ class ConeNode(Party):
         """(round, mini-round) of the node's votes that were judged right."""
         seat = self._seat(job_id)
         places = [Offence(each["round"], each["miniRound"], seat) for each in self._reveals(job_id)]
-        judged = zip(places, self.ledger.conduct(job_id, places), strict=True)
+        judged = zip(places, self.market.conduct(job_id, places), strict=True)
         return [(at.round, at.mini_round) for at, conduct in judged if conduct == Conduct.RIGHT]
 
     def _reveals(self, job_id: int) -> list[dict[str, Any]]:
-        return self.ledger.reveals(job_id, self.chain.address)
+        return self.market.reveals(job_id, self.chain.address)
 
     def _seat(self, job_id: int) -> int:
-        return self.ledger.nodes(job_id).index(self.chain.address)
+        return self.market.nodes(job_id).index(self.chain.address)
 
     def _rank(self, job_id: int, round_number: int, first_mini_round: int) -> int:
         """The node's rank in the draw that began with `first_mini_round`."""
-        seed = self.ledger.seed(job_id, round_number, first_mini_round)
-        return permute(self._seat(job_id), len(self.ledger.nodes(job_id)), seed)
+        seed = self.market.seed(job_id, round_number, first_mini_round)
+        return permute(self._seat(job_id), len(self.market.nodes(job_id)), seed)
 
 
-def leave_pool(ledger: Ledger) -> int:
+def leave_pool(market: Market) -> int:
     """Give up the account's seat; the block from which its stake may be withdrawn."""
-    receipt = ledger.chain.send(ledger.pool.functions.leave())
-    return int(ledger.chain.events(receipt, "ConePool", "NodeLeft")[0]["args"]["unlockBlock"])
+    receipt = market.chain.send(market.pool.functions.leave())
+    return int(market.chain.events(receipt, "ConePool", "NodeLeft")[0]["args"]["unlockBlock"])
 
 
-def withdraw_stake(ledger: Ledger, to: ChecksumAddress | None = None) -> int:
+def withdraw_stake(market: Market, to: ChecksumAddress | None = None) -> int:
     """Have the stake of an account that has left paid, to itself by default; in wei."""
-    withdraw = ledger.pool.functions.withdrawStake(to or ledger.chain.address)
-    receipt = ledger.chain.send(withdraw)
-    return int(ledger.chain.events(receipt, "ConePool", "StakeWithdrawn")[0]["args"]["amount"])
+    withdraw = market.pool.functions.withdrawStake(to or market.chain.address)
+    receipt = market.chain.send(withdraw)
+    return int(market.chain.events(receipt, "ConePool", "StakeWithdrawn")[0]["args"]["amount"])

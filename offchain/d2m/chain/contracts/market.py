@@ -25,7 +25,7 @@ from d2m.protocol.types import (
     Verdict,
     fields,
 )
-from d2m.sealing.content import Market
+from d2m.sealing.content import MarketId
 
 NO_SEED = bytes(32)
 
@@ -81,7 +81,7 @@ class _Read:
     openers: dict[int, ChecksumAddress] = field(default_factory=dict)
 
 
-class Ledger:
+class Market:
     """Reads of one deployment. What only a re-organisation could still change is read once."""
 
     def __init__(self, chain: Chain) -> None:
@@ -133,10 +133,10 @@ class Ledger:
         return self.chain.contract("Lens")
 
     @cached_property
-    def market(self) -> Market:
+    def id(self) -> MarketId:
         """What content is sealed for."""
         deployment = self.chain.deployment
-        return Market(deployment.chain_id, self.auctions.address, self.jobs.address)
+        return MarketId(deployment.chain_id, self.auctions.address, self.jobs.address)
 
     # --- auctions
 
