@@ -47,7 +47,7 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
             index: encode_update(_update(run, stage.sellers[index], state))
             for index in state.sampled
         }
-        seed = market.round_seed(run.job_id, number)
+        seed = market.yoda.round_seed(run.job_id, number)
         output = next_state(state, updates, evaluation, seed, spec)
         found = answer(run.job_id, number, output, spec, desk.model_seal(run.job_id, number))
         yield found.result.digest, output.metric_numerator / output.metric_denominator
@@ -66,7 +66,7 @@ def accepted(run: Run) -> list[bytes]:
     """The digests that the contracts accepted, by round."""
     job = run.market.situation(run.job_id).job
     rounds = range(1, job.accepted_rounds + 1)
-    return [run.market.verdict(run.job_id, number).digest for number in rounds]
+    return [run.market.yoda.verdict(run.job_id, number).digest for number in rounds]
 
 
 def save(run: Run, rows: list[tuple[bytes, bytes, float]], folder: Path) -> None:

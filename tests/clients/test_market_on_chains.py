@@ -138,7 +138,7 @@ def test_a_whole_job_through_the_processes(chain_node: Anvil | Geth, folder: Pat
         auction, delivered = parties.open(), folder / "delivered"
         bid = ("--auction", str(auction), "--limit", "1 ether", "--folder", str(delivered))
         buyer = lives.enter_context(parties.running("buyer", BUYER, *bid))
-        wait_until(parties, lambda: bool(parties.contracts.auction(auction).highest_bid))
+        wait_until(parties, lambda: bool(parties.contracts.auctions.auction(auction).highest_bid))
         chain_node.mine(WINDOW_BLOCKS)
         wait_until(parties, lambda: buyer.poll() is not None)
         assert buyer.returncode == 0, parties.logs()
@@ -163,7 +163,7 @@ def owed(parties: Processes, node: Anvil | Geth) -> int:
     addresses = [Account.from_key(node.keys[number]).address for number in accounts]
     pots = contracts.situation(1).pots
     unclaimed = pots.seller_pot - pots.seller_paid + pots.right_votes - pots.paid_votes
-    return unclaimed + sum(sum(contracts.credits(each, [ETHER])) for each in addresses)
+    return unclaimed + sum(sum(contracts.lens.credits(each, [ETHER])) for each in addresses)
 
 
 def wait_until(parties: Processes, holds: Callable[[], bool]) -> None:

@@ -103,7 +103,7 @@ def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
     look_until(chain, market, SELLING, lambda: not market.job().sample & ~market.job().posted)
     posts = [each for step, each in named(market, chain.played[before:])]
     assert any(not each.succeeded for each in posts)
-    assert sorted(market.contracts.updates(1, 1)) == [
+    assert sorted(market.contracts.jobs.updates(1, 1)) == [
         index for index in range(len(SELLERS)) if market.job().sample >> index & 1
     ]
 
@@ -128,7 +128,7 @@ def made_on(chain: Orders, folder: Path) -> World:
 
 
 def is_collecting(market: World) -> bool:
-    return market.contracts.job_count() == 1 and market.job().state == JobState.COLLECTING
+    return market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING
 
 
 def look_until(

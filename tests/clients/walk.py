@@ -135,7 +135,7 @@ def phases_of(market: World) -> Iterator[str]:
     if not auction.highest_bid:
         return
     yield "bid"
-    if not market.contracts.job_count():
+    if not market.contracts.jobs.count():
         return
     yield "seeding"
     view = market.contracts.situation(1)
@@ -148,7 +148,7 @@ def phases_of(market: World) -> Iterator[str]:
 def phases_of_job(market: World, view: JobView) -> Iterator[str]:
     """From the first sample on."""
     contracts, state = market.contracts, view.job.state
-    if contracts.rings(1):
+    if contracts.key_rings.rings(1):
         yield "key handed out"
     if view.job.posted or state > JobState.COLLECTING:
         yield "posted"
@@ -265,7 +265,7 @@ class Walk:
         """Open the auction, as its user does who finds that it is gone for good."""
         contracts = Market(self.market.chain(1))
         contracts.chain.settle_earlier()
-        if not contracts.auctions_of(contracts.chain.address):
+        if not contracts.auctions.opened_by(contracts.chain.address):
             self.market.open(SHORT, terms=SHORT_AUCTION)
 
     def _close(self) -> None:
@@ -279,14 +279,14 @@ class Walk:
             return False
         contracts = self.market.contracts
         working = [each for each in self.parties if not isinstance(each, AuctionParty)]
-        owed = [contracts.credits(each.chain.address, [ETHER]) for each in working]
+        owed = [contracts.lens.credits(each.chain.address, [ETHER]) for each in working]
         return all(each.jobs_ended for each in working) and not any(map(sum, owed))
 
     def withdraw(self) -> None:
         """What users whose process has ended do: `buyer withdraw`."""
         for account in (1, 2):
             contracts = Market(self.market.chain(account))
-            if any(contracts.credits(contracts.chain.address, [ETHER])):
+            if any(contracts.lens.credits(contracts.chain.address, [ETHER])):
                 withdraw_credit(contracts, ETHER)
 
 

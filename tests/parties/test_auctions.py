@@ -83,11 +83,11 @@ def test_sealed_bids_are_revealed_after_a_restart_and_the_auction_ends_early(
 
     # It opened the auction, so it stays until it has handed out the job's key.
     market.look_until(lambda: market.parties["buyer 0"].is_out, ["buyer 0"])
-    assert len(market.contracts.rings(1)) == 1
+    assert len(market.contracts.key_rings.rings(1)) == 1
     loser = market.parties["buyer 0"]
     # Deposits: 2 STAKE by the loser, 4 STAKE by the winner, of which it may have its change.
-    assert market.contracts.credits(loser.chain.address, [ETHER]) == [0]
-    assert market.contracts.credits(market.signer(2).address, [ETHER]) == [4 * STAKE - price]
+    assert market.contracts.lens.credits(loser.chain.address, [ETHER]) == [0]
+    assert market.contracts.lens.credits(market.signer(2).address, [ETHER]) == [4 * STAKE - price]
 
 
 def test_a_bid_that_is_not_revealed_loses_a_part_and_gets_back_the_rest(market: World) -> None:
@@ -113,7 +113,7 @@ def test_a_larger_deposit_hides_more(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0, larger_deposit=True)
     buyer.look(buyer.chain.block_number())
-    assert market.contracts.sealed_bid(1, buyer.chain.address).deposit == 4 * STAKE
+    assert market.contracts.auctions.sealed_bid(1, buyer.chain.address).deposit == 4 * STAKE
 
 
 def test_a_bid_below_the_reserve_is_not_made(market: World) -> None:
@@ -212,7 +212,7 @@ def test_a_token_that_stops_later_stops_no_party(market: World) -> None:
     market.look_until(lambda: is_decided(market), ["buyer 1"])
     market.chain(0).send(market.tokens[token].functions.stop(True))
     market.look_until(lambda: market.parties["buyer 1"].jobs_ended == 1, ["buyer 1"])
-    assert market.contracts.credits(market.signer(2).address, [token]) == [STAKE]
+    assert market.contracts.lens.credits(market.signer(2).address, [token]) == [STAKE]
 
     market.chain(0).send(market.tokens[token].functions.stop(False))
     assert withdraw_credit(Market(market.chain(2)), token) == STAKE

@@ -26,7 +26,7 @@ ALL_AT_ONCE = RULES._replace(rounds=1, base=len(NODES) - 1)
 
 def is_settled(market: World) -> bool:
     """Whether the job is. What the silent node would make all wait for is mined."""
-    if not market.contracts.job_count():
+    if not market.contracts.jobs.count():
         return False
     view = market.contracts.situation(1)
     if view.poll.phase == Phase.VOTING and view.mini_round.committed == VOTERS:
@@ -48,9 +48,9 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
         contracts, kinds = market.contracts, {}
         for number, kind in enumerate(NODES):
             kinds[market.signer(20 + number).address] = kind
-        reveals = contracts.reveals_in_round(1, 1)
+        reveals = contracts.yoda.reveals_in_round(1, 1)
         votes = Counter((kinds[each["node"]], each["result"]) for each in reveals)
-        accepted = contracts.verdict(1, 1).digest
+        accepted = contracts.yoda.verdict(1, 1).digest
         (lie,) = {digest for kind, digest in votes if kind == "colluding"}
         assert lie != accepted
         assert votes == {("honest", accepted): 6, ("colluding", lie): 2}

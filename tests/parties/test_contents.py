@@ -15,7 +15,7 @@ from d2m.chain.contracts.market import Market
 from d2m.clients.kubo import Kubo, kubo_swarm, running
 from d2m.errors import PartyError
 from d2m.jobs import retention
-from d2m.jobs.contents import SAMPLER, Content, end_blocks, job_contents
+from d2m.jobs.contents import SAMPLER, Content, job_contents
 from d2m.jobs.export import export_job
 from d2m.jobs.reach import peers_of, reach
 from d2m.protocol.types import JobState, Rules
@@ -72,14 +72,16 @@ def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_pa
         contracts, store = market.contracts, market.store
         contents = job_contents(contracts, 1)
         roles = [content.role for content in contents]
-        assert roles.count("update") == len(contracts.updates(1, 1)) + len(contracts.updates(1, 2))
+        assert roles.count("update") == len(contracts.jobs.updates(1, 1)) + len(
+            contracts.jobs.updates(1, 2)
+        )
         assert roles.count("model") == roles.count(SAMPLER) == RULES.rounds
         assert roles[:2] == ["specification", "evaluation set"]
         everything = {(content.role, content.round) for content in contents}
 
         look(market, "node 0")
         assert held(store, contents) == everything
-        market.mine_to(end_blocks(contracts)[1] + KEEP_BLOCKS)
+        market.mine_to(contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         look(market, "node 0")
         assert held(store, contents) == {(SAMPLER, RULES.rounds)}
 
@@ -90,7 +92,7 @@ def test_what_another_job_needs_stays(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         begin(market, ONE_ROUND)
         market.play()
-        market.mine_to(end_blocks(market.contracts)[1] + KEEP_BLOCKS)
+        market.mine_to(market.contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         market.open(ONE_ROUND, terms=TERMS._replace(window_blocks=1000))
         look(market, "seller 0")
         shared = {("specification", 0), ("evaluation set", 0)}
@@ -98,14 +100,12 @@ def test_what_another_job_needs_stays(tmp_path: Path) -> None:
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
         contracts = Market(market.chain(1))
-        request = contracts.auction_request(market.auction_id)
-        contracts.chain.send(
-            contracts.auctions.functions.bid(market.auction_id, STAKE), value=STAKE
-        )
+        request = contracts.auctions.request(market.auction_id)
+        contracts.auctions.bid(market.auction_id, STAKE, value=STAKE)
         market.register()  # slashed nodes have lost their seats
         market.mine_to(market.auction().last_block + 1)
-        contracts.chain.send(contracts.auctions.functions.close(market.auction_id, request))
-        assert contracts.job_count() == 2
+        contracts.auctions.close(market.auction_id, request)
+        assert contracts.jobs.count() == 2
         look(market, "seller 0")
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
@@ -165,7 +165,7 @@ def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
         assert authors <= sellers
         assert len(unread) == len(contents)
 
-        market.mine_to(end_blocks(contracts)[1] + KEEP_BLOCKS)
+        market.mine_to(contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         look(market, "node 0")
         last = [each for each in contents if (each.role, each.round) == (SAMPLER, RULES.rounds)]
         assert [each for each in contents if first.is_pinned(each.cid)] == last
@@ -234,7 +234,7 @@ def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
         begin(market, ONE_ROUND)
         others = [*(f"node {n}" for n in range(len(NODES))), "buyer 0", "buyer 1"]
         sellers = [f"seller {number}" for number in range(len(SELLERS))]
-        market.look_until(lambda: market.contracts.job_count() == 1, others)
+        market.look_until(lambda: market.contracts.jobs.count() == 1, others)
         market.look_until(lambda: market.job().state.ended, [*others, *sellers])
         seller = market.seller(0)
         reachable = seller.desk.store

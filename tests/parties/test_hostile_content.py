@@ -21,7 +21,8 @@ import pytest
 import safetensors.numpy
 from structlog.testing import capture_logs
 
-from d2m.chain.contracts.market import Opened, PostedRing, PostedUpdate
+from d2m.chain.contracts.jobs import Opened, PostedUpdate
+from d2m.chain.contracts.key_rings import PostedRing
 from d2m.jobs.answer import answer
 from d2m.jobs.desk import Desk
 from d2m.learning.round import KEPT, LATE, MALFORMED, TOO_LARGE
@@ -61,9 +62,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def has_keys(market: World) -> bool:
-    if not market.contracts.job_count() or market.job().state != JobState.COLLECTING:
+    if not market.contracts.jobs.count() or market.job().state != JobState.COLLECTING:
         return False
-    return bool(market.contracts.rings(1))
+    return bool(market.contracts.key_rings.rings(1))
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def verdicts(
     desk: Desk, updates: dict[int, PostedUpdate], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[int, str], list[Any]]:
     """The reason by index, and what was logged."""
-    monkeypatch.setattr(desk.market, "updates", lambda _job, _round: updates)
+    monkeypatch.setattr(desk.market.jobs, "updates", lambda _job, _round: updates)
     with capture_logs() as logs:
         output = desk.output(1, 1)
     return {verdict.index: verdict.reason for verdict in output.verdicts}, list(logs)
@@ -272,8 +273,8 @@ def point_at(
 ) -> None:
     """Have the request name other content."""
     names = {f"{what}_hash": content_hash(data), f"{what}_cid": desk.store.put(data).binary}
-    changed = desk.market.request(1)._replace(**names)
-    monkeypatch.setattr(desk.market, "request", lambda _job: changed)
+    changed = desk.market.jobs.request(1)._replace(**names)
+    monkeypatch.setattr(desk.market.jobs, "request", lambda _job: changed)
 
 
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
@@ -312,12 +313,12 @@ def test_another_buyers_evaluation_set_is_of_no_use(
     market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands on chain for all to copy, in a request of another opener."""
-    monkeypatch.setattr(desk.market, "opener", lambda _job: market.signer(2).address)
+    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
     with pytest.raises(NoKey, match="nobody has posted"):
         desk.evaluation(1)
     monkeypatch.undo()
     assert desk.access(1).job_key is not None
-    monkeypatch.setattr(desk.market, "opener", lambda _job: market.signer(2).address)
+    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
     with pytest.raises(SealError, match="sealed for another place"):
         desk.evaluation(1)
 
@@ -334,7 +335,7 @@ def test_an_accepted_model_is_rubbish(
     data = {**RUBBISH, **TOO_LONG}[name]
     if is_sealed:
         data = seal_model(desk.market.id, 1, 1, desk.access(1), data)
-    monkeypatch.setattr(desk.market, "opened", lambda *_place: accepted(desk, data))
+    monkeypatch.setattr(desk.market.jobs, "opened", lambda *_place: accepted(desk, data))
     with pytest.raises(TOLERATED) as refused:
         desk.state_before(1, 2)
     assert str(refused.value)
@@ -359,11 +360,11 @@ def test_a_key_ring_is_rubbish(
     clear = header(Purpose.RING, desk.lock(1)) if is_headed else b""
     data = clear + {**RUBBISH, **TOO_LONG}[name]
     ring = PostedRing(market.signer(1).address, 1, content_hash(data), desk.store.put(data).binary)
-    good = market.contracts.rings(1)
-    monkeypatch.setattr(desk.market, "rings", lambda _job: [ring])
+    good = market.contracts.key_rings.rings(1)
+    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring])
     with pytest.raises(NoKey, match=f"{ring.poster}'s key ring: ."):
         desk.access(1)
-    monkeypatch.setattr(desk.market, "rings", lambda _job: [ring, *good])
+    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring, *good])
     assert desk.access(1).job_key is not None, "the next ring serves"
 
 

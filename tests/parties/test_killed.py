@@ -126,13 +126,13 @@ def test_a_seller_that_is_killed_or_has_no_disk_left_posts_and_is_paid(market: W
     write_samples(data, market.samples[0].inputs, market.samples[0].labels)
     offering = ("--data", str(data), "--tag", TAG, "--offer", str(market.offer(0)))
     market.look_until(
-        lambda: market.contracts.job_count() == 1 and market.job().state == JobState.COLLECTING,
+        lambda: market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING,
         ["buyer 0", "buyer 1"],
     )
-    index = market.contracts.offers(1).ids.index(market.offer(0))
+    index = market.contracts.jobs.offers(1).ids.index(market.offer(0))
 
     def posted() -> bool:
-        return index in market.contracts.updates(1, 1)
+        return index in market.contracts.jobs.updates(1, 1)
 
     full = {"preexec_fn": lambda: limit_files(0, SMALL_FILES)}
     port = free_port()

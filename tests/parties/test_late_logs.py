@@ -52,4 +52,4 @@ def test_updates_that_the_logs_do_not_tell_of_yet_are_waited_for(tmp_path: Path)
 
 
 def is_deciding(market: World) -> bool:
-    return bool(market.contracts.job_count() and market.job().state == JobState.DECIDING)
+    return bool(market.contracts.jobs.count() and market.job().state == JobState.DECIDING)

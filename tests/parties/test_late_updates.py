@@ -135,9 +135,9 @@ def check_that_nobody_paid(market: Attacked) -> None:
     """All honest nodes voted alike, and the job was settled."""
     assert market.job().state == JobState.SETTLED
     honest = honest_nodes(market)
-    reveals = market.contracts.reveals_in_round(1, 1)
+    reveals = market.contracts.yoda.reveals_in_round(1, 1)
     votes = {each["result"] for each in reveals if each["node"] in honest}
-    assert votes == {market.contracts.verdict(1, 1).digest}
+    assert votes == {market.contracts.yoda.verdict(1, 1).digest}
     slashed = market.contracts.chain.logs("ConePool", "NodeSlashed")
     assert honest.isdisjoint(log["args"]["node"] for log in slashed)
 
@@ -155,7 +155,7 @@ def test_giving_it_when_the_first_searches_are_over_splits_no_vote(tmp_path: Pat
             market.play()
         assert is_given.is_set(), "nobody wanted it"
         check_that_nobody_paid(market)
-        contents = {update.cid for update in market.contracts.updates(1, 1).values()}
+        contents = {update.cid for update in market.contracts.jobs.updates(1, 1).values()}
         assert {Cid.of(data).binary for data in market.attack.kept_back} <= contents
 
 

@@ -113,7 +113,7 @@ def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
     node, contracts = market.node(number), Market(market.chain(20 + number))
     for _twice in range(2):
         node.join()
-    assert contracts.node(contracts.chain.address).stake == STAKE
+    assert contracts.pool.node(contracts.chain.address).stake == STAKE
     with pytest.raises(Reverted) as refused:
         withdraw_stake(contracts)
     assert "`leave` first" in explained(refused.value)

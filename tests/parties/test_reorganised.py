@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts.market import NO_SEED, Market
+from d2m.chain.contracts.contract import DeployedContract
+from d2m.chain.contracts.market import Market
+from d2m.chain.contracts.yoda import NO_SEED
 from d2m.chain.deployment.genesis import BLOCK_HASHES
 from d2m.chain.heads import HeadWatch
 from d2m.jobs.desk import Desk
@@ -75,13 +77,13 @@ def view(market: World) -> JobView:
 def is_voting(market: World) -> bool:
     """Whether a mini-round takes votes. A block passes with every look."""
     mine(market.chain(0))
-    return bool(market.contracts.job_count() and view(market).poll.phase == Phase.VOTING)
+    return bool(market.contracts.jobs.count() and view(market).poll.phase == Phase.VOTING)
 
 
 def is_collecting(market: World) -> bool:
     """Whether the job takes updates. A block passes with every look."""
     mine(market.chain(0))
-    return market.contracts.job_count() == 1 and market.job().state == JobState.COLLECTING
+    return market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING
 
 
 @contextmanager
@@ -121,18 +123,18 @@ def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
 def test_another_seed_gives_another_vote_and_nothing_is_computed_twice(tmp_path: Path) -> None:
     with voting(tmp_path, random_seed=BLOCK_HASHES) as (market, node):
         turn_until(node, lambda: bool(committed_in(market, node)))
-        poll, seed = view(market).poll, market.contracts.seed(1, 1, 1)
+        poll, seed = view(market).poll, market.contracts.yoda.seed(1, 1, 1)
         before = node._vote(1, poll)
         # From the block that named the seed's on: its own would be the same again if it was empty.
         reorganise(node.chain, poll.seed_block - 1)
         market.look_until(lambda: is_voting(market), SELLING)
-        assert market.contracts.seed(1, 1, 1) != seed
+        assert market.contracts.yoda.seed(1, 1, 1) != seed
         turn_until(node, lambda: bool(committed_in(market, node)))
         after = node._vote(1, view(market).poll)
         assert before is not None
         assert after is not None
         assert before.audit != after.audit
-        assert node.market.seed(1, 1, 1) == market.contracts.seed(1, 1, 1)
+        assert node.market.yoda.seed(1, 1, 1) == market.contracts.yoda.seed(1, 1, 1)
 
 
 def test_a_node_waits_until_the_seed_is_settled(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_a_vote_read_while_the_chain_is_reorganised_is_not_committed_to(tmp_path
                 return vote_honestly(desk, job_id, poll)
             reorganise(node.chain, poll.seed_block + 1)
             vote = vote_honestly(desk, job_id, poll)
-            assert node.market.seed(job_id, poll.round, poll.mini_round) == NO_SEED
+            assert node.market.yoda.seed(job_id, poll.round, poll.mini_round) == NO_SEED
             chain = market.chain(0)
             chain.send(market.contracts.jobs.functions.advance(job_id))
             return vote
@@ -172,12 +174,15 @@ def test_a_seller_posts_again_what_was_taken_back(tmp_path: Path) -> None:
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
         sampled = next(n for n in range(len(SELLERS)) if market.job().sample >> n & 1)
         seller = market.seller(sampled)
-        turn_until(seller, lambda: bool(market.contracts.updates(1, 1)))
+        turn_until(seller, lambda: bool(market.contracts.jobs.updates(1, 1)))
         [posted] = market.chain(0).logs("Jobs", "UpdatePosted")
         reorganise(seller.chain, posted["blockNumber"])
-        assert market.contracts.updates(1, 1) == {}
-        turn_until(seller, lambda: bool(market.contracts.updates(1, 1)))
-        assert market.contracts.updates(1, 1)[sampled].content_hash == posted["args"]["contentHash"]
+        assert market.contracts.jobs.updates(1, 1) == {}
+        turn_until(seller, lambda: bool(market.contracts.jobs.updates(1, 1)))
+        assert (
+            market.contracts.jobs.updates(1, 1)[sampled].content_hash
+            == posted["args"]["contentHash"]
+        )
 
 
 @pytest.fixture
@@ -198,20 +203,20 @@ def won(market: World) -> None:
 def test_a_key_that_was_handed_out_and_taken_back_is_handed_out_again(still: World) -> None:
     won(still)
     opener = still.buyer(0)
-    turn_until(opener, lambda: bool(still.contracts.rings(1)))
+    turn_until(opener, lambda: bool(still.contracts.key_rings.rings(1)))
     turn_until(opener, lambda: opener.memory.handed_out is not None)
-    [ring] = still.contracts.rings(1)
+    [ring] = still.contracts.key_rings.rings(1)
     reorganise(opener.chain, ring.block)
-    assert still.contracts.rings(1) == []
-    turn_until(opener, lambda: bool(still.contracts.rings(1)))
-    assert still.contracts.rings(1)[0].content_hash == ring.content_hash
+    assert still.contracts.key_rings.rings(1) == []
+    turn_until(opener, lambda: bool(still.contracts.key_rings.rings(1)))
+    assert still.contracts.key_rings.rings(1)[0].content_hash == ring.content_hash
 
 
 def test_an_opener_stays_until_its_post_of_the_key_is_final(still: World) -> None:
     won(still)
     opener = still.buyer(0)
     turn_until(opener, lambda: opener.memory.handed_out is not None)
-    [ring] = still.contracts.rings(1)
+    [ring] = still.contracts.key_rings.rings(1)
     assert not opener.is_out
     still.mine_to(ring.block + LASTING_BLOCKS)
     turn_until(opener, lambda: opener.is_out)
@@ -232,7 +237,7 @@ def test_a_bidder_whose_auction_and_bid_are_gone_waits_and_bids_again(still: Wor
     still.open(EVERYBODY)
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
     still.mine_to(still.auction().last_block + 1)
-    turn_until(bidder, lambda: still.contracts.job_count() == 1)
+    turn_until(bidder, lambda: still.contracts.jobs.count() == 1)
 
 
 def test_an_auction_that_is_not_there_yet_is_waited_for(still: World) -> None:
@@ -249,7 +254,7 @@ def test_an_auction_that_is_not_there_yet_is_waited_for(still: World) -> None:
 
 def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> None:
     still.open(EVERYBODY)
-    opened, request = still.chain(0).block_number(), still.contracts.auction_request(1)
+    opened, request = still.chain(0).block_number(), still.contracts.auctions.request(1)
     bidder = still.buyer(1)
     reorganise(bidder.chain, opened)
     open_auction(still.chain(5), request, TERMS)
@@ -260,7 +265,7 @@ def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> N
     still.open(EVERYBODY)
     assert still.auction_id == 2
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
-    assert still.contracts.auction(1).highest_bid == 0
+    assert still.contracts.auctions.auction(1).highest_bid == 0
 
 
 def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
@@ -270,9 +275,9 @@ def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
     bidder = still.buyer(1)
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
     other = b"\7" * 32
-    bidder.chain.send(bidder.market.key_rings.functions.register(other))  # as if it had been first
+    bidder.market.key_rings.register(other)  # as if it had been first
     wanted = bytes(bidder.key.public_key)
-    turn_until(bidder, lambda: still.contracts.buyer_key(bidder.chain.address) == wanted)
+    turn_until(bidder, lambda: still.contracts.key_rings.key(bidder.chain.address) == wanted)
 
 
 def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
@@ -288,8 +293,8 @@ def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
         "ConePool", "NodeJoined", argument_filters={"node": node.chain.address}
     )
     reorganise(node.chain, joined["blockNumber"])
-    assert still.contracts.node(node.chain.address).stake == 0
-    turn_until(node, lambda: still.contracts.node(node.chain.address).stake == STAKE)
+    assert still.contracts.pool.node(node.chain.address).stake == 0
+    turn_until(node, lambda: still.contracts.pool.node(node.chain.address).stake == STAKE)
 
 
 def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
@@ -306,7 +311,7 @@ def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
 def slash(market: World, node: ConeNode, amount: int) -> None:
     """Take from a node's stake, in the first word of what the pool knows of it."""
     provider, pool = node.chain.w3.provider, node.market.pool.address
-    known = node.market.node(node.chain.address).stake
+    known = node.market.pool.node(node.chain.address).stake
     for slot in range(8):
         key = keccak(encode(["address", "uint256"], [node.chain.address, slot]))
         word = bytes(node.chain.w3.eth.get_storage_at(pool, int.from_bytes(key, "big")))
@@ -327,12 +332,12 @@ def test_an_offer_that_was_taken_back_is_made_again_and_served(still: World) -> 
         if log["args"]["seller"] == seller.chain.address
     ]
     reorganise(seller.chain, made["blockNumber"])
-    assert still.contracts.offers_by(seller.chain.address) == {}
+    assert still.contracts.registry.offers_by(seller.chain.address) == {}
     # Meanwhile another has the number that the offer had.
     other = Market(still.chain(9))
     assert ensure_offered(other, still.store, [TAG], b"other", b"\1" * 32) == seller._offer_id
-    turn_until(seller, lambda: bool(still.contracts.offers_by(seller.chain.address)))
-    [offer_id] = still.contracts.offers_by(seller.chain.address)
+    turn_until(seller, lambda: bool(still.contracts.registry.offers_by(seller.chain.address)))
+    [offer_id] = still.contracts.registry.offers_by(seller.chain.address)
     assert seller._offer_id == offer_id == made["args"]["offerId"] + 1
 
 
@@ -345,13 +350,13 @@ def test_a_pause_of_the_owners_outlasts_a_reorganisation(still: World) -> None:
     mine(seller.chain)
     reorganise(seller.chain, still.chain(0).block_number())
     turn_until(seller, lambda: seller.memory.is_offered)
-    assert not still.contracts.offer(offer_id).listed
+    assert not still.contracts.registry.offer(offer_id).listed
 
 
 def test_a_commitment_to_another_vote_is_not_revealed_and_said_once(tmp_path: Path) -> None:
     with voting(tmp_path) as (market, node):
-        commit = node.market.yoda.functions.commit
-        node.chain.send(commit(1, node._seat(1), keccak(b"to the vote of a seed that is gone")))
+        other = keccak(b"to the vote of a seed that is gone")
+        node.market.yoda.commit(1, node._seat(1), other)
         market.look_until(
             lambda: view(market).mini_round.committed == len(NODES),
             [f"node {number}" for number in range(1, len(NODES))],
@@ -410,7 +415,8 @@ def test_nothing_that_a_party_knows_of_the_chain_survives_a_reorganisation(
 
 def known(party: Party) -> dict[str, object]:
     """What a party and its parts hold, by class and name."""
-    parts = [party, party.market, party.market._read, party.desk, party._retention]
+    parts = [party, party.market, party.desk, party._retention]
+    parts += [each for each in vars(party.market).values() if isinstance(each, DeployedContract)]
     parts += [party.chain, party.chain.heads, party.chain._sender]
     settings = ("watches", "_samples", "_folder", "_artifacts", "_names", "deployment", "_secret")
     return {

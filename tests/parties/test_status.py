@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from d2m.cli import status
+from d2m.chain.contracts import lens
 from d2m.cli.plans import bid_plan
 from d2m.cli.status import account_status, auction_status, job_status, market_status
 from d2m.cli.tables import print_facts, print_market
@@ -92,7 +92,7 @@ def test_a_market_with_a_job(
 
 def watched_duties(market: World, node: Any, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The duties that a node is told of at each of its looks, one job a page."""
-    monkeypatch.setattr(status, "DUTIES_AT_ONCE", 1)
+    monkeypatch.setattr(lens, "DUTIES_AT_ONCE", 1)
     seen: set[str] = set()
     make = market.node
 

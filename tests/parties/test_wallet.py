@@ -230,7 +230,7 @@ def test_who_needs_content_is_told_to_name_a_store_before_it_is_asked(
 def test_what_a_bid_binds(market: World, session: Open) -> None:
     contracts = session(2, ASKS).market
     sealed = TERMS._replace(kind=1, reveal_blocks=20, increment_bps=0)
-    request = contracts.auction_request(market.auction_id)
+    request = contracts.auctions.request(market.auction_id)
     auction_id = open_auction(session(1, Manner(yes=True)).chain, request, sealed)
     deposit = bid_plan(contracts, auction_id, 3 * STAKE, larger_deposit=False)
     assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)

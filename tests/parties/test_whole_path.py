@@ -52,7 +52,7 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         assert job.accepted_rounds == RULES.rounds
         assert job.buyer == market.signer(2).address
 
-        price = contracts.auction(1).highest_bid
+        price = contracts.auctions.auction(1).highest_bid
         cone_pot = price * 3000 // 10_000
         slashed = sum(amount for _kind, _conduct, amount in slashes(market))
         sellers = [withdrawn(market, 10 + number) for number in range(len(SELLERS))]
@@ -71,9 +71,9 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
 
         desk = market.desk(20)
         for number in range(1, RULES.rounds + 1):
-            assert desk.answer(1, number).result == contracts.result(1, number)
+            assert desk.answer(1, number).result == contracts.jobs.result(1, number)
         delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())
-        last = contracts.result(1, RULES.rounds)
+        last = contracts.jobs.result(1, RULES.rounds)
         assert delivery["hash_matches"]
         assert delivery["accuracy"] == last.metric_numerator / last.metric_denominator
 
@@ -114,7 +114,7 @@ def test_one_seed_gives_the_same_digests(tmp_path: Path) -> None:
             market.open()
             market.play()
             contracts = market.contracts
-            digests.append([contracts.verdict(1, r + 1).digest for r in range(RULES.rounds)])
+            digests.append([contracts.yoda.verdict(1, r + 1).digest for r in range(RULES.rounds)])
     assert digests[0] == digests[1]
     assert bytes(32) not in digests[0]
 

@@ -173,7 +173,7 @@ class World:
 
     def auction(self) -> Auction:
         """The record of the auction that was opened last."""
-        return self.contracts.auction(self.auction_id)
+        return self.contracts.auctions.auction(self.auction_id)
 
     def job(self) -> Job:
         """The record of the one job."""
@@ -312,7 +312,7 @@ class World:
     def is_over(self) -> bool:
         """Whether the job has ended, its model is delivered, and nobody is owed anything."""
         contracts = self.contracts
-        if not contracts.job_count() or not contracts.situation(1).job.state.ended:
+        if not contracts.jobs.count() or not contracts.situation(1).job.state.ended:
             return False
         delivered = any(self.folder.glob(f"delivered-*/{DELIVERY_FILE}"))
         if self.job().accepted_rounds and not delivered:
@@ -320,7 +320,7 @@ class World:
         accounts = [*range(1, 3), *range(10, 10 + len(SELLERS)), *range(20, 20 + len(NODES))]
         played = [self.signer(account).address for account in accounts]
         tokens = {ETHER, contracts.situation(1).pots.token}
-        owed = sum(sum(contracts.credits(address, sorted(tokens))) for address in played)
+        owed = sum(sum(contracts.lens.credits(address, sorted(tokens))) for address in played)
         return owed == 0 and bool(contracts.chain.logs("Escrow", "Withdrawn"))
 
 

@@ -177,8 +177,10 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
     )
     for node in NODES:
         person.start("cone", "serve", *once, alias=node)
-    person.wait_until(lambda: bool(contracts.offers_by(person.address(SELLER))))
-    person.wait_until(lambda: all(contracts.node(person.address(node)).stake for node in NODES))
+    person.wait_until(lambda: bool(contracts.registry.offers_by(person.address(SELLER))))
+    person.wait_until(
+        lambda: all(contracts.pool.node(person.address(node)).stake for node in NODES)
+    )
 
     opened = person.call(
         "buyer", "open", "--tag", TAG, "--spec", str(folder / "job.json"),
@@ -191,8 +193,8 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
 
     bid = ("--auction", "1", "--limit", "0.5 ether", "--folder", str(folder / "delivered"))
     person.start("buyer", "bid", *bid, "--yes", "--json", alias=ME)
-    person.wait_until(lambda: bool(contracts.auction(1).highest_bid))
-    missing = contracts.auction(1).close_block + 1 - contracts.chain.block_number()
+    person.wait_until(lambda: bool(contracts.auctions.auction(1).highest_bid))
+    missing = contracts.auctions.auction(1).close_block + 1 - contracts.chain.block_number()
     contracts.chain.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(missing)])
     person.wait_until(lambda: all(each.poll() == 0 for each in person.started.values()))
 
@@ -201,7 +203,7 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
     withdrawn = {log["args"]["account"] for log in contracts.chain.logs("Escrow", "Withdrawn")}
     assert person.address(SELLER) in withdrawn
     assert withdrawn & {person.address(node) for node in NODES}
-    assert not any(contracts.credits(person.address(alias), [ETHER])[0] for alias in ALIASES)
+    assert not any(contracts.lens.credits(person.address(alias), [ETHER])[0] for alias in ALIASES)
 
     told = objects_of(folder / f"{SELLER}.log")
     assert told[0]["type"] == "plan"

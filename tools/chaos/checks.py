@@ -59,12 +59,12 @@ def endings(market: Market) -> list[Ending]:
 
 def unpaid(market: Market, accounts: list[ChecksumAddress]) -> int:
     """Wei that the market still owes its parties."""
-    return sum(sum(market.credits(account, [ETHER])) for account in accounts)
+    return sum(sum(market.lens.credits(account, [ETHER])) for account in accounts)
 
 
 def is_claimed(market: Market) -> bool:
     """Whether sellers and nodes have claimed all that the jobs earned."""
-    pots = [market.situation(job_id).pots for job_id in range(1, market.job_count() + 1)]
+    pots = [market.situation(job_id).pots for job_id in range(1, market.jobs.count() + 1)]
     return all(
         each.seller_paid == each.seller_pot and each.paid_votes == each.right_votes for each in pots
     )
@@ -117,7 +117,7 @@ def _excuse(at: Place, moved: set[tuple[int, int, int]], witnesses: Witnesses) -
 
 
 def _jobs(market: Market, evidence: Evidence) -> Iterator[str]:
-    found = market.job_count()
+    found = market.jobs.count()
     if found < evidence.jobs:
         yield f"{evidence.jobs} jobs were to be played, {found} were created"
     won = market.chain.logs("AuctionHouse", "AuctionWon")
@@ -148,8 +148,8 @@ def _failures(market: Market, witnesses: Witnesses) -> Iterator[str]:
 
 
 def _keys(market: Market) -> Iterator[str]:
-    for job_id in range(1, market.job_count() + 1):
-        if not market.rings(job_id):
+    for job_id in range(1, market.jobs.count() + 1):
+        if not market.key_rings.rings(job_id):
             yield f"the key of job {job_id} was never handed out"
 
 

@@ -199,13 +199,8 @@ class Play:
                 return
 
     def _is_staffed(self) -> bool:
-        chain, market = self._market.chain, self._market
-        block = chain.block_number()
-        counts = [
-            market.registry.functions.countAt(tag_of(TAG), block),
-            market.pool.functions.seatsAt(block),
-        ]
-        return chain.call_many(counts) == [len(self._stage.sellers), len(self._stage.nodes)]
+        wanted = (len(self._stage.sellers), len(self._stage.nodes))
+        return self._market.registered(tag_of(TAG)) == wanted
 
     # --- processes
 

@@ -21,8 +21,8 @@ from d2m.protocol.types import ETHER, AuctionKind
 
 def estimate_cone(market: Market) -> CostEstimate:
     """Of a CONE node: what its stake lacks of a unit."""
-    missing = market.chain.call(market.pool.functions.stakeUnit())
-    missing -= market.node(market.chain.address).stake
+    missing = market.pool.stake_unit()
+    missing -= market.pool.node(market.chain.address).stake
     binds = "a stake, of which a slashed part is lost" if missing else "no more, it has its stake"
     title = f"serve as CONE node {market.chain.address}"
     return CostEstimate(title, binds, max(missing, 0), ETHER, CONE, *_chain(market))
@@ -30,10 +30,10 @@ def estimate_cone(market: Market) -> CostEstimate:
 
 def estimate_seller(market: Market, offer_id: int | None, tags: int) -> CostEstimate:
     """Of a seller under so many tags: a bond, unless it is an offer that is there."""
-    bond = 0 if offer_id else market.chain.call(market.registry.functions.bondUnit())
+    bond = 0 if offer_id else market.registry.bond_unit()
     binds = "no more, the offer has its bond" if offer_id else "a bond, unless the offer stands"
     title = f"serve as seller {market.chain.address}"
-    before = len(market.offer(offer_id).tags) if offer_id else 0
+    before = len(market.registry.offer(offer_id).tags) if offer_id else 0
     occasions = seller_occasions(max(tags, before), has_offer=bool(offer_id))
     return CostEstimate(title, binds, bond, ETHER, occasions, *_chain(market))
 
@@ -42,7 +42,7 @@ def estimate_bid(
     market: Market, auction_id: int, limit: int, *, larger_deposit: bool
 ) -> CostEstimate:
     """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
-    auction = market.auction(auction_id)
+    auction = market.auctions.auction(auction_id)
     title = f"bid in auction {auction_id} as {market.chain.address}"
     chain, note = _chain(market), _incentives(market, auction_id, auction.token, limit)
     if auction.kind == AuctionKind.OPEN:

@@ -11,7 +11,7 @@ from d2m.chain.artifacts import MANIFEST, load_artifacts
 from d2m.chain.client import Chain, read_deployment
 from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
-from d2m.protocol.lens import Duty, Holdings, Task
+from d2m.protocol.lens import Task
 from d2m.protocol.types import (
     ETHER,
     NEVER,
@@ -27,8 +27,6 @@ from d2m.protocol.types import (
 
 RECENT = 20
 """Jobs and auctions that are listed, beside the jobs that run: a screen."""
-DUTIES_AT_ONCE = 50
-"""Jobs of one call: public nodes limit what a call may compute."""
 Facts = dict[str, Any]
 """Names and values; amounts are integers in the smallest unit of the `token` beside them."""
 
@@ -41,13 +39,10 @@ def read_only(rpc: str, deployment: Path) -> Market:
 def market_status(market: Market) -> Facts:
     """The jobs that run and the latest ones, and the latest auctions."""
     block = market.chain.block_number()
-    lens, auctions = market.lens.functions, market.auctions.functions
-    job_ids = sorted({*_running(market), *_latest(market.job_count())})
-    views = market.chain.call_many([lens.jobOf(job_id) for job_id in job_ids])
-    auction_ids = _latest(market.chain.call(auctions.auctionCount()))
-    records = market.chain.call_many([auctions.auctionOf(each) for each in auction_ids])
-    jobs = zip(job_ids, map(JobView.from_abi, views), strict=True)
-    sales = zip(auction_ids, map(Auction.from_abi, records), strict=True)
+    job_ids = sorted({*market.pool.running_jobs(), *_latest(market.jobs.count())})
+    jobs = zip(job_ids, market.lens.jobs(job_ids), strict=True)
+    auction_ids = _latest(market.auctions.count())
+    sales = zip(auction_ids, market.auctions.auctions(auction_ids), strict=True)
     return {
         "block": block,
         "jobs": [job_facts(job_id, view, block) for job_id, view in jobs],
@@ -57,7 +52,7 @@ def market_status(market: Market) -> Facts:
 
 def job_status(market: Market, job_id: int) -> Facts:
     """All of one job, with its vote. Raises PartyError where there is none."""
-    if not 0 < job_id <= market.job_count():
+    if not 0 < job_id <= market.jobs.count():
         raise PartyError(f"there is no job {job_id}: `market status` lists them")
     view, block = market.situation(job_id), market.chain.block_number()
     return job_facts(job_id, view, block) | {"block": block, "vote": _vote_facts(view)}
@@ -65,10 +60,10 @@ def job_status(market: Market, job_id: int) -> Facts:
 
 def auction_status(market: Market, auction_id: int) -> Facts:
     """All of one auction, with what it is for. Raises PartyError where there is none."""
-    record, block = market.auction(auction_id), market.chain.block_number()
+    record, block = market.auctions.auction(auction_id), market.chain.block_number()
     if record.state == AuctionState.NONE:
         raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
-    request = market.auction_request(auction_id)
+    request = market.auctions.request(auction_id)
     rules = request.rules._asdict()
     wanted = {"tag": text_of(request.tag), "rules": rules}
     return auction_facts(auction_id, record, block) | {"block": block, **wanted}
@@ -77,9 +72,9 @@ def auction_status(market: Market, auction_id: int) -> Facts:
 def account_status(market: Market, account: ChecksumAddress) -> Facts:
     """What an account has in the market, and what is asked of it now."""
     block = market.chain.block_number()
-    tokens = _tokens(market)
-    held = Holdings(*market.chain.call(market.lens.functions.holdingsOf(account, tokens)))
-    node = market.node(account)
+    tokens = sorted({ETHER, *market.auctions.tokens()})
+    held = market.lens.holdings(account, tokens)
+    node = market.pool.node(account)
     is_seated = bool(held.stake) and not node.exit_block
     return {
         "block": block,
@@ -95,7 +90,7 @@ def account_status(market: Market, account: ChecksumAddress) -> Facts:
                 "tags": [text_of(tag) for tag in each.tags],
                 "bond": each.bond,
             }
-            for offer_id, each in market.offers_by(account).items()
+            for offer_id, each in market.registry.offers_by(account).items()
         ],
         "credits": [
             {"token": token, "amount": amount}
@@ -109,7 +104,7 @@ def account_status(market: Market, account: ChecksumAddress) -> Facts:
                 "seat": duty.seat,
                 **_until(duty.deadline, block),
             }
-            for duty in _duties(market, account)
+            for duty in market.lens.duties(account)
         ],
     }
 
@@ -187,32 +182,3 @@ def _until(deadline: int, block: int) -> Facts:
 
 def _latest(count: int) -> list[int]:
     return list(range(max(1, count - RECENT + 1), count + 1))
-
-
-def _running(market: Market) -> list[int]:
-    """The jobs that hold stake, oldest first."""
-    found: list[int] = []
-    pool = market.pool.functions
-    job_id = market.chain.call(pool.oldestJob())
-    while job_id:
-        found.append(job_id)
-        job_id = market.chain.call(pool.jobAfter(job_id))
-    return found
-
-
-def _duties(market: Market, node: ChecksumAddress) -> list[Duty]:
-    """Of all running jobs, page by page as of one block."""
-    found: list[Duty] = []
-    block, job_id = market.chain.block_number(), 0
-    while True:
-        ask = market.lens.functions.dutiesOf(node, job_id, DUTIES_AT_ONCE)
-        duties, job_id = market.chain.call(ask, block=block)
-        found += [Duty(*each) for each in duties]
-        if not job_id:
-            return found
-
-
-def _tokens(market: Market) -> list[str]:
-    """Ether, and every token that an auction was ever opened in."""
-    logs = market.chain.logs("AuctionHouse", "AuctionOpened")
-    return sorted({ETHER, *(str(log["args"]["terms"]["token"]) for log in logs)})

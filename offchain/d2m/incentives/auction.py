@@ -16,11 +16,10 @@ def job_incentives(market: Market, auction_id: int, price: int) -> JobIncentives
 
     Raises PartyError where there is no such auction, or too few seats for any job.
     """
-    if market.auction(auction_id).state == AuctionState.NONE:
+    if market.auctions.auction(auction_id).state == AuctionState.NONE:
         raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
-    pool = market.pool.functions
-    seats = market.chain.call(pool.seatsAt(market.chain.block_number()))
+    seats = market.pool.seats_at(market.chain.block_number())
     if seats < MIN_SEATS:
         raise PartyError(f"{seats} of the {MIN_SEATS} CONE nodes that a job needs have a seat")
-    rules = market.auction_request(auction_id).rules
-    return JobIncentives(rules, seats, market.chain.call(pool.stakeUnit()), price)
+    rules = market.auctions.request(auction_id).rules
+    return JobIncentives(rules, seats, market.pool.stake_unit(), price)

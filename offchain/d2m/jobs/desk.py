@@ -129,7 +129,10 @@ class Desk:
 
     def sealed_model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, as the bytes whose hash the chain holds."""
-        result, limit = self.market.result(job_id, round_number), _model_limit(self.spec(job_id))
+        result, limit = (
+            self.market.jobs.result(job_id, round_number),
+            _model_limit(self.spec(job_id)),
+        )
         return self._fetch(job_id, round_number, result.model_cid, result.model_hash, limit)
 
     def model(self, job_id: int, round_number: int) -> bytes:
@@ -192,7 +195,7 @@ class Desk:
 
     def _initial_state(self, job_id: int) -> State:
         seed = self.market.situation(job_id).job.sample_seed
-        return initial_state(self.spec(job_id), len(self.market.sellers(job_id)), seed)
+        return initial_state(self.spec(job_id), len(self.market.jobs.sellers(job_id)), seed)
 
     def _weights(self, job_id: int, round_number: int) -> IntVector:
         """The accepted weights of a round, those before round 1 for 0."""
@@ -201,7 +204,7 @@ class Desk:
         return decode_model(self.model(job_id, round_number), self.spec(job_id).model)
 
     def _spec(self, job_id: int) -> JobSpec:
-        request = self.market.request(job_id)
+        request = self.market.jobs.request(job_id)
         named = (request.spec_cid, request.spec_hash)
         return JobSpec.from_bytes(self._fetch(job_id, 0, *named, SPEC_LIMIT))
 
@@ -217,18 +220,18 @@ class Desk:
         return self._keys.access(job_id, self.lock(job_id))
 
     def _sealed_evaluation(self, job_id: int) -> bytes:
-        request = self.market.request(job_id)
+        request = self.market.jobs.request(job_id)
         limit = EVALUATION_LIMIT + OVERHEAD
         return self._fetch(job_id, 0, request.evaluation_cid, request.evaluation_hash, limit)
 
     def _evaluation(self, job_id: int) -> EvaluationSet:
-        opener, access = self.market.opener(job_id), self.access(job_id)
+        opener, access = self.market.auctions.opener(job_id), self.access(job_id)
         sealed = self._sealed_evaluation(job_id)
         plain = open_evaluation(self.market.id, opener, access, sealed)
         return decode_evaluation(plain, self.spec(job_id).model)
 
     def _sampler(self, job_id: int, round_number: int) -> bytes:
-        result = self.market.result(job_id, round_number)
+        result = self.market.jobs.result(job_id, round_number)
         named = (result.sampler_cid, result.sampler_hash)
         return self._fetch(job_id, round_number, *named, SAMPLER_LIMIT)
 
@@ -267,7 +270,7 @@ class Desk:
         Raises LogsUnready where the job counts more in its present round: a node's logs may lag
         behind its state, and a vote over fewer updates than the others' is a lost one.
         """
-        updates = self.market.updates(job_id, round_number)
+        updates = self.market.jobs.updates(job_id, round_number)
         job = self.market.situation(job_id).job
         if job.round == round_number and job.posted.bit_count() > len(updates):
             raise LogsUnready(
@@ -277,10 +280,10 @@ class Desk:
         return tuple(sorted(updates.items()))
 
     def _reading_deadline(self, job_id: int, round_number: int) -> int | None:
-        last = self.market.first_commit_deadline(job_id, round_number)
+        last = self.market.yoda.first_commit_deadline(job_id, round_number)
         if last is None:
             return None
-        return reading_deadline(last, self.market.request(job_id).rules.commit_blocks)
+        return reading_deadline(last, self.market.jobs.request(job_id).rules.commit_blocks)
 
     def _inputs(
         self, job_id: int, round_number: int, posted: Posted, delivered: tuple[int, ...]
@@ -289,13 +292,13 @@ class Desk:
         return Inputs(
             job_id,
             round_number,
-            self.market.request(job_id),
-            tuple(self.market.sellers(job_id)),
+            self.market.jobs.request(job_id),
+            tuple(self.market.jobs.sellers(job_id)),
             self.market.situation(job_id).job.sample_seed,
-            tuple(self.market.result(job_id, each) for each in earlier),
+            tuple(self.market.jobs.result(job_id, each) for each in earlier),
             posted,
             delivered,
-            self.market.round_seed(job_id, round_number),
+            self.market.yoda.round_seed(job_id, round_number),
         )
 
     def _compute(self, inputs: Inputs, found: Found) -> RoundOutput:

@@ -26,7 +26,7 @@ def export_job(market: Market, store: Store, job_id: int, path: Path) -> list[Co
 
     The roots are the contents' CIDs. Raises PartyError where there is no such job or no content.
     """
-    count = market.job_count()
+    count = market.jobs.count()
     if not 1 <= job_id <= count:
         raise PartyError(f"there is no job {job_id}: the market has had {count}")
     had, missing = _gather(market, store, job_id)

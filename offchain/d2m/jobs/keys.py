@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nacl.public import PrivateKey
 
-from d2m.chain.contracts.market import Market, PostedRing
+from d2m.chain.contracts.key_rings import PostedRing
+from d2m.chain.contracts.market import Market
 from d2m.jobs.pins import job_pin
 from d2m.sealing.errors import NoKey, SealError
 from d2m.sealing.keys import Access, JobKey, Lock
@@ -72,7 +73,7 @@ class JobKeys:
 
 def heeded_rings(market: Market, job_id: int) -> list[PostedRing]:
     """The opener's rings, then one of each node: anybody may post, and post anything."""
-    rings, opener = market.rings(job_id), market.opener(job_id)
+    rings, opener = market.key_rings.rings(job_id), market.auctions.opener(job_id)
     heeded = [ring for ring in rings if ring.poster == opener][:OPENER_RINGS_READ]
     unread = set(market.nodes(job_id)) - {opener}
     for ring in rings:

@@ -38,7 +38,7 @@ def peers_of(store: Store) -> Sequence[Peer]:
 
 def reach(market: Market, store: Store, job_id: int) -> Iterator[Reached]:
     """Read all of a job's contents, as a member does. Raises PartyError where there is no job."""
-    if not 0 < job_id <= market.job_count():
+    if not 0 < job_id <= market.jobs.count():
         raise PartyError(f"there is no job {job_id}: `market status` lists them")
 
     def read(content: Content) -> Reached:

@@ -8,9 +8,7 @@ from d2m.chain.contracts.market import Market
 from d2m.jobs.contents import (
     SAMPLER,
     Content,
-    end_blocks,
     job_contents,
-    open_requests,
     request_contents,
 )
 from d2m.jobs.pins import market_prefix, place_of
@@ -42,7 +40,7 @@ class Retention:
 
     def ended(self, job_id: int) -> None:
         """Take note of a job of the party's that has ended."""
-        self._kept_until[job_id] = end_blocks(self._market)[job_id] + KEEP_BLOCKS
+        self._kept_until[job_id] = self._market.jobs.end_blocks()[job_id] + KEEP_BLOCKS
 
     def forget(self) -> None:
         """Forget which jobs have ended: the chain was re-organised."""
@@ -77,7 +75,7 @@ class Retention:
         """Pins of jobs that ended, and of requests that were made, long enough ago; their jobs."""
         market_id = self._market.id
         named = self._store.named(market_prefix(market_id))
-        ends = end_blocks(self._market) if named else {}
+        ends = self._market.jobs.end_blocks() if named else {}
         found: dict[Cid, int | None] = {}
         for cid, name in named.items():
             place = place_of(market_id, name)
@@ -93,13 +91,13 @@ class Retention:
 
         Of the jobs in `over`, sellers need the last sampler state.
         """
-        ends, kept = end_blocks(self._market), list[Content]()
-        for job_id in range(1, self._market.job_count() + 1):
+        ends, kept = self._market.jobs.end_blocks(), list[Content]()
+        for job_id in range(1, self._market.jobs.count() + 1):
             if job_id not in ends or ends[job_id] + KEEP_BLOCKS > block:
                 kept += job_contents(self._market, job_id)
             elif job_id in over:
                 kept += _last_sampler(job_contents(self._market, job_id))
-        for request in open_requests(self._market):
+        for request in self._market.auctions.open_requests():
             kept += request_contents(request)
         return {content.cid for content in kept}
 

@@ -88,6 +88,5 @@ def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
 def post_ring(market: Market, store: Store, job_id: int, ring: Ring) -> None:
     """Pin a key ring, and say on chain where it is."""
     cid = store.put(ring.data, name=job_pin(market.id, job_id, 0))
-    post = market.key_rings.functions.post
-    market.chain.send(post(job_id, content_hash(ring.data), cid.binary))
+    market.key_rings.post(job_id, content_hash(ring.data), cid.binary)
     log.info("posted key ring", job=job_id, cid=str(cid))

@@ -236,7 +236,7 @@ class Party(ABC):
         """One look at every job that has not ended, the one whose window closes first first."""
         memory = self.memory
         met = self._check_registered(block)
-        job_ids = range(1, self.market.job_count() + 1)
+        job_ids = range(1, self.market.jobs.count() + 1)
         views = {each: self.market.situation(each) for each in job_ids if each not in memory.closed}
         states: list[JobState] = []
         for position, job_id in enumerate(sorted(views, key=lambda each: views[each].window_end)):
@@ -331,12 +331,12 @@ class Party(ABC):
         is not withdrawn stays the account's, and is asked for again after its next job.
         """
         chosen = sorted(set(tokens))
-        amounts = self.market.credits(self.chain.address, chosen)
+        amounts = self.market.lens.credits(self.chain.address, chosen)
         for token, amount in zip(chosen, amounts, strict=True):
             if not amount:
                 continue
             try:
-                self.chain.send(self.market.escrow.functions.withdraw(token, self.pay_to))
+                self.market.escrow.withdraw(token, self.pay_to)
                 self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
             except Reverted as refused:
                 metrics.NOT_WITHDRAWN.inc()
@@ -355,7 +355,7 @@ class Party(ABC):
             return
         del due_since[job_id]
         try:
-            self.chain.send(self.market.jobs.functions.advance(job_id))
+            self.market.jobs.advance(job_id)
         except Reverted as refused:
             # Somebody else was faster: the state that this look saw has passed.
             self.log.debug("advance not needed", job=job_id, why=str(refused))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
-from web3.contract.contract import ContractFunction
 
 from d2m.chain.client import Chain
+from d2m.chain.contracts.erc20 import Erc20
 from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
-from d2m.chain.tokens import approve_exactly
 from d2m.errors import PartyError
 from d2m.learning.network.exact import predict
 from d2m.learning.updates import decode_model
@@ -119,7 +120,7 @@ class Buyer(AuctionParty):
         """Whether it leads an auction under its auction's id, or has sealed a bid there."""
         if auction.kind == AuctionKind.OPEN:
             return auction.leader == self.chain.address
-        made = self.market.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         return made.commitment != NO_COMMITMENT
 
     def take_part(self, auction: Auction, block: int) -> None:
@@ -151,14 +152,14 @@ class Buyer(AuctionParty):
     def _bid_openly(self, auction: Auction, block: int) -> None:
         if auction.leader == self.chain.address or block >= auction.close_block:
             return
-        auctions = self.market.auctions.functions
-        minimum = self.chain.call(auctions.minimumBid(self._auction_id))
+        minimum = self.market.auctions.minimum_bid(self._auction_id)
         if minimum <= self._bid.limit:
-            self._pay(auction, auctions.bid(self._auction_id, minimum), minimum)
+            bid = partial(self.market.auctions.bid, self._auction_id, minimum)
+            self._pay(auction, bid, minimum)
 
     def _bid_sealed(self, auction: Auction, block: int) -> None:
         """Seal the bid while bids are sealed, then reveal it."""
-        made = self.market.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         if block < auction.close_block:
             self.look_again(auction.close_block)
             if made.commitment == NO_COMMITMENT and self._bid.limit >= auction.reserve:
@@ -169,8 +170,8 @@ class Buyer(AuctionParty):
     def _seal(self, auction: Auction) -> None:
         larger = self._bid.larger_deposit
         tier = tier_for(self._bid.limit, auction.reserve, auction.token, larger=larger)
-        seal = self.market.auctions.functions.sealBid
-        bid = seal(self._auction_id, self._commitment(), tier)
+        seal = self.market.auctions.seal_bid
+        bid = partial(seal, self._auction_id, self._commitment(), tier)
         self._pay(auction, bid, auction.reserve << tier)
 
     def _reveal(self, made: SealedBid) -> None:
@@ -180,8 +181,8 @@ class Buyer(AuctionParty):
                 " name that one, or it cannot be revealed and loses a fifth of its deposit"
             )
         salt = bid_salt(self._bid.secret, self._auction_id)
-        reveal = self.market.auctions.functions.revealBid
-        self._send("revealed bid", reveal(self._auction_id, self._bid.limit, salt))
+        reveal = self.market.auctions.reveal_bid
+        self._send("revealed bid", partial(reveal, self._auction_id, self._bid.limit, salt))
 
     def _commitment(self) -> bytes:
         return sealed_commitment(
@@ -193,29 +194,29 @@ class Buyer(AuctionParty):
             bid_salt(self._bid.secret, self._auction_id),
         )
 
-    def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
-        """Send a bid with `amount`, approving no more than that where it is in a token."""
+    def _pay(self, auction: Auction, bid: Callable[..., object], amount: int) -> None:
+        """Send a bid, with `amount` as its `value`, or approving no more where it is in a token."""
         self._register_key()
         self.log.info("bids", auction=self._auction_id, amount=amount, token=auction.token)
         if auction.token == ETHER:
-            self._send("bid", bid, value=amount)
+            self._send("bid", partial(bid, value=amount))
             return
-        spender = self.market.escrow.address
-        approve_exactly(self.chain, auction.token, spender, amount)
+        token, spender = Erc20(self.chain, auction.token), self.market.escrow.address
+        token.approve_exactly(spender, amount)
         if not self._send("bid", bid):
-            approve_exactly(self.chain, auction.token, spender, 0)
+            token.approve_exactly(spender, 0)
 
     def _register_key(self) -> None:
         """Have a key stand on the chain, before bidding and as long as a bid does."""
         public = bytes(self.key.public_key)
-        if self.market.buyer_key(self.chain.address) != public:
-            self.chain.send(self.market.key_rings.functions.register(public))
+        if self.market.key_rings.key(self.chain.address) != public:
+            self.market.key_rings.register(public)
             self.log.info("registered key", public_key=public.hex())
 
-    def _send(self, done: str, function: ContractFunction, *, value: int = 0) -> bool:
+    def _send(self, done: str, send: Callable[[], object]) -> bool:
         """Send what the auction may no longer take; any other refusal is the user's to mend."""
         try:
-            self.chain.send(function, value=value)
+            send()
         except Reverted as refused:
             if refused.name not in TOO_LATE:
                 raise
@@ -228,10 +229,10 @@ class Buyer(AuctionParty):
 
     def _leave(self, auction: Auction) -> None:
         """Take back what the auction still holds of the buyer's, and withdraw."""
-        made = self.market.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         if made.commitment != NO_COMMITMENT and not made.closed:
-            reclaim = self.market.auctions.functions.reclaim
-            self._send("reclaimed", reclaim(self._auction_id, self.chain.address))
+            reclaim = self.market.auctions.reclaim
+            self._send("reclaimed", partial(reclaim, self._auction_id, self.chain.address))
         self.withdraw(auction.token)
 
     def _receive(self, job_id: int, job: Job) -> Delivery:
@@ -246,7 +247,7 @@ class Buyer(AuctionParty):
         delivery = Delivery(
             job=job_id,
             rounds=last_round,
-            model_cid=str(Cid(self.market.result(job_id, last_round).model_cid)),
+            model_cid=str(Cid(self.market.jobs.result(job_id, last_round).model_cid)),
             model_hash="0x" + on_chain.hex(),
             hash_matches=content_hash(sealed) == on_chain,
             file_hash="0x" + content_hash(data).hex(),
@@ -261,6 +262,4 @@ class Buyer(AuctionParty):
 
 def withdraw_credit(market: Market, token: str, to: ChecksumAddress | None = None) -> int:
     """Withdraw the account's credit in `token`, to itself by default; in its smallest unit."""
-    withdraw = market.escrow.functions.withdraw(token, to or market.chain.address)
-    receipt = market.chain.send(withdraw)
-    return int(market.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])
+    return market.escrow.withdraw(token, to or market.chain.address)

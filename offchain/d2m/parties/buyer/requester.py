@@ -10,6 +10,7 @@ from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from d2m.chain.client import Chain
+from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import PartyError
@@ -158,12 +159,12 @@ class AuctionParty(Party):
 
     def _find(self) -> Auction | None:
         """The auction that was meant; None, and said once, where it is not on the chain."""
-        there = self.market.auction(self._auction_id)
+        there = self.market.auctions.auction(self._auction_id)
         if self._agreed is None and there.state != AuctionState.NONE:
             self._agreed = Agreed.of(there)
         if self._agreed is None:
             self._say(
-                f"there is no auction {self._auction_id}, {self.market.auction_count()} have been"
+                f"there is no auction {self._auction_id}, {self.market.auctions.count()} have been"
                 " opened so far: it is waited for"
             )
             return None
@@ -178,8 +179,8 @@ class AuctionParty(Party):
         return self._find_elsewhere(self._agreed)
 
     def _find_elsewhere(self, agreed: Agreed) -> Auction | None:
-        for auction_id in self.market.auctions_of(agreed.opener):
-            auction = self.market.auction(auction_id)
+        for auction_id in self.market.auctions.opened_by(agreed.opener):
+            auction = self.market.auctions.auction(auction_id)
             if Agreed.of(auction) == agreed:
                 self._say(
                     f"auction {self._auction_id} has the id {auction_id} since the chain was"
@@ -217,7 +218,10 @@ class AuctionParty(Party):
 
     def act(self, job_id: int, view: JobView) -> None:
         """Hand out the job's key, as its opener. A running job needs no more of its buyer."""
-        if self.memory.handed_out is None and self.market.opener(job_id) == self.chain.address:
+        if (
+            self.memory.handed_out is None
+            and self.market.auctions.opener(job_id) == self.chain.address
+        ):
             self.memory.handed_out = hand_out(self.desk, job_id, view.job)
 
     def finish(self, job_id: int, view: JobView) -> None:
@@ -238,7 +242,7 @@ class AuctionParty(Party):
         if auction.opener != self.chain.address or auction.state == AuctionState.CANCELLED:
             return -LASTING_BLOCKS
         if auction.state == AuctionState.VOID:
-            return self.market.void_in(self._auction_id)
+            return self.market.auctions.void_in(self._auction_id)
         if self.market.situation(auction.job_id).job.state.ended:
             return -LASTING_BLOCKS
         return self.memory.handed_out
@@ -255,9 +259,9 @@ class AuctionParty(Party):
             self.look_again(turn)
 
     def _close(self) -> None:
-        request = self.market.auction_request(self._auction_id)
+        request = self.market.auctions.request(self._auction_id)
         try:
-            self.chain.send(self.market.auctions.functions.close(self._auction_id, request))
+            self.market.auctions.close(self._auction_id, request)
             self.log.info("closed auction", auction=self._auction_id)
         except Reverted as refused:
             self.log.debug("closing not needed", auction=self._auction_id, why=str(refused))
@@ -274,7 +278,7 @@ class Opener(AuctionParty):
     def look(self, block: int) -> None:
         """Raises PartyError where the auction is not the account's own."""
         if self._agreed is not None and self._agreed.opener != self.chain.address:
-            own = ", ".join(map(str, self.market.auctions_of(self.chain.address))) or "none"
+            own = ", ".join(map(str, self.market.auctions.opened_by(self.chain.address))) or "none"
             raise PartyError(
                 f"auction {self._auction_id} was opened by {self._agreed.opener}: only that account"
                 f" can hand out its job's key (this account's auctions: {own})"
@@ -288,11 +292,9 @@ class Opener(AuctionParty):
 
 def open_auction(chain: Chain, request: Request, terms: Terms) -> int:
     """Open an auction; its id."""
-    auctions = chain.contract("AuctionHouse")
-    receipt = chain.send(auctions.functions.open(request, terms))
-    return int(chain.events(receipt, "AuctionHouse", "AuctionOpened")[0]["args"]["auctionId"])
+    return AuctionHouse(chain).open(request, terms)
 
 
 def cancel_auction(market: Market, auction_id: int) -> None:
     """Take back an auction of the account's that nobody has bid in."""
-    market.chain.send(market.auctions.functions.cancel(auction_id))
+    market.auctions.cancel(auction_id)

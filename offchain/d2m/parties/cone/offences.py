@@ -11,11 +11,11 @@ from d2m.protocol.types import Frozen, Offence, Verdict
 
 def find_offences(market: Market, job_id: int, round_number: int) -> list[Offence]:
     """Every offence of an opened round, punished or not, in both draws."""
-    view, verdict = market.situation(job_id), market.verdict(job_id, round_number)
+    view, verdict = market.situation(job_id), market.yoda.verdict(job_id, round_number)
     if not verdict.offences:
         return []
     asked = list(_asked(market, job_id, round_number, view.frozen, verdict))
-    conducts = market.conduct(job_id, asked)
+    conducts = market.yoda.conduct(job_id, asked)
     return [place for place, conduct in zip(asked, conducts, strict=True) if conduct.is_offence]
 
 
@@ -33,7 +33,7 @@ def _asked(
     if verdict.redrawn_at:
         draws.append((verdict.redrawn_at, last))
     for first, until in draws:
-        seed = market.seed(job_id, round_number, first)
+        seed = market.yoda.seed(job_id, round_number, first)
         by_rank = sorted(range(frozen.seats), key=lambda seat: permute(seat, frozen.seats, seed))
         for mini_round in range(first, until + 1):
             before = asked_after(frozen.base, mini_round - first, frozen.seats)

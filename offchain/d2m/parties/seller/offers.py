@@ -51,7 +51,7 @@ def restore(market: Market, offer_id: int, known: Offer) -> int:
     it says. One that is gone is made again for the same bond. Raises NotRegistered where it is
     gone and had not been listed.
     """
-    ours = market.offers_by(market.chain.address)
+    ours = market.registry.offers_by(market.chain.address)
     same = [each for each, offer in ours.items() if _says(offer) == _says(known)]
     found = offer_id if offer_id in same or not same else same[0]
     if found in ours:
@@ -69,41 +69,33 @@ def restore(market: Market, offer_id: int, known: Offer) -> int:
 
 def standing_offers(market: Market) -> dict[int, Offer]:
     """The account's offers that have not left, paused ones included, by id."""
-    made = market.offers_by(market.chain.address)
+    made = market.registry.offers_by(market.chain.address)
     return {offer_id: offer for offer_id, offer in made.items() if not offer.exit_block}
 
 
 def pause(market: Market, offer_id: int) -> None:
     """Take an offer off its tags; running jobs keep it."""
-    pausing = market.registry.functions.pause(offer_id)
-    market.chain.send(pausing, size=_tag_count(market, offer_id))
+    market.registry.pause(offer_id, _tag_count(market, offer_id))
 
 
 def resume(market: Market, offer_id: int) -> None:
     """Put a paused offer back under its tags."""
-    resuming = market.registry.functions.resume(offer_id)
-    market.chain.send(resuming, size=_tag_count(market, offer_id))
+    market.registry.resume(offer_id, _tag_count(market, offer_id))
 
 
 def leave(market: Market, offer_id: int) -> int:
     """End an offer; the block from which its bond can be withdrawn."""
-    leaving = market.registry.functions.leave(offer_id)
-    receipt = market.chain.send(leaving, size=_tag_count(market, offer_id))
-    logs = market.chain.events(receipt, "SellerRegistry", "OfferLeft")
-    return int(logs[0]["args"]["unlockBlock"])
+    return market.registry.leave(offer_id, _tag_count(market, offer_id))
 
 
 def withdraw_bond(market: Market, offer_id: int, to: ChecksumAddress | None = None) -> int:
     """Have the bond of an offer that has left paid, to the account by default; in wei."""
-    withdraw = market.registry.functions.withdrawBond(offer_id, to or market.chain.address)
-    receipt = market.chain.send(withdraw)
-    logs = market.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
-    return int(logs[0]["args"]["amount"])
+    return market.registry.withdraw_bond(offer_id, to or market.chain.address)
 
 
 def _tag_count(market: Market, offer_id: int) -> int:
     """What it costs to list an offer or to take it off; 1 for one that is not there."""
-    return max(1, len(market.offer(offer_id).tags))
+    return max(1, len(market.registry.offer(offer_id).tags))
 
 
 def _says(offer: Offer) -> tuple[list[bytes], bytes]:
@@ -121,7 +113,7 @@ def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None
 
 
 def _named(market: Market, offer_id: int) -> Offer:
-    ours = market.offers_by(market.chain.address)
+    ours = market.registry.offers_by(market.chain.address)
     if offer_id not in ours:
         known = ", ".join(str(each) for each in ours) or "none"
         raise PartyError(f"offer {offer_id} is not this account's (yours: {known})")
@@ -132,21 +124,17 @@ def _change(
     market: Market, offer_id: int, offer: Offer, tags: list[bytes], cid: bytes, public_key: bytes
 ) -> None:
     """Have a standing offer say this, and be listed."""
-    registry = market.registry.functions
     if (*_says(offer), offer.public_key) != (tags, cid, public_key):
         most_tags = max(len(offer.tags), len(tags))
-        market.chain.send(registry.update(offer_id, tags, cid, public_key), size=most_tags)
+        market.registry.update(offer_id, tags, cid, public_key, most_tags=most_tags)
         log.info("changed offer", offer=offer_id, tags=[text_of(tag) for tag in tags])
     if not offer.listed:
-        market.chain.send(registry.resume(offer_id), size=len(tags))
+        market.registry.resume(offer_id, len(tags))
         log.info("resumed offer", offer=offer_id)
 
 
 def _make(market: Market, tags: list[bytes], cid: bytes, public_key: bytes) -> int:
-    registry = market.registry.functions
-    bond = market.chain.call(registry.bondUnit())
-    receipt = market.chain.send(registry.offer(tags, cid, public_key), value=bond)
-    logs = market.chain.events(receipt, "SellerRegistry", "Offered")
-    offer_id = int(logs[0]["args"]["offerId"])
+    bond = market.registry.bond_unit()
+    offer_id = market.registry.make_offer(tags, cid, public_key, bond)
     log.info("offered", offer=offer_id, bond_wei=bond)
     return offer_id
