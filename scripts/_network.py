@@ -22,7 +22,7 @@ from d2m.chain.reverts import ErrorLibrary
 OPTION = "--network"
 _SCHEME = re.compile(r"\w+://")
 _NAME = re.compile(r"[\w-]*(:(?!\d+$)[\w-]*)?")
-"""Of a provider, or of ecosystem and network; not a host with a port."""
+"""Name of a provider, or of ecosystem and network; not a host with a port."""
 
 
 class NodeCommand(ConnectedProviderCommand):

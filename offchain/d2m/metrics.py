@@ -1,4 +1,4 @@
-"""What a serving party counts, for Prometheus. One process is one party, so these are its own."""
+"""Counters of a serving party, for Prometheus. One process is one party, so these are its own."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def main() -> None:
 def run(
     grids: Sequence[str], full: bool, results: Path, device: str, engine: str, workers: int
 ) -> None:
-    """Run grids, all of them when none is named. What is finished is not run again.
+    """Run grids, all of them when none is named. A finished one is not run again.
 
     Ctrl-C stops; the same command goes on from the last round of every cell.
     """

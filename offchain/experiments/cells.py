@@ -1,4 +1,4 @@
-"""What one experiment runs: a cell says everything, and its name says it in short."""
+"""Cells: each says everything about one run of an experiment, and its name says it in short."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HONEST = "honest"
 NO_ATTACK = "none"
 SELLER_ATTACKS = (NO_ATTACK, *ATTACKS, *RELABELLINGS)
 VOTES = (HONEST, "random", "stale", "colluding", "silent")
-"""What Byzantine CONE nodes vote for; see votes.py."""
+"""Votes of Byzantine CONE nodes; see votes.py."""
 PAPER_RATE = Decimal("0.01")
 """Adam's step in the paper."""
 PAPER_SAMPLE = 10
@@ -40,10 +40,10 @@ class Cell:
     method: str = "default"
     """A key of `METHODS`: how updates become a model."""
     attack: str = NO_ATTACK
-    """What Byzantine sellers post."""
+    """Attack of the Byzantine sellers."""
     byzantine_sellers: int = 0
     voting: str = HONEST
-    """What Byzantine CONE nodes vote for."""
+    """Vote of the Byzantine CONE nodes."""
     byzantine_nodes: int = 0
     yoda: bool = True
     """Whether execution sets vote; without it one node drawn from the pool is believed."""

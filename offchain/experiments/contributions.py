@@ -131,7 +131,7 @@ Method = Callable[[Games], Values]
 
 
 def own_utility(games: Games) -> Values:
-    """What was paid before: max(1, u_i), u_i the gain of w + Δ_i."""
+    """Credit that was paid before: max(1, u_i), u_i the gain of w + Δ_i."""
     return {p: Fraction(max(1, games.mean(1 << p))) for p in games.round.players}
 
 
@@ -158,7 +158,7 @@ def inner_product(games: Games) -> Values:
 
 
 def earned(games: Games) -> Values:
-    """What the market pays: ``learning.contributions.earnings``."""
+    """Credit that the market pays: ``learning.contributions.earnings``."""
     played = games.round
     gain = games.part(coalition(played.players))
     after = played.base + gain

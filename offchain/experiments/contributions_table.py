@@ -21,7 +21,7 @@ update (odd); STALE posts its last round's update."""
 
 @dataclass(frozen=True)
 class Market:
-    """Whose model, and who sells."""
+    """A model and the sellers who train it."""
 
     model: str
     kind: str

@@ -2,8 +2,8 @@
 
 Many small rounds with random models, data, updates and rules are computed in fresh processes that
 differ in threads, kernels, batch sizes, the instructions that the libraries may use, and, with
---python, in PyTorch itself. Every digest must be the same. What `worker` printed on
-another machine is compared with --recorded.
+--python, in PyTorch itself. Every digest must be the same. The output of `worker` on another
+machine is compared with --recorded.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ DATA_SETS = ("mnist", "fashion-mnist", "cifar-10")
 TELLING_ATTACKS = ("sign_flip", "line_searched_ipm")
 """One that all know, and one that is fitted to the rule: for the methods beside the default."""
 HARDEST_ATTACKS = ("alie", "min_sum", "stale")
-"""Of those that cost the default most: for other shares and partitions than the usual ones."""
+"""Attacks that cost the default most: for other shares and partitions than the usual ones."""
 LIGHT_METHODS = tuple(name for name in METHODS if name.startswith("light"))
 LYING_VOTES = ("random", "stale", "colluding")
 FULL_SEEDS = (1, 2, 3)

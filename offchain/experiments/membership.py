@@ -67,7 +67,7 @@ class Job:
     """One job as the attacker sees it, and the truth."""
 
     accuracy: float
-    """Of the delivered model on the evaluation set."""
+    """Accuracy of the delivered model on the evaluation set."""
     members: BoolArray
     """(POOL,): whose record was a seller's."""
     delivered: FloatVector
@@ -180,7 +180,7 @@ def confidences(spec: ModelSpec, weights: IntVector, samples: Samples) -> FloatV
 
 
 def attacked(setting: Setting, jobs: list[Job], rounds: int) -> list[Row]:
-    """What each attack told in each job."""
+    """Rows of the table: the success of each attack in each job."""
     terms = terms_of(setting, rounds)
     members = np.stack([job.members for job in jobs])
     delivered = np.stack([job.delivered for job in jobs])

@@ -26,7 +26,7 @@ class Setting:
     kind: str
     """``none``, or a kind of privacy."""
     epsilon: float | None
-    """What a seller may spend in the job."""
+    """Budget of a seller in the job."""
 
     def __str__(self) -> str:
         return self.kind if self.epsilon is None else f"{self.kind}, ε = {self.epsilon:g}"

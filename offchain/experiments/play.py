@@ -25,7 +25,7 @@ from experiments.world import World
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """What is kept of a round. Counts are of samples."""
+    """Record of a round. Counts are of samples."""
 
     round: int
     outcome: str
@@ -39,7 +39,7 @@ class RoundRecord:
     kept: int
     byzantine_kept: int
     byzantine_probability: float
-    """What the sampler gives the Byzantine sellers together, after the round."""
+    """Probability that the sampler gives the Byzantine sellers together, after the round."""
     model_hash: str
     seconds: float
     """Wall time; not part of what a repetition must give again."""
@@ -100,7 +100,7 @@ def play_round(
 def _posted(
     cell: Cell, spec: JobSpec, world: World, before: Progress, trained: dict[int, IntVector]
 ) -> tuple[dict[int, IntVector], dict[int, IntVector]]:
-    """What each sampled seller posts, and the Byzantine sellers' first updates so far."""
+    """Updates that each sampled seller posts, and the Byzantine sellers' first updates so far."""
     state = before.state
     liars = [index for index in state.sampled if index in world.byzantine]
     if not liars or cell.attack not in ATTACKS:
@@ -122,7 +122,7 @@ def _posted(
 def _trained(
     cell: Cell, spec: JobSpec, world: World, state: State, device: torch.device
 ) -> dict[int, IntVector]:
-    """What each sampled seller has learnt."""
+    """Honest update of each sampled seller."""
     sampled = state.sampled
     work = [_work(cell, spec, world, state, index) for index in sampled]
     updates = train_many(spec.model, state.weights, work, spec.training, state.round, device)

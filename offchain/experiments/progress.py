@@ -15,7 +15,7 @@ LINE_SECONDS = 60.0
 
 @contextmanager
 def rounds_shown(console: Console, total: int) -> Iterator[Callable[[int], None]]:
-    """What is to be told how many of so many rounds are done: a bar, or a line now and then."""
+    """Show how many of so many rounds are done: a bar, or a line now and then."""
     if not console.is_terminal:
         yield _lines(console, total)
         return

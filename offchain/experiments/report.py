@@ -78,7 +78,7 @@ PLOTTED = {
     "sellers": "Accuracy by attack",
     "scale": "Seconds a round by the number of sellers",
 }
-"""What a grid's plot shows."""
+"""Title of each grid's plot."""
 
 
 def _page(name: str, results: Sequence[Result]) -> list[str]:

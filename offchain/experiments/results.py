@@ -66,7 +66,7 @@ class Results:
         os.replace(partial, path)
 
     def resume(self, cell: Cell) -> tuple[Progress, list[RoundRecord]] | None:
-        """What `save` kept; None where there is nothing, or nothing of today's specification."""
+        """Load the saved state; None where there is none, or none of today's specification."""
         try:
             with np.load(self._checkpoint(cell), allow_pickle=False) as kept:
                 if str(kept["specification"]) != specification(cell.spec()):
@@ -105,7 +105,7 @@ def specification(spec: JobSpec) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the figures were made on."""
+    """Machine and versions that the figures were made with."""
     return {
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -52,7 +52,7 @@ def seconds(result: Result) -> float:
 
 
 def lies(cell: Cell) -> str:
-    """Who lies, in words."""
+    """Shares and kinds of liars, in words."""
     parts = []
     if cell.attack != NO_ATTACK:
         parts.append(f"{percent(cell.byzantine_sellers)} sellers {cell.attack}")

@@ -1,4 +1,4 @@
-"""What the CONE makes of each round of a cell: the vote among its honest and Byzantine nodes.
+"""Votes on the rounds of a cell, among the CONE's honest and Byzantine nodes.
 
 The vote follows Modified YODA (docs/protocol.md) with the exact test, on uniform draws. Nobody
 learns anything here: whose result a round accepts does not depend on the weights.
@@ -36,7 +36,7 @@ Bools = NDArray[np.bool_]
 
 
 class Outcome(Enum):
-    """What a round ends with."""
+    """Outcome of a round's vote."""
 
     TRUE = "true"
     """The honest nodes' result."""
@@ -84,7 +84,7 @@ def _draw(voting: str, order: Sequence[bool]) -> bytes | None:
 
 
 def _digest(voting: str, node: int, lies: bool) -> bytes | None:
-    """What one node votes for. Stale results are all the same one, random ones all differ."""
+    """Vote of one node. Stale results are all the same one, random ones all differ."""
     if not lies:
         return TRUE_DIGEST
     if voting == "silent":

@@ -17,7 +17,7 @@ from experiments.cells import Cell
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """What exists before the first round."""
+    """Everything that exists before the first round."""
 
     samples: tuple[Samples, ...]
     """By seller."""
@@ -28,7 +28,7 @@ class World:
     test: EvaluationSet
     """The published test set, which no round sees; empty where there is none."""
     note: str
-    """What is to be said beside figures made with this copy of the data; mostly empty."""
+    """Remark beside figures made with this copy of the data; mostly empty."""
 
 
 def world(cell: Cell) -> World:

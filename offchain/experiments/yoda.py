@@ -2,8 +2,8 @@
 
 A simulated round follows Modified YODA as docs/protocol.md has it: each mini-round asks further
 nodes of a shuffled pool, then the likelihood test looks at the votes so far. A pool asked in vain
-is drawn once more, then the round is undecided. Whose test it is, the contract's or the exact one,
-is the caller's choice.
+is drawn once more, then the round is undecided. The caller chooses the test: the contract's or the
+exact one.
 
 The Byzantine strategies. Honest nodes always vote for the true digest.
 
@@ -155,7 +155,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of each round."""
+    """Outcome of each round."""
 
     digest: Ints
     """The accepted `Digest`, or UNDECIDED."""
@@ -205,7 +205,7 @@ def play_draw(setting: Setting, oracle: Oracle, roles: Ints) -> Outcomes:
 def states(tally: Ints, asked: int) -> Ints:
     """Nodes asked, the leader's votes and the runner-up's: what the likelihood test looks at.
 
-    Who was asked and did not vote counts for the runner-up, as in the contract.
+    A node that was asked and did not vote counts for the runner-up, as in the contract.
     """
     ranked = np.sort(tally, axis=1)
     silent = asked - tally.sum(axis=1)

@@ -99,7 +99,7 @@ class Table:
     different: int
     """How many of them the contract decides otherwise than the exact test."""
     command: str
-    """What makes this table."""
+    """Command that makes this table."""
 
     def summary(self) -> str:
         """The claims with their figures, in Markdown."""

@@ -83,7 +83,7 @@ def test_it_ends_with_its_owner(how: signal.Signals) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "offchain")},
     )
     assert owner.stdout
     with owner, owner.stdout:

@@ -11,7 +11,7 @@ from eth_account import Account
 from d2m.chain.artifacts import compiler_of, load_artifacts
 from d2m.chain.deployment.record import Deployment, Record, record_path
 from d2m.chain.errors import BadDeployment, BadKeyFile, NotCompiled
-from d2m.chain.signer import KeySigner, write_key_file
+from d2m.chain.signer import KeyFileSigner, KeySigner, write_key_file
 
 KEY = bytes(range(1, 33))
 ADDRESS = Account.from_key(KEY).address
@@ -114,38 +114,66 @@ def test_a_missing_or_torn_deployment_is_refused(tmp_path: Path) -> None:
         Deployment.read(path)
 
 
-def test_a_key_file_is_written_for_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "keys" / "seller"
-    write_key_file(path, KEY)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert KeySigner.load(path).address == ADDRESS
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys" / "seller.json"
+    write_key_file(path, KEY, "pass", work=2)
+    return path
+
+
+def test_a_key_file_is_written_encrypted_and_for_its_owner_alone(key_file: Path) -> None:
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert KEY.hex() not in key_file.read_text()
     with pytest.raises(BadKeyFile, match="exists"):
-        write_key_file(path, bytes(32))
+        write_key_file(key_file, bytes(32), "pass")
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
-def test_a_key_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "key"
-    write_key_file(path, KEY)
-    path.chmod(mode)
-    with pytest.raises(BadKeyFile, match=f"chmod 600 {path}"):
-        KeySigner.load(path)
+def test_a_key_file_is_opened_once_and_only_to_sign(key_file: Path) -> None:
+    asked: list[int] = []
+    signer = KeyFileSigner(key_file, lambda: asked.append(1) or "pass")  # type: ignore[func-returns-value]
+    assert signer.address == ADDRESS
+    assert not asked
+    assert signer.sign_text("a") == signer.sign_text("a")
+    assert len(asked) == 1
 
 
-@pytest.mark.parametrize("text", ["", "0x12", "a secret", KEY.hex() + "00", "00" * 32, "ff" * 32])
-def test_what_is_no_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "key"
-    path.touch(0o600)
-    path.write_text(text)
-    with pytest.raises(BadKeyFile, match="no private key") as caught:
-        KeySigner.load(path)
+def test_a_key_file_without_an_address_is_opened_for_it(key_file: Path) -> None:
+    content = json.loads(key_file.read_text())
+    del content["address"]
+    key_file.write_text(json.dumps(content))
+    assert KeyFileSigner(key_file, lambda: "pass").address == ADDRESS
+
+
+@pytest.mark.parametrize("passphrase", ["", "Pass", "pass\n"])
+def test_a_wrong_passphrase_is_told_without_showing_it(key_file: Path, passphrase: str) -> None:
+    with pytest.raises(BadKeyFile, match="does not open: see passphrase and file") as caught:
+        KeyFileSigner(key_file, lambda: passphrase).sign_text("a")
     assert caught.value.__suppress_context__
-    assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"address": ""}', KEY.hex(), '{"crypto": {}, "address": "0x12"}'],
+)
+def test_what_is_no_key_file_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "key"
+    path.write_text(text)
+    with pytest.raises(BadKeyFile, match="is no encrypted key file") as caught:
+        KeyFileSigner(path, str)
+    assert len(text) < 20 or text not in str(caught.value)
+
+
+@pytest.mark.parametrize("crypto", [{}, {"kdf": "scrypt"}, {"kdf": "md5", "ciphertext": "00"}])
+def test_a_damaged_key_file_does_not_open(tmp_path: Path, crypto: dict[str, str]) -> None:
+    path = tmp_path / "key"
+    path.write_text(json.dumps({"version": 3, "crypto": crypto, "address": ADDRESS}))
+    with pytest.raises(BadKeyFile, match="does not open"):
+        KeyFileSigner(path, lambda: "pass").sign_text("a")
 
 
 def test_a_missing_key_file(tmp_path: Path) -> None:
     with pytest.raises(BadKeyFile, match="not there"):
-        KeySigner.load(tmp_path / "key")
+        KeyFileSigner(tmp_path / "key", str)
 
 
 def test_the_signature_is_the_account_s() -> None:

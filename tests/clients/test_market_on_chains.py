@@ -17,7 +17,6 @@ from eth_utils.crypto import keccak
 from d2m.chain.client import Chain
 from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.record import Deployment
-from d2m.chain.signer import write_key_file
 from d2m.clients.anvil import Anvil
 from d2m.clients.geth import Geth
 from d2m.data.datasets import load
@@ -26,6 +25,7 @@ from d2m.data.partition import dirichlet
 from d2m.protocol.types import ETHER, JobState
 from tests.parties.world import TAG, artifacts
 from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
+from tests.support.keys import key_options
 from tools.chaos.options import small_spec
 
 SELLERS, NODES = 2, 5
@@ -73,13 +73,10 @@ class Processes:
         return Market(Chain(self._node.url, self.record, artifacts()))
 
     def command(self, role: str, account: int, *more: str) -> list[str]:
-        key = self._folder / f"{account}.key"
-        if not key.exists():
-            write_key_file(key, self._node.keys[account])
         return [
             *(sys.executable, "-m", "d2m.demo.party", role, "--rpc", self._node.url),
-            *("--key", str(key), "--deployment", str(self._folder)),
-            *("--store", str(self._folder / "store"), *more),
+            *key_options(self._folder, account, self._node.keys[account]),
+            *("--deployment", str(self._folder), "--store", str(self._folder / "store"), *more),
         ]
 
     @contextmanager

@@ -148,7 +148,7 @@ def test_a_fresh_process(updates, expected, tmp_path):
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)],
         cwd=ROOT,
-        env={**os.environ, **plain, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **plain, "PYTHONPATH": str(ROOT / "offchain")},
         capture_output=True,
         text=True,
         check=False,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, log_softmax, relu
 
-from d2m.cli.commands import proposed_spec
+from d2m.cli.specification import proposed_spec
 from d2m.learning.canonical import SpecError
 from d2m.learning.grid import add_update, from_grid
 from d2m.learning.network import torch_export

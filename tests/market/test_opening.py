@@ -24,6 +24,7 @@ def test_the_demo_s_options_are_within_the_command_s_bounds(tmp_path: Path, auct
         deployment=file,
         store=tmp_path,
         buyers=[SimpleNamespace(key=file)],
+        key_options=lambda member: ["--key", str(member.key), "--passphrase-file", str(file)],
     )
     run: Any = SimpleNamespace(
         stage=stage,

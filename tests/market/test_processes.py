@@ -18,18 +18,17 @@ def test_a_party_that_breaks_down_is_named_with_its_log(tmp_path: Path) -> None:
             processes.check()
 
 
-def test_a_key_file_open_to_others_is_one_line(tmp_path: Path) -> None:
-    key = tmp_path / "open.key"
+def test_a_private_key_in_plain_text_is_refused_in_one_line(tmp_path: Path) -> None:
+    key, record = tmp_path / "plain.key", tmp_path / "deployment.json"
     key.write_text("0x" + "11" * 32)
-    key.chmod(0o644)
-    record = tmp_path / "deployment.json"
     record.write_text("{}")
     place = ["--rpc", "http://127.0.0.1:9", "--deployment", str(record), "--store", str(tmp_path)]
+    signing = ["--key", str(key), "--passphrase-file", str(record)]
     with Processes(tmp_path / "logs") as processes:
-        process = processes.start("C0", ["cone", "--key", str(key), *place])
+        process = processes.start("C0", ["cone", *signing, *place])
         assert process.popen.wait() == 1
-        lines = process.log.read_text().splitlines()
-        assert lines == [f"Error: {key} is open to others: run `chmod 600 {key}`"]
+        (line,) = process.log.read_text().splitlines()
+    assert line.startswith(f"Error: {key} is no encrypted key file (V3 JSON): make one with")
 
 
 def test_leaving_the_context_leaves_no_process(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_job_becomes_one_file(tmp_path: Path) -> None:
         with pytest.raises(PartyError, match="no job 2: the market has had 1"):
             export_job(contracts, market.store, 2, out)
         assert out.read_bytes() == before
-        assert not list(tmp_path.glob("*.new"))
+        assert not list(tmp_path.glob(".writing-*"))
 
 
 @pytest.mark.ipfs

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from web3.types import RPCEndpoint
 
-from d2m.chain.signer import BadKeyFile, write_key_file
 from d2m.data.files import write_samples
 from d2m.protocol.types import JobState
 from tests.parties import world as worlds
@@ -22,6 +21,7 @@ from tests.parties.http import free_port, get
 from tests.parties.test_reorganised import committed_in, is_voting, view
 from tests.parties.test_whole_path import withdrawn
 from tests.parties.world import BLOCK_SECONDS, RULES, TAG, World, world
+from tests.support.keys import key_options
 
 NODES = ("honest",) * 5
 SELLERS = ("honest",) * 2
@@ -57,12 +57,10 @@ def wait_until(holds: Callable[[], Any]) -> None:
 @contextmanager
 def life(market: World, role: str, account: int, *more: str, **options: Any) -> Iterator[Any]:
     """One life of a party's process, which ends with kill -9 unless it has ended before."""
-    key = market.folder / f"{account}.key"
-    with suppress(BadKeyFile):  # written by an earlier life
-        write_key_file(key, market.anvil.keys[account])
     command = [
         *(sys.executable, "-m", "d2m.demo.party", role, "--rpc", market.anvil.url),
-        *("--key", str(key), "--deployment", str(market.folder / "deployment.json")),
+        *key_options(market.folder, account, market.anvil.keys[account]),
+        *("--deployment", str(market.folder / "deployment.json")),
         *("--store", str(market.folder / "store"), "--patience", "2", *more),
     ]
     with (market.folder / f"{account}.log").open("ab") as log:

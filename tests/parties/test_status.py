@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from d2m.chain.contracts import lens
-from d2m.cli.plans import bid_plan
+from d2m.cli.estimates import estimate_bid
 from d2m.cli.status import account_status, auction_status, job_status, market_status
 from d2m.cli.tables import print_facts, print_market
 from d2m.errors import PartyError
@@ -66,7 +66,7 @@ def test_a_market_with_a_job(
     incentives = job_incentives(market.contracts, market.auction_id, 3 * STAKE)
     assert (incentives.seats, incentives.stake_unit) == (len(NODES), STAKE)
     assert (incentives.price, incentives.rules.rounds) == (3 * STAKE, 2)
-    plan = bid_plan(market.contracts, market.auction_id, 3 * STAKE, larger_deposit=False)
+    plan = estimate_bid(market.contracts, market.auction_id, 3 * STAKE, larger_deposit=False)
     assert plan.lines()[-1].startswith(f"  at that price {headline(incentives)}")
     assert plan.as_json()["note"] == plan.note
 

@@ -22,7 +22,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from d2m.chain.artifacts import MANIFEST
-from d2m.chain.signer import write_key_file
 from d2m.data.files import write_samples
 from d2m.parties.buyer.buyer import DELIVERY_FILE
 from d2m.privacy.ledger import PrivacyLedger
@@ -33,6 +32,7 @@ from tests.parties import world as worlds
 from tests.parties.world import NODES, RULES, TAG, World, small_spec, world
 from tests.privacy.canary import Needle, forms, found, needles, planted
 from tests.privacy.wire import Wire, wire
+from tests.support.keys import key_options
 
 PROCESSES = ("honest", "private", "leaking")
 OTHERS = (
@@ -76,14 +76,16 @@ def seller_process(market: World, number: int, wired: Wire) -> Iterator[subproce
     """A seller's command in its own folder; whatever it writes to elsewhere is noted there."""
     name, folder = PROCESSES[number], market.folder
     own = own_folder(folder, name)
-    write_key_file(own / "key", market.anvil.keys[10 + number])
     command = [sys.executable, "-m", "tests.privacy.watched", str(own / "notes")]
     command += ["leaking"] if name == "leaking" else []
-    command += ["seller", "--rpc", wired.url, "--key", "key", "--data", "data.npz", "--tag", TAG]
+    command += ["seller", "--rpc", wired.url, "--data", "data.npz", "--tag", TAG]
+    command += key_options(own, "own", market.anvil.keys[10 + number])
     command += ["--deployment", str(folder / "deployment.json"), "--store", str(folder / "store")]
     command += ["--jobs", "1", "--patience", "2", *(PRIVATE.split() if name == "private" else ())]
     elsewhere = {"TMPDIR": str(folder / "temporary"), "HOME": str(folder / "home")}
-    python = {"PYTHONPATH": str(MANIFEST.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    project = MANIFEST.parents[1]
+    path = os.pathsep.join([str(project), str(project / "offchain")])
+    python = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "logs" / name).open("wb") as log:
         process = subprocess.Popen(
             command,

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from d2m.cli.commands import run_seller
+from d2m.cli.commands.seller import serve_seller
+from d2m.cli.main import main
+from d2m.cli.options import Offering, Privacy, Serving
 from d2m.data.files import write_samples
-from d2m.demo.party import main
 from d2m.learning.defaults import SPECS
 from d2m.parties.seller.seller import train_honestly
 from d2m.privacy.errors import LedgerError, PrivacyError
 from d2m.privacy.ledger import LEDGER_FILE, PrivacyLedger
 from d2m.privacy.terms import Spending
 
-CHOSEN = {"privacy": "per-example", "clip": 1.0, "noise": 1.1, "epsilon": 8.0, "delta": 1e-5}
+CHOSEN = {"mechanism": "per-example", "clip": 1.0, "noise": 1.1, "epsilon": 8.0, "delta": 1e-5}
 
 
 def shown(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["privacy", *(str(each) for each in arguments)])
+    return CliRunner().invoke(main, ["seller", "privacy", *(str(each) for each in arguments)])
 
 
 def spend(folder: Path) -> None:
@@ -97,9 +98,9 @@ def test_a_damaged_ledger_is_told_in_one_line(tmp_path: Path) -> None:
 
 def serve(data: Path, training=train_honestly, **privacy: object) -> None:
     """Everything that these tests give it is refused before it looks at its session."""
-    options = {"tags": ["digits"], "offer_id": None, "patience_blocks": 5, "jobs": None}
-    absent = dict.fromkeys([*CHOSEN, "ledger"])
-    run_seller(None, data=data, training=training, **options, **{**absent, **privacy})
+    chosen = Privacy(**{**dict.fromkeys([*CHOSEN, "ledger"]), **privacy})
+    offering, serving = Offering(data, ("digits",), None), Serving(None, None, 5, None)
+    serve_seller(None, offering, chosen, serving, training=training)
 
 
 @pytest.mark.parametrize("alone", ["clip", "noise", "epsilon", "delta"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ import pytest
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
 from d2m.chain.deployment.record import Deployment
+from d2m.chain.signer import write_key_file
 from d2m.clients.anvil import Anvil, start_anvil
+from d2m.demo.stage import KEY_WORK
 
 EXAMPLE = Path(__file__).parents[2] / "scripts" / "deployment.example.yaml"
 ACCOUNT = "TEST::0"
+KEY_NAME, PASSPHRASE = "me", "correct horse"
 CHAIN_ID = 4242
 """Not the one that Ape assumes of local networks."""
 
@@ -28,6 +32,21 @@ def ape_command(*arguments: str) -> list[str]:
 def ape_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A script, as a user runs it."""
     return subprocess.run(ape_command(*arguments), capture_output=True, text=True, check=False)
+
+
+def d2m_run(node: Anvil, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of `d2m`, which signs with a named key file in Ape's folder of accounts."""
+    keys = folder / "ape" / "accounts"
+    if not keys.exists():
+        write_key_file(keys / f"{KEY_NAME}.json", node.keys[1], PASSPHRASE, work=KEY_WORK)
+    secrets = {f"APE_ACCOUNTS_{KEY_NAME}_PASSPHRASE": PASSPHRASE}
+    return subprocess.run(
+        [sys.executable, "-m", "d2m", *arguments, "--account", KEY_NAME],
+        env={**os.environ, **secrets, "APE_DATA_FOLDER": str(folder / "ape"), "D2M_RPC": node.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def network(node: Anvil) -> tuple[str, ...]:

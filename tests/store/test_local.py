@@ -52,7 +52,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join([str(PROJECT), str(Path(__file__).parent)])
+    path = os.pathsep.join([str(PROJECT / "offchain"), str(Path(__file__).parent)])
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.Popen([sys.executable, "-c", program, *arguments], env=environment)
 

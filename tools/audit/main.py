@@ -158,7 +158,7 @@ def _title(source: Path, contract: str) -> str:
 
 
 def _statements(source: Path, contract: str) -> dict[str, str]:
-    """What each function of a contract proves, from its NatSpec."""
+    """Statement of each function's proof in a contract, from its NatSpec."""
     built = json.loads((ROOT / _FORGE_OUT / source.name / f"{contract}.json").read_text())
     methods = built["metadata"]["output"]["userdoc"]["methods"]
     return {name: each["notice"] for name, each in methods.items()}
@@ -184,7 +184,7 @@ def _run(tool: str, *options: str, writes: Path) -> list[str]:
 
 
 def _said(output: list[str], word: str) -> list[str]:
-    """What slither says of its own extent: how many contracts and detectors."""
+    """Extent of slither's run in its own words: how many contracts and detectors."""
     said = [line.partition("analyzed ")[2] for line in output if f" {word} " in line]
     return [f"slither {_version('slither')}: {line}" for line in said]
 

@@ -1,7 +1,7 @@
 """Buyers of a run: each opens an auction when it has none, and a process of its own sees to it.
 
-What there is to do is read from the chain at every look: a re-organisation may take an opening
-away, bring it back, or give it another number.
+The next step is read from the chain at every look: a re-organisation may take an opening away,
+bring it back, or give it another number.
 """
 
 from __future__ import annotations

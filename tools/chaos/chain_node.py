@@ -22,7 +22,7 @@ UNWRITTEN = 8
 
 
 class Fate(Enum):
-    """What becomes of the transactions of replaced blocks."""
+    """Fate of the transactions of replaced blocks."""
 
     PUT_BACK = "put back"
     """They wait in the node's pool, and are mined in its order."""

@@ -1,4 +1,4 @@
-"""What must hold when a chaos run is over."""
+"""Checks that must hold when a chaos run is over."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Ending:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run leaves beside the chain."""
+    """Traces that a run leaves beside the chain."""
 
     jobs: int
     """That were to be played."""
     deliveries: Path
     """A folder by auction."""
     logs: dict[str, str]
-    """What each process wrote, by its name."""
+    """Output of each process, by its name."""
     replaced: list[Replaced]
     """Blocks that were taken off the chain."""
 
@@ -71,7 +71,7 @@ def is_claimed(market: Market) -> bool:
 
 
 def find_faults(market: Market, evidence: Evidence) -> tuple[list[str], list[str]]:
-    """What contradicts that nothing was lost and nobody honest punished; all parties are honest.
+    """Find signs that something was lost or somebody honest punished; all parties are honest.
 
     In the second list what the contracts make inherent: see `_excuse`.
     """

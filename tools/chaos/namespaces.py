@@ -12,10 +12,10 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 _OWN_NAME = re.compile(r"d2m-(\d+)(-\d+)?")
-"""Of a run's bridge, and with a number of a namespace and of its link on this machine's side: the
-run's process comes first. A link's name has at most 15 characters."""
+"""Name of a run's bridge, and with a number that of a namespace and of its link on this machine's
+side: the run's process comes first. A link's name has at most 15 characters."""
 _FIRST_ADDRESS = IPv4Address("198.18.0.0")
-"""Of the addresses set apart for trials, which no real network uses (RFC 2544)."""
+"""First of the addresses set apart for trials, which no real network uses (RFC 2544)."""
 _RUNS = 512
 """So many times 256 of them there are: runs side by side mostly have different ones."""
 
@@ -46,7 +46,7 @@ class Namespace:
 
     @property
     def prefix(self) -> list[str]:
-        """What goes before a command that runs inside. The process is the command's own."""
+        """Words before a command that runs inside. The process is the command's own."""
         return ["ip", "netns", "exec", self.name]
 
     def part(self) -> None:
@@ -104,7 +104,7 @@ def _bridge(run: int) -> str:
 
 
 def _remove_leftovers() -> None:
-    """Of runs that were killed."""
+    """Remove the namespaces and bridges of runs that were killed."""
     spaces = [line.partition(" ")[0] for line in _ip("netns", "list").splitlines()]
     links = [
         line.split()[0] for line in _ip("-brief", "link", "show", "type", "bridge").splitlines()

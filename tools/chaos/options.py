@@ -64,7 +64,7 @@ class ChaosOptions:
 
     @property
     def there(self) -> Needs:
-        """What disturbances may count on."""
+        """Needs of disturbances that this run meets."""
         found = {
             Needs.GETH: CHAINS[self.chain],
             Needs.KUBO: self.kubo,

@@ -47,7 +47,7 @@ class Stalled(RuntimeError):
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """Outcome of a run."""
 
     options: ChaosOptions
     endings: list[Ending] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Outcome:
     starts: int = 0
     seconds: float = 0.0
     inherent: list[str] = field(default_factory=list)
-    """What the contracts do to honest parties in such trouble, whatever their processes do."""
+    """Harm that the contracts do to honest parties in such trouble, whatever their processes do."""
     faults: list[str] = field(default_factory=list)
 
 

@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 
 @dataclass
 class Weather:
-    """What happens to each piece that passes, a request or a part of an answer."""
+    """Treatment of each piece that passes, a request or a part of an answer."""
 
     lost: float = 0.0
     """Chance that the connection breaks instead: the request, or the answer to it, is gone."""

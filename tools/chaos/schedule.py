@@ -1,4 +1,4 @@
-"""What happens when: a sequence of disturbances that follows from a seed alone."""
+"""Schedule of disturbances: a sequence that follows from a seed alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MEAN_GAP_SECONDS = 4.0
 
 
 class Needs(Flag):
-    """What a run must have for a disturbance."""
+    """Things that a run must have for a disturbance."""
 
     NOTHING = 0
     GETH = auto()
@@ -55,7 +55,7 @@ class Kind(Enum):
 
 
 LONGEST_SECONDS = max(kind.seconds[1] for kind in Kind)
-"""Of a single disturbance."""
+"""Longest time of a single disturbance."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Disturbance:
     """Since the one before began."""
     kind: Kind
     target: float
-    """Of a re-organisation: what becomes of the transactions."""
+    """In a re-organisation it decides the fate of the transactions."""
     seconds: float
     severity: float
     """In [0, 1): of a storm, or of how many blocks are replaced or lost."""

@@ -15,7 +15,7 @@ from tools.chaos.proxy import LOOPBACK, Proxy, proxied
 SITES = 3
 """Parties are spread over them in turns, so that cutting one off divides the market."""
 SWARM_PORT, RPC_PORT = 4001, 5001
-"""Of an IPFS node that has a namespace's address for itself."""
+"""Ports of an IPFS node that has a namespace's address for itself."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Site:
 
     @property
     def prefix(self) -> list[str]:
-        """What goes before a command that runs here."""
+        """Words before a command that runs here."""
         return self.namespace.prefix if self.namespace else []
 
 

@@ -73,7 +73,7 @@ def write_table(document: Path, outcome: Outcome) -> None:
 
 
 def _key(line: str) -> tuple[list[str], int]:
-    """What tells a row from others, in the order of rows."""
+    """Key of a row, which tells it from others and orders the rows."""
     *where, seed = (cell.strip() for cell in line.split("|")[1 : KEYS + 1])
     return where, int(seed)
 

@@ -1,4 +1,4 @@
-"""What the parties' logs and the chain tell of a run: who missed what, and who lacked what."""
+"""Findings in the parties' logs and on the chain: who missed what in a run, and who lacked what."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Witnesses:
 
 
 LACKING = "update absent"
-"""What a party logs where an update did not come in time."""
+"""Message that a party logs where an update did not come in time."""
 
 
 def displaced(market: Market, replaced: list[Replaced]) -> set[tuple[int, int, int]]:

@@ -62,7 +62,7 @@ def install() -> None:
 
 
 def reported_version(compiler: Path) -> str:
-    """What ``compiler --version`` says, or an empty string where it does not run."""
+    """Output of ``compiler --version``, or an empty string where it does not run."""
     try:
         answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

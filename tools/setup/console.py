@@ -113,7 +113,7 @@ def run(
 
 
 def read_log(log_name: str) -> str:
-    """What the command logged under this name has written."""
+    """Output of the command logged under this name."""
     return (LOGS / f"{log_name}.log").read_text(encoding="utf-8", errors="replace")
 
 

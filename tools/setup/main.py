@@ -39,7 +39,7 @@ _EXTRAS = {
     "clients": real_clients.install,
     "ray": ray_packages.install,
 }
-"""What only some commands need, by the argument that asks for it."""
+"""Packages that only some commands need, by the argument that asks for them."""
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ _STAMP = VENV / ".d2m-stamp"
 _CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 _TORCH_CHOICES = ("cpu", "cuda")
 _CUDA_GB = 4.6
-"""What PyTorch 2.13 and its CUDA libraries take on the disk; the CPU build takes 0.8."""
+"""Disk space of PyTorch 2.13 and its CUDA libraries; the CPU build takes 0.8."""
 
 
 def install() -> None:

@@ -47,7 +47,8 @@ def colluding(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """One wrong result for the whole round, the same for all colluders in every mini-round.
 
     They need not talk: each draws the same weights from the job's and the round's number, and their
-    made-up audit words agree too. What they pin is complete, so a round that they win can go on.
+    made-up audit words agree too. The content that they pin is complete, so a round that they win
+    can go on.
     """
     seed = keccak(text=f"colluding in job {job_id}, round {poll.round}")
     return _forged(desk, job_id, poll, drawn_state(desk.state_before(job_id, poll.round), seed))

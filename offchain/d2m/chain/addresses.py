@@ -10,7 +10,7 @@ _HOST_AND_PORT = re.compile(r"^(\[[0-9a-f:]+\]|[\w.-]+):\d+(/.*)?$", re.IGNORECA
 
 
 class NoNodeAddress(ValueError):
-    """What was given cannot be the address of a node; one line with the remedy."""
+    """The given text cannot be the address of a node; one line with the remedy."""
 
 
 def checked_address(text: str) -> str:

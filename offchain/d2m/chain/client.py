@@ -200,7 +200,7 @@ class Chain:
     def all_events(self, receipt: Receipt) -> list[tuple[str, EventData]]:
         """Every event that the deployment's contracts emitted in one transaction, in order.
 
-        Each with its contract's name. What other contracts emitted, tokens say, is left out.
+        Each with its contract's name. Events of other contracts, such as tokens, are left out.
         """
         found: list[tuple[str, EventData]] = []
         for log in receipt.raw["logs"]:
@@ -216,11 +216,11 @@ class Chain:
         return found
 
     def price(self) -> Price:
-        """Of gas, now. Raises FeeTooHigh."""
+        """Current gas price. Raises FeeTooHigh."""
         return self._the_sender().price()
 
     def rules(self) -> str:
-        """Whose rules the chain runs by now: "osaka" or "amsterdam"."""
+        """Name of the rules that the chain runs by now: "osaka" or "amsterdam"."""
         return rules_of(self.w3.eth.get_block("latest"))
 
     # --- transactions

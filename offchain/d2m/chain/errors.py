@@ -1,4 +1,4 @@
-"""What can go wrong between a party and the chain; each message is one line with its remedy."""
+"""Errors between a party and the chain; each message is one line with its remedy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FeeTooHigh(ChainError):
 
 
 class Declined(ChainError):
-    """Who was shown a transaction does not want it; it was not signed."""
+    """The user declined the transaction; nothing was signed."""
 
 
 class NodeRefused(ChainError):

@@ -19,7 +19,7 @@ GWEI = 10**9
 
 
 class Fees(NamedTuple):
-    """What a transaction offers, in wei per gas."""
+    """Fees that a transaction offers, in wei per gas."""
 
     tip: int
     """The priority fee."""
@@ -36,7 +36,7 @@ class Fees(NamedTuple):
 
 
 def offered(history: FeeHistory, cap: int | None) -> Fees:
-    """What to offer after `history`, at most `cap` wei per gas.
+    """Fees to offer after `history`, at most `cap` wei per gas.
 
     Raises FeeTooHigh when not even the next block would take a transaction at the cap.
     """

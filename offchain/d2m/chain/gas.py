@@ -1,4 +1,4 @@
-"""What calls cost at most by the rules that a chain runs by, measured on geth: gas.json.
+"""Most gas of each call by the rules that a chain runs by, measured on geth: gas.json.
 
 `make gas` writes it: for each call gas as most users make it, and the limit that its dearest form
 needs. Which form a call takes is decided by what stands before it in its block, so nobody can
@@ -35,10 +35,10 @@ class Span(NamedTuple):
     worst: int
 
     def limit(self, estimate: int) -> int:
-        """Of a call that is estimated to take so much: enough wherever it comes in its block.
+        """Gas limit of a call with such an estimate: enough wherever it comes in its block.
 
-        What others' transactions can add is what lies between the two forms; what the estimate has
-        above both (a long history that is searched, a costly token) stays.
+        Others' transactions can add the difference of the two forms; gas of the estimate above
+        both (a long history that is searched, a costly token) stays.
         """
         return max(self.worst, estimate + self.worst - self.common)
 
@@ -67,10 +67,10 @@ def dearest(rules: str, row: str) -> int:
 def span(
     rules: str, step: str, arguments: Mapping[str, Any], size: int | None = None
 ) -> Span | None:
-    """What a call ("Contract.function") takes in all its forms; None where nobody has measured it.
+    """Gas of a call ("Contract.function") in all its forms; None where nobody has measured it.
 
-    What depends on a number of things is measured for two numbers. Here it is for as many as the
-    arguments hold, or for `size` where the chain alone knows; without it, for the larger.
+    A call that depends on a number of things is measured for two numbers. Here it is for as many
+    as the arguments hold, or for `size` where the chain alone knows; without it, for the larger.
     """
     forms = _forms(rules, step)
     if not forms:

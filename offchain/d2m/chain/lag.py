@@ -20,7 +20,7 @@ SYNC_SECONDS = 30.0
 SYNC_BLOCKS = 8
 """Behind what it knows of: a node that is told of a block is always a moment late."""
 FLOOR_SECONDS = 180
-"""Of a head's age: 15 slots of Ethereum, which misses one in a hundred."""
+"""Age of a head that is never a fault: 15 slots of Ethereum, which misses one in a hundred."""
 SPACINGS = 15
 """Mean spacings of the last blocks that a head may be old, where that is more."""
 SAMPLE_BLOCKS = 32
@@ -43,7 +43,7 @@ def habit_of(timestamps: Sequence[int], empty: int) -> Habit:
     """The habit behind blocks in a row, by their time stamps (seconds) and how many were empty.
 
     A block without a transaction was made by the clock. So were blocks whose time stamps all lie on
-    a grid of two seconds or more, as the slots of Ethereum, Gnosis and many rollups do. Of any
+    a grid of two seconds or more, as the slots of Ethereum, Gnosis and many rollups do. On any
     other chain, such as anvil without a block time, a long rest says nothing about the node.
     """
     gaps = [later - earlier for earlier, later in pairwise(timestamps)]
@@ -57,7 +57,7 @@ def _on_a_grid(gaps: Sequence[int]) -> bool:
 
 
 def syncing_fault(answer: Any) -> str:
-    """What `eth_syncing` says of a node that is behind; empty where it is not.
+    """Fault of a node that is behind, by its `eth_syncing`; empty where it is not.
 
     geth also calls itself syncing while it indexes, and has every block.
     """
@@ -73,7 +73,7 @@ def syncing_fault(answer: Any) -> str:
 
 
 def age_fault(age: float, habit: Habit) -> str:
-    """What is wrong with a head that is `age` seconds old; empty where nothing is."""
+    """Fault of a head that is `age` seconds old; empty where there is none."""
     if not habit.is_scheduled or age <= max(FLOOR_SECONDS, SPACINGS * habit.spacing):
         return ""
     return (
@@ -131,5 +131,5 @@ class NodeState:
 
 
 def _number(value: Any) -> int:
-    """Of a quantity in web3's form or in JSON's."""
+    """Convert a quantity in web3's form or in JSON's."""
     return int(value, 16) if isinstance(value, str) else int(value)

@@ -14,7 +14,7 @@ from d2m.chain.fees import Fees
 
 
 class Price(NamedTuple):
-    """Of gas: the base fee of the block after the latest, wei per gas, and what is offered."""
+    """Price of gas: the base fee of the block after the latest, wei per gas, and the offer."""
 
     base_fee: int
     fees: Fees
@@ -30,7 +30,7 @@ class Price(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a signature would let happen. Amounts in wei."""
+    """A transaction as a signature would let it happen. Amounts in wei."""
 
     step: str
     """ "Contract.function"."""
@@ -40,9 +40,9 @@ class Prepared:
     """The address it goes to, empty where it creates a contract."""
     value: int
     gas: int
-    """What it is estimated to use."""
+    """Gas that it is estimated to use."""
     gas_limit: int
-    """What it can use."""
+    """Gas that it can use."""
     price: Price
     replaces: bool = False
     """Whether it is sent with higher fees in the place of one that is pending."""
@@ -69,7 +69,7 @@ def arguments_of(function: ContractFunction | ContractConstructor) -> dict[str, 
 
 
 def _constructed_with(creation: ContractConstructor) -> tuple[Sequence[Any], tuple[Any, ...]]:
-    """What a constructor takes and is given: web3 keeps it only behind the bytecode."""
+    """A constructor's inputs and their values: web3 keeps them only behind the bytecode."""
     found = [each for each in creation.abi if each["type"] == "constructor"]
     if not found:
         return (), ()

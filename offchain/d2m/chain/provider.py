@@ -37,7 +37,8 @@ from d2m.chain.reverts import ErrorLibrary
 ATTEMPTS = 5  # of one request
 WAIT_SECONDS = {"multiplier": 0.1, "max": 2.0}  # between attempts: 0.1, 0.2, 0.4, 0.8
 REQUEST_TIMEOUT_SECONDS = 30
-"""Of one attempt; after it a request is not tried again, so that a node that hangs is told of."""
+"""Time of one attempt; after it a request is not tried again, so that a node that hangs is told
+of."""
 _REVERT_CODE = 3  # JSON-RPC error code of a revert, in all common clients
 _NO_PENDING = re.compile(
     r"pending\b.*\b(not|un)\s?(yet )?(supported|available|found)", re.IGNORECASE
@@ -53,7 +54,7 @@ Asked = tuple[RPCEndpoint, Any]
 
 
 class NoAnswer(ValueError):
-    """What came back is no answer of JSON-RPC: a gateway's page, null, too few answers."""
+    """The reply is no answer of JSON-RPC: a gateway's page, null, too few answers."""
 
 
 class BatchRefused(NodeRefused):
@@ -63,8 +64,8 @@ class BatchRefused(NodeRefused):
 class NamedErrorProvider(HTTPProvider):
     """Every request may be repeated: reads change nothing, and a raw transaction counts once.
 
-    Raises ``ChainUnreachable``, ``Reverted`` or ``NodeRefused`` and their kinds. What a node
-    refuses to tell of the pending block is asked about the latest one: what is due is seen a block
+    Raises ``ChainUnreachable``, ``Reverted`` or ``NodeRefused`` and their kinds. A question about
+    the pending block that a node refuses is asked about the latest one: what is due is seen a block
     later.
     """
 
@@ -226,7 +227,7 @@ def _told_by(error: HTTPError) -> RPCResponse:
 
 
 def _untrusted(where: str, error: SSLError) -> ChainError:
-    """What is wrong with a node's certificate, or with TLS altogether."""
+    """Error for a fault of a node's certificate, or of TLS altogether."""
     found = _NOT_TRUSTED.search(str(error))
     if found:
         return CertificateRefused(

@@ -1,4 +1,4 @@
-"""What nodes say when they refuse, in their clients' words, turned into named errors.
+"""Refusals of nodes, in their clients' words, turned into named errors.
 
 JSON-RPC gives refusals no names: a code says little and differs, so the words decide. They are
 those of geth, reth, Erigon, Nethermind, Besu, EthereumJS, anvil and of public providers.
@@ -28,7 +28,8 @@ from d2m.chain.errors import (
 TRANSIENT = AskedTooOften, LogsUnready
 """Refusals that a short wait may mend: asked again before they are told."""
 SHOWN_CHARACTERS = 300
-"""Of a node's words: some answer with a page, or with all the data they were sent."""
+"""Characters shown of a node's words: some answer with a page, or with all the data they were
+sent."""
 _BY_CODE: dict[Any, type[NodeRefused]] = {
     429: AskedTooOften,
     -32005: AskedTooOften,

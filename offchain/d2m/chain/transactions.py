@@ -45,8 +45,8 @@ from d2m.chain.signer import Signer
 GAS_HEADROOM_PERCENT = 25  # above the estimate: state moves between estimate and inclusion
 GAS_TRIES = 3  # of a transaction that runs out of gas; its limit doubles each time
 OUT_OF_GAS_PERCENT = 90
-"""Of its limit that a transaction has at least used when gas ran out: each call inside keeps back a
-64th of what it passes on."""
+"""Part of its limit that a transaction has at least used when gas ran out: each call inside keeps
+back a 64th of what it passes on."""
 SUBMIT_ATTEMPTS = 6  # when the nonce is in use; fees double each time, 32 times at last
 TRANSFER_GAS = 21_000  # gas of a transfer without data, fixed by the protocol
 STUCK_SECONDS = 60.0
@@ -76,7 +76,7 @@ log = structlog.get_logger()
 
 
 class Transaction(NamedTuple):
-    """What to send: a bound function, a constructor, or bytes.
+    """A transaction to send: a bound function, a constructor, or bytes.
 
     ``value`` in wei; ``gas`` is the limit (None: enough for the dearest form of the call); ``step``
     names it in reports and errors (empty: "Contract.function"); ``size`` is the number of things
@@ -119,7 +119,8 @@ class SendingOptions:
     """Told the step of a transaction that was sent again, with higher fees or as it was."""
     on_ready: Callable[[Prepared], None] | None = None
     """Shown each transaction before it is signed, and again before it is signed with higher fees.
-    What it raises keeps it from being signed; after `Declined` what was sent before is awaited."""
+    An error that it raises keeps it from being signed; after `Declined` what was sent before is
+    awaited."""
 
 
 @dataclass
@@ -168,7 +169,7 @@ class Sender:
         return self._signer.address
 
     def price(self) -> Price:
-        """Of gas, now. Raises FeeTooHigh."""
+        """Current gas price. Raises FeeTooHigh."""
         fees = self._offered()
         return Price(self._base_fee, fees)
 
@@ -179,8 +180,8 @@ class Sender:
     def settle_earlier(self) -> None:
         """Have everything mined or replaced that an earlier life of the process left pending.
 
-        What is stuck gives way to a transfer of nothing to the account itself. Raises
-        FeeTooHigh when that costs more than is allowed.
+        A stuck one gives way to a transfer of nothing to the account itself. Raises FeeTooHigh when
+        that costs more than is allowed.
         """
         started = time.monotonic()
         while (mined := self._count("latest")) < (expected := self._count("pending")):
@@ -373,8 +374,8 @@ class Sender:
     def _settle_with_more_gas(self, sent: _Sent, transaction: Transaction) -> Receipt:
         """Settle; what ran out of gas is tried again, if an estimate says that it can succeed.
 
-        What came before it in its block made it dearer than the table knows, or the account could
-        not pay for the table's limit.
+        Others before it in its block made it dearer than the table knows, or the account could not
+        pay for the table's limit.
         """
         for _ in range(GAS_TRIES - 1):
             try:

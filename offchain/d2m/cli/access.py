@@ -32,10 +32,10 @@ Function = Callable[..., None]
 
 
 class Access(Protocol):
-    """Makes commands of functions. What a user can mend ends a command with one line."""
+    """Makes commands of functions. An error that a user can mend ends a command with one line."""
 
     program: str
-    """What a person types before the group's name."""
+    """The words that a person types before the group's name."""
     address: click.ParamType
     """An account, for commands that only look at it: an address, or a name."""
 

@@ -1,4 +1,4 @@
-"""What serving costs a party at most, and what it binds, at the present price of gas."""
+"""Most that serving costs a party, and what it binds, at the present price of gas."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ OPENER = {
     "the job's key": {"KeyRings.post": 1},
     "each push of a job that others leave overdue": PUSH,
 }
-"""What a party sends, by occasion: how often it makes each call."""
+"""Calls that a party sends, by occasion, with their numbers."""
 
 
 def seller_occasions(tags: int, *, has_offer: bool) -> dict[str, dict[str, int]]:
-    """What a seller sends whose offer stands under so many tags, or is to."""
+    """Calls of a seller whose offer stands under so many tags, or is to."""
     size = f"{tags} tags"
     if has_offer:
         change = {f"SellerRegistry.update: {size}": 1, f"SellerRegistry.resume: {size}": 1}
@@ -66,20 +66,20 @@ def seller_occasions(tags: int, *, has_offer: bool) -> dict[str, dict[str, int]]
 
 
 class CostEstimate(NamedTuple):
-    """What a serving party is about to sign unattended."""
+    """Commitments that a serving party is about to sign unattended."""
 
     title: str
     binds: str
-    """What its money is bound as: "a stake", "the bids, at most"."""
+    """Form in which its money is bound: "a stake", "the bids, at most"."""
     amount: int
-    """What is bound, in wei or the smallest unit of `token`."""
+    """Amount that is bound, in wei or the smallest unit of `token`."""
     token: str
     occasions: Mapping[str, Mapping[str, int]]
     price: Price
     rules: str
-    """Whose rules the chain runs by: what gas a call takes."""
+    """Rules that the chain runs by: they decide what gas a call takes."""
     note: str = ""
-    """What else to know before agreeing."""
+    """Further facts to know before agreeing."""
 
     def gas(self, occasion: str) -> int:
         """Most gas of an occasion."""

@@ -20,7 +20,7 @@ from d2m.protocol.types import ETHER, AuctionKind
 
 
 def estimate_cone(market: Market) -> CostEstimate:
-    """Of a CONE node: what its stake lacks of a unit."""
+    """A CONE node binds what its stake lacks of a unit."""
     missing = market.pool.stake_unit()
     missing -= market.pool.node(market.chain.address).stake
     binds = "a stake, of which a slashed part is lost" if missing else "no more, it has its stake"
@@ -29,7 +29,7 @@ def estimate_cone(market: Market) -> CostEstimate:
 
 
 def estimate_seller(market: Market, offer_id: int | None, tags: int) -> CostEstimate:
-    """Of a seller under so many tags: a bond, unless it is an offer that is there."""
+    """A seller under so many tags binds a bond, unless its offer is there."""
     bond = 0 if offer_id else market.registry.bond_unit()
     binds = "no more, the offer has its bond" if offer_id else "a bond, unless the offer stands"
     title = f"serve as seller {market.chain.address}"
@@ -41,7 +41,7 @@ def estimate_seller(market: Market, offer_id: int | None, tags: int) -> CostEsti
 def estimate_bid(
     market: Market, auction_id: int, limit: int, *, larger_deposit: bool
 ) -> CostEstimate:
-    """Of a buyer: its bids up to the limit, or the deposit of a sealed one."""
+    """A buyer binds its bids up to the limit, or the deposit of a sealed one."""
     auction = market.auctions.auction(auction_id)
     title = f"bid in auction {auction_id} as {market.chain.address}"
     chain, note = _chain(market), _incentives(market, auction_id, auction.token, limit)
@@ -67,11 +67,11 @@ def _incentives(market: Market, auction_id: int, token: str, limit: int) -> str:
 
 
 def estimate_keys(market: Market, auction_id: int) -> CostEstimate:
-    """Of an opener that only hands out its job's key: it binds nothing."""
+    """An opener that only hands out its job's key binds nothing."""
     title = f"hand out the key of auction {auction_id}'s job as {market.chain.address}"
     return CostEstimate(title, "nothing", 0, ETHER, OPENER, *_chain(market))
 
 
 def _chain(market: Market) -> tuple[Price, str]:
-    """What gas costs on the chain, and by whose rules it is counted."""
+    """Price of gas on the chain, and the rules by which it is counted."""
     return market.chain.price(), market.chain.rules()

@@ -23,7 +23,7 @@ AMOUNT_NAMES = {
 }
 """Arguments that are amounts in the token of their auction or job."""
 SHOWN_BYTES = 8
-"""Of a hash or key: enough to tell two apart."""
+"""Bytes shown of a hash or key: enough to tell two apart."""
 SHOWN_ITEMS = 3
 UNREADABLE = "\ufffd"
 """Stands in a text for bytes that are none."""

@@ -237,7 +237,7 @@ serving_options = gathered(
 
 @dataclass(frozen=True)
 class Request:
-    """What a requester asks for: the job, its rules, the auction's terms."""
+    """A request: the job, its rules, the auction's terms."""
 
     tag: str
     spec: Path

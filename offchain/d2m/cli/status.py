@@ -70,7 +70,7 @@ def auction_status(market: Market, auction_id: int) -> Facts:
 
 
 def account_status(market: Market, account: ChecksumAddress) -> Facts:
-    """What an account has in the market, and what is asked of it now."""
+    """Holdings of an account in the market, and its duties now."""
     block = market.chain.block_number()
     tokens = sorted({ETHER, *market.auctions.tokens()})
     held = market.lens.holdings(account, tokens)

@@ -1,4 +1,4 @@
-"""What `status` gathers, for people."""
+"""Tables of the facts that `status` gathers, for people."""
 
 from __future__ import annotations
 

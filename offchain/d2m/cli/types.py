@@ -1,4 +1,4 @@
-"""What options may hold: each refuses what is out of its bounds, with the value and the bounds."""
+"""Types of options: each refuses what is out of its bounds, with the value and the bounds."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Recipient(ChainAddress):
 
 
 class Tag(click.ParamType):
-    """What data or a job is about, at most 32 bytes."""
+    """Subject of data or of a job, at most 32 bytes."""
 
     name = "text"
 
@@ -124,7 +124,7 @@ class Address(click.ParamType):
 
 
 number_of = whole(ID)
-"""Of an auction, a job or an offer."""
+"""Number of an auction, a job or an offer."""
 price_of_gas = Wei(Bound(1, UINT256))
 target = Share(RULES["targetBps"], BPS)
 byzantine = Share(RULES["byzantineBps"], BPS)

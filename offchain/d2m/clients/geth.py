@@ -44,7 +44,7 @@ ZERO = "0x" + "00" * 32
 
 
 class Rules(Enum):
-    """Whose rules a chain runs by; the value is the name of Ethereum's latest upgrade there."""
+    """Rules that a chain runs by; the value is the name of Ethereum's latest upgrade there."""
 
     MAINNET = "osaka"
     SEPOLIA = "amsterdam"
@@ -105,7 +105,7 @@ class Geth:
                 self.control("testing_commitBlockV1", made_with, transactions, None)
 
     def raw_transactions(self, number: int) -> list[str]:
-        """What is in a block, as it was sent, in order."""
+        """Transactions of a block, as they were sent, in order."""
         block = self.control("eth_getBlockByNumber", hex(number), False)
         return [self.control("eth_getRawTransactionByHash", each) for each in block["transactions"]]
 
@@ -157,7 +157,7 @@ class Geth:
             raise failures[0]
 
     def _attributes(self) -> dict[str, Any]:
-        """What the next block is made with."""
+        """Attributes that the next block is made with."""
         head = self.head()
         attributes = {
             "timestamp": hex(max(int(time.time()), int(head["timestamp"], 16) + 1)),

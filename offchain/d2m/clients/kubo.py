@@ -66,7 +66,7 @@ class Kubo:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Settings beside those of a private node, by dotted name: `Import.UnixFSDAGLayout`."""
     prefix: Sequence[str] = ()
-    """What goes before the command, such as to run it in a network namespace."""
+    """Words before the command, such as to run it in a network namespace."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ class Kubo:
 
     @property
     def log(self) -> Path:
-        """What the daemon says."""
+        """File of the daemon's output."""
         return self.repository / "daemon.log"
 
     # --- its life
@@ -171,7 +171,7 @@ class Kubo:
             return session.post(url, params=options, files=files, timeout=ASK_SECONDS)
 
     def command(self, *arguments: str) -> str:
-        """What `ipfs` says on its repository, through the daemon where one runs.
+        """Run `ipfs` on its repository, through the daemon where one runs; its output.
 
         Raises ClientFailed.
         """

@@ -40,7 +40,7 @@ class Dataset:
     digits."""
     test_labels: ByteArray
     note: str = ""
-    """What a reader of a figure made with this copy of the data must know; mostly nothing."""
+    """Remark that a reader of a figure made with this copy of the data needs; mostly empty."""
 
 
 def load(name: str) -> Dataset:

@@ -19,17 +19,17 @@ MINIMUM_PART = 16
 _NOISE = 1
 """Draws wrong labels apart from the draws of who holds what."""
 PLANS = "iid, dirichlet:ALPHA (above 0), label:COUNT (from 1), quality:SHARE (0 to 1)"
-"""What a plan may say."""
+"""Forms of a plan."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one seller holds."""
+    """Samples of one seller."""
 
     indices: IndexVector
-    """Of its samples, ascending."""
+    """Indices of its samples, ascending."""
     labels: LabelVector
-    """Of its samples, as it believes them to be."""
+    """Labels of its samples, as it believes them to be."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ATTEMPTS = 5
 """How often a download is begun or resumed before it counts as failed."""
 _CHUNK_BYTES = 1 << 16
 _INTERRUPTIONS = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
-"""What a connection that breaks in the middle of a file raises."""
+"""Errors that a connection raises when it breaks in the middle of a file."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Schema:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a table becomes."""
+    """Samples that a table becomes."""
 
     inputs: ByteArray
     """(n, features)"""

@@ -1,4 +1,4 @@
-"""What the chain's own receipts say: gas by step, and the ether that came in."""
+"""Gas by step, and the ether that came in, from the chain's own receipts."""
 
 from __future__ import annotations
 

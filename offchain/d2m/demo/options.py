@@ -1,4 +1,4 @@
-"""What a demo run can be asked for."""
+"""Options of a demo run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SELLER_BEHAVIOURS = tuple(name for name in TRAINING if name != "honest")
 BYZANTINE_BPS = 3000
 """f of the demo's job, unless more nodes than that are asked to be Byzantine."""
 MAX_BYZANTINE_BPS = RULES["byzantineBps"].most
-"""What the contracts allow for f."""
+"""Largest f that the contracts allow."""
 ERROR_PPM = 1000
 """β of the demo's job: one wrong result in a thousand rounds."""
 BASE = 2
@@ -41,7 +41,7 @@ DEFAULT_SEED = 13
 the copier only after others have revealed. Asked first, it has nothing to copy and loses by its
 result, so that with other seeds its stake may be gone before its audit word is tried."""
 BUYER_LIMITS = (2 * WAD, 3 * WAD, 4 * WAD)
-"""What each of the three buyers bids at most; the last one wins. Where bids are sealed, its bid."""
+"""Highest bid of each of the three buyers; the last one wins. Where bids are sealed, its bid."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class DemoOptions:
     byzantine_sellers: float = 0.17
     """Share of the sellers."""
     node_behaviour: str = "random,stale,copier"
-    """What Byzantine nodes do, in turns: some of NODE_BEHAVIOURS, between commas."""
+    """Behaviours of Byzantine nodes, in turns: some of NODE_BEHAVIOURS, between commas."""
     seller_behaviour: str = "sign_flip,label_flip"
-    """What Byzantine sellers do, in turns: some of SELLER_BEHAVIOURS, between commas."""
+    """Behaviours of Byzantine sellers, in turns: some of SELLER_BEHAVIOURS, between commas."""
     rounds: int = 10
     target: float = 0.9
     dataset: str = "digits"

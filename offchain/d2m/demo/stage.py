@@ -93,7 +93,7 @@ class Stage:
         return self.folder / "delivered" / buyer.name
 
     def limit(self, buyer: Member) -> int:
-        """What a buyer bids at most, in wei; where bids are sealed, what it bids."""
+        """Highest bid of a buyer, in wei; where bids are sealed, its bid."""
         return BUYER_LIMITS[self.buyers.index(buyer)]
 
     def members(self) -> list[Member]:

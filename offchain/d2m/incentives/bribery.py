@@ -3,7 +3,7 @@
 The paper's conditions: a seller is honest if N·b ≥ (q′ − q)·A_n, a CONE node if its expected loss
 when it is caught is at least the chance that the lie is accepted times the bribe b. Here:
 
-* The bribe is paid when the lie is accepted, the cheapest promise for a seller. Who is bribed
+* The bribe is paid when the lie is accepted, the cheapest promise for a seller. A bribed node
   demands at least b = (votes that it loses)·(pay + slash)/(chance of the lie), all expected, and
   follows the cheaper of two strategies: the lie to the end, or only until it is outnumbered.
   That is for nodes that decide before they know in which order a draw asks. The order is public
@@ -31,12 +31,13 @@ from d2m.protocol.types import BPS, Rules
 CONE_BPS = 3000
 """The CONE nodes' part of the price, as `Split.CONE_BPS`."""
 LOST_RESULT_BPS = 5000
-"""Of the stake unit, for a vote for a result that lost, as `ConePool.LOST_RESULT_BPS`."""
+"""Part of the stake unit that a vote for a result that lost costs, as
+`ConePool.LOST_RESULT_BPS`."""
 
 
 @dataclass(frozen=True)
 class Bribe:
-    """What a seller must promise to a number of nodes, each."""
+    """Bribe that a seller must promise to a number of nodes, each."""
 
     nodes: int
     chances: Chances
@@ -53,7 +54,7 @@ class Bribe:
 
 @dataclass(frozen=True)
 class JobIncentives:
-    """What decides: the rules, the pool's seats, at least 5, the stake unit and the price, in wei.
+    """Numbers that decide: the rules, the pool's seats (at least 5), stake unit and price in wei.
 
     The price is Amt; where it is paid in a token, what that is worth.
     """
@@ -75,12 +76,12 @@ class JobIncentives:
 
     @property
     def vote_pay(self) -> float:
-        """What a right vote is expected to be paid: the least, as the job may end early."""
+        """Expected pay of a right vote: the least, as the job may end early."""
         return self.price * self._pay_part
 
     @property
     def vote_risk(self) -> float:
-        """What a lost vote costs: its pay, and the slash."""
+        """Cost of a lost vote: its pay, and the slash."""
         return self.vote_pay + self.stake_unit * LOST_RESULT_BPS / BPS
 
     def bribe(self, nodes: int) -> Bribe:
@@ -148,7 +149,7 @@ class JobIncentives:
 
     @property
     def _pay_part(self) -> float:
-        """What a right vote is paid, as a part of the price."""
+        """Pay of a right vote, as a part of the price."""
         return CONE_BPS / BPS / (self.rules.rounds * self.vote.against(0).votes)
 
     def _ways(self, nodes: int) -> list[Chances]:
@@ -156,7 +157,7 @@ class JobIncentives:
 
     @cached_property
     def vote(self) -> Vote:
-        """Of a round."""
+        """Vote of a round."""
         pool = Pool(self.seats, self.rules.byzantine_bps)
         return Vote(pool, self.rules.base, self.rules.error_ppm)
 

@@ -1,4 +1,4 @@
-"""What becomes of a round's vote when some nodes are bribed to vote for one wrong digest.
+"""Chances of a round's vote when some nodes are bribed to vote for one wrong digest.
 
 The chances follow from the rules alone, without simulation: nodes are asked without replacement, so
 the number of bribed ones in each mini-round is hypergeometric, and the likelihood test decides on
@@ -24,7 +24,7 @@ _Masses = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chances:
-    """Of one round, its redraw included."""
+    """Chances of one round, its redraw included."""
 
     wrong: float
     """That the wrong digest is accepted."""
@@ -39,7 +39,7 @@ class Chances:
 
 @dataclass(frozen=True)
 class _Draw:
-    """Of one draw; ``in_vain`` are the expected votes for the wrong digest in undecided ones."""
+    """Chances of one draw; ``in_vain``: expected votes for the wrong digest in undecided ones."""
 
     wrong: float
     undecided: float

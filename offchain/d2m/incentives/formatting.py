@@ -22,7 +22,7 @@ def headline(job: JobIncentives) -> str:
 
 
 def waiting(job: JobIncentives) -> str:
-    """What no stake deters, in one line."""
+    """Risk that no stake deters, in one line."""
     worth = _amount(job.waiting_chance * job.gain)
     return (
         f"{job.tolerated} that wait for the order of each draw, and agree, risk nothing:"
@@ -73,7 +73,7 @@ def as_json(job: JobIncentives) -> dict[str, Any]:
 
 
 def _bribes(job: JobIncentives) -> list[Bribe]:
-    """Of half of the tolerated nodes, all of them, and of just too few and just enough to pay."""
+    """Bribes for half of the tolerated nodes, all of them, just too few and just enough to pay."""
     weakest = job.weakest or 0
     sizes = {job.tolerated // 2, job.tolerated, weakest - 1, weakest}
     return [job.bribe(nodes) for nodes in sorted(sizes) if nodes > 0]
@@ -89,7 +89,7 @@ def _bribe(bribe: Bribe) -> str:
 
 
 def _bounds(job: JobIncentives) -> list[str]:
-    """What keeps the job in the honest region, or would bring it there."""
+    """Bounds that keep the job in the honest region, or would bring it there."""
     if job.is_honest:
         price = "any price" if isinf(job.most_price) else f"a price of {_amount(job.most_price)}"
         return [f"it stays there up to {price}, other things equal"]

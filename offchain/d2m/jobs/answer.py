@@ -15,7 +15,7 @@ from d2m.store.fetch import content_hash
 
 @dataclass(frozen=True)
 class Answer:
-    """What a vote stands for."""
+    """Answer that a vote stands for."""
 
     result: RoundResult
     blobs: tuple[bytes, ...]
@@ -23,7 +23,7 @@ class Answer:
 
 
 Seal = Callable[[bytes], bytes]
-"""What turns a model's bytes into those that are pinned: the same for all honest nodes."""
+"""Turns a model's bytes into those that are pinned: the same for all honest nodes."""
 
 
 def answer(

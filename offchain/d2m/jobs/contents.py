@@ -1,4 +1,4 @@
-"""What content a job has, by what the chain says of it."""
+"""Contents of a job, by what the chain says of it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Content(NamedTuple):
 def job_contents(market: Market, job_id: int) -> list[Content]:
     """Specification, evaluation set, key rings, posted updates and accepted results, in that order.
 
-    What was posted under no CID has no content. What nodes pinned for a result that was never
-    opened is not on the chain, and not here.
+    A post under no CID has no content. Content that nodes pinned for a result that was never opened
+    is not on the chain, and not here.
     """
     found = request_contents(market.jobs.request(job_id), market.auctions.opener(job_id))
     for ring in heeded_rings(market, job_id):
@@ -50,7 +50,7 @@ def job_contents(market: Market, job_id: int) -> list[Content]:
 
 
 def request_contents(request: Request, opener: str = "") -> list[Content]:
-    """What a request names that `opener` made."""
+    """Contents that a request of `opener` names."""
     return _contents(
         opener,
         (SPECIFICATION, 0, request.spec_cid, request.spec_hash),

@@ -1,7 +1,7 @@
 """Which of a round's updates a node computes with: those that it had at the round's deadline.
 
 Nodes that computed with different updates would outvote each other, so all of them stop waiting at
-the same block. What comes later counts only where other nodes' votes show that they had it.
+the same block. A later one counts only where other nodes' votes show that they had it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Posted = tuple[tuple[int, PostedUpdate], ...]
 
 
 class Found(NamedTuple):
-    """What a node has of a round's updates."""
+    """Updates of a round that a node has."""
 
     posted: Posted
     deliveries: Mapping[int, Delivery]

@@ -145,7 +145,7 @@ class Desk:
         return parse_sampler(self._sampler(job_id, round_number))[1]
 
     def answers(self, job_id: int, round_number: int) -> list[Answer]:
-        """What an honest node may vote for, content pinned: by the updates that were here on time.
+        """Answers that an honest node may vote for, content pinned: by the updates here on time.
 
         Where more have come since, there is a second one by all that are here now. Raises NotYet
         while updates are waited for.
@@ -190,7 +190,7 @@ class Desk:
                 self.store.prepare(content.cid, limit=limit, name=pin)
 
     def model_seal(self, job_id: int, round_number: int) -> Callable[[bytes], bytes]:
-        """What seals the model that a round gives."""
+        """Seal of the model that a round gives."""
         return partial(seal_model, self.market.id, job_id, round_number, self.access(job_id))
 
     def _initial_state(self, job_id: int) -> State:
@@ -209,14 +209,14 @@ class Desk:
         return JobSpec.from_bytes(self._fetch(job_id, 0, *named, SPEC_LIMIT))
 
     def _lock(self, job_id: int) -> Lock:
-        """What the request says in the clear of the job's key: it stands before the evaluation set.
+        """Lock that the request states in the clear of the job's key, before the evaluation set.
 
         Raises Unreadable where the buyer has posted something else.
         """
         return read_lock(self._sealed_evaluation(job_id), Purpose.EVALUATION)
 
     def _access(self, job_id: int) -> Access:
-        """What this party may read. Raises NoKey while it has no key."""
+        """Access of this party. Raises NoKey while it has no key."""
         return self._keys.access(job_id, self.lock(job_id))
 
     def _sealed_evaluation(self, job_id: int) -> bytes:
@@ -252,7 +252,7 @@ class Desk:
             yield self._computed[inputs]
 
     def _found(self, job_id: int, round_number: int) -> Found:
-        """What is here of a round's updates."""
+        """Updates of a round that are here."""
         posted = self._posted(job_id, round_number)
         deliveries = fetch_deliveries(
             self.store,

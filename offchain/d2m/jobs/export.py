@@ -10,6 +10,7 @@ import click
 
 from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
+from d2m.files import writing
 from d2m.jobs.contents import Content, job_contents
 from d2m.jobs.desk import EVALUATION_LIMIT
 from d2m.jobs.pins import job_pin
@@ -34,13 +35,8 @@ def export_job(market: Market, store: Store, job_id: int, path: Path) -> list[Co
         raise PartyError(
             f"nobody gives any content of job {job_id}: it is kept for a week after the job's end"
         )
-    unfinished = path.with_name(f"{path.name}.new")
-    try:
-        with unfinished.open("wb") as file:
-            write_car(file, had, _blocks(store, had))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with writing(path) as file:
+        write_car(file, had, _blocks(store, had))
     return missing
 
 

@@ -16,7 +16,7 @@ from d2m.store.fetch import fetch_verified
 from d2m.store.local import Store
 
 OPENER_RINGS_READ = 8
-"""Of an opener's posts: one is enough, and a mistake can be mended a few times."""
+"""Key rings of one opener that are read. One is enough; the others allow corrections."""
 
 
 class JobKeys:

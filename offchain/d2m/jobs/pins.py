@@ -13,7 +13,7 @@ _REQUEST = re.compile(r"request/(\d+)")
 
 
 class Place(NamedTuple):
-    """What a pin is for."""
+    """Purpose of a pin."""
 
     job: int | None
     """None: a request, of which no job need have come."""
@@ -42,7 +42,7 @@ def offer_pin(market: MarketId) -> str:
 
 
 def place_of(market: MarketId, name: str) -> Place | None:
-    """What a pin of this name is for; None for what stays."""
+    """Purpose of a pin of this name; None for one that stays."""
     rest = name.removeprefix(market_prefix(market))
     if found := _JOB.fullmatch(rest):
         return Place(int(found[1]), int(found[2]))

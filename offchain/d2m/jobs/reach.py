@@ -1,4 +1,4 @@
-"""Whom a party's IPFS node can read: its peers, and whose content of a job it gets."""
+"""Reach of a party's IPFS node: its peers, and whose content of a job it gets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reached(NamedTuple):
 
 
 def peers_of(store: Store) -> Sequence[Peer]:
-    """Whom the store's node is connected to. Raises PartyError for a folder."""
+    """Peers of the store's node. Raises PartyError for a folder."""
     if not isinstance(store, IpfsStore):
         raise PartyError("a folder has no peers: give --ipfs with the address of an IPFS node")
     return store.node.peers()

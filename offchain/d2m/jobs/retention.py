@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Retention:
-    """Unpins the content of ended jobs. What is due is read from the chain, also after restarts.
+    """Unpins the content of ended jobs. It reads from the chain what is due, also after restarts.
 
     A store with names tells what was pinned for a job though no chain names it, such as the results
     that were not accepted, whichever of the parties on that store pinned it.
@@ -87,9 +87,9 @@ class Retention:
         return found
 
     def _kept_cids(self, over: set[int], block: int) -> set[Cid]:
-        """What running jobs, jobs that ended of late and open auctions need, and sellers of others.
+        """CIDs for running jobs, jobs that ended of late, open auctions, and sellers of others.
 
-        Of the jobs in `over`, sellers need the last sampler state.
+        Sellers need the last sampler state of the jobs in `over`.
         """
         ends, kept = self._market.jobs.end_blocks(), list[Content]()
         for job_id in range(1, self._market.jobs.count() + 1):

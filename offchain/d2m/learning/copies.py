@@ -28,7 +28,7 @@ def copies(products: Sequence[Sequence[int]], way: Fraction) -> list[int]:
 
 
 def _cosine(products: Sequence[Sequence[int]], i: int, j: int) -> int:
-    """Of COSINE_ONE, rounded down; 0 where it is negative or an update is all zeros."""
+    """Cosine in units of 1/COSINE_ONE, rounded down; 0 where negative or an update is all zeros."""
     if products[i][j] <= 0:
         return 0
     return isqrt((products[i][j] * COSINE_ONE) ** 2 // (products[i][i] * products[j][j]))

@@ -20,7 +20,8 @@ IMAGE_SAMPLER = replace(SAMPLER, alpha=Decimal("0.7"))
 """With the lower floor a few sellers who hold all labels get most draws, and a round averages fewer
 and less varied updates."""
 BYZANTINE_SELLERS = 3000
-"""Of a round's posted updates three in ten may lie, rounded down; those refused already count."""
+"""Share of a round's posted updates that may lie: three in ten, rounded down; those refused already
+count."""
 RULE = "clipping+mean|clipping+nnm+trimmed_mean"
 """Clipping gives updates of an earlier round the length of the others: late in a job, when steps
 are short, they are long (Allouah et al., ICLR 2025). Nearest-neighbour mixing keeps updates of rare
@@ -28,12 +29,11 @@ data from being trimmed away as if they were lies (Allouah et al., AISTATS 2023)
 the mean still learns more, and the buyer's samples tell."""
 DIGITS_BYZANTINE_SELLERS = 2000
 DIGITS_RULE = "multi_krum"
-"""Of a dozen sellers with a hundred images each: whole updates of the fifth furthest away are left
-out, so a poisoner among them earns nothing."""
+"""Rule for a dozen sellers with a hundred images each: whole updates of the fifth furthest away are
+left out, so a poisoner among them earns nothing."""
 HARMFUL_THRESHOLD = 2500
-"""Behind the median by a quarter of the evaluation set. What this refuses on digits stands in
-docs/experiments.md; refusing every update that lowers the accuracy by itself cost half of the
-honest ones."""
+"""Behind the median by a quarter of the evaluation set. docs/experiments.md shows what this refuses
+on digits; refusing every update that lowers the accuracy by itself cost half of the honest ones."""
 HARMFUL_MOVE = 200
 """A fiftieth of the evaluation set. In no round of these specifications' recorded runs without lies
 did the model lose that much; rounds of which liars had about half cost 2.5 to 28 hundredths."""

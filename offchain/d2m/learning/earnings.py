@@ -1,4 +1,4 @@
-"""What sellers earned: cumulative integers, exact shares and the Merkle root that pays them."""
+"""Sellers' earnings: cumulative integers, exact shares and the Merkle root that pays them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COPY_WAY = Fraction(1, 2)
 class Share(NamedTuple):
     """``seller`` (its index) holds [start, end) of SHARES_ONE.
 
-    Of a pot it is paid floor(pot·end/ONE) − floor(pot·start/ONE): over all sellers this telescopes
+    Its part of a pot is floor(pot·end/ONE) − floor(pot·start/ONE): over all sellers this telescopes
     to the pot exactly.
     """
 
@@ -62,7 +62,7 @@ def without_each(weights: IntVector, updates: IntVector) -> Iterator[IntVector]:
 def earnings(
     updates: IntVector, utilities: Sequence[int], losses: Sequence[int], gain: int
 ) -> list[int]:
-    """What each kept update earns in a round, in MICROSAMPLES, at least 1.
+    """Earnings of each kept update in a round, in MICROSAMPLES, at least 1.
 
     The round is a game of the k kept updates: v(S) = correct(w + Σ_{i∈S} Δ_i/k) − correct(w). The
     Shapley value is the mean over coalition sizes of i's average marginal contribution; it is

@@ -48,13 +48,13 @@ REPEATED_WAY = Fraction(9, 10)
 """How far from the round's median cosine to 1 an update repeats another. Strict, because an honest
 seller that is taken for a copy loses what it would have risen."""
 _Look = Callable[[IntVector], Predictions]
-"""What a model of weights int32 (d,) predicts on the evaluation set."""
+"""Predicts the evaluation set by a model of weights int32 (d,)."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What is known before a round is computed."""
+    """State of a job before a round is computed."""
 
     round: int
     """The round to compute, from 1."""
@@ -77,7 +77,7 @@ class State:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one sampled seller's update, for people."""
+    """Verdict on one sampled seller's update, for people."""
 
     index: int
     kept: bool
@@ -224,11 +224,11 @@ def _aggregate(
 ) -> tuple[IntVector, Predictions, list[_Trial]]:
     """New weights, their predictions, and the trials with what was not taken marked.
 
-    Of a rule's alternatives the one whose model gets the most evaluation samples right, the first
-    of equals. Robust rules lose accuracy where nobody lies, because sellers with rare data look
-    like liars; the buyer's own samples tell the two apart. Where no update is left, or even the
-    best model does much harm, the weights stay, and so does what they predict, ``base``: whoever
-    has most of one round's updates can waste it and not more.
+    The alternative of a rule whose model gets the most evaluation samples right, the first of
+    equals. Robust rules lose accuracy where nobody lies, because sellers with rare data look like
+    liars; the buyer's own samples tell the two apart. Where no update is left, or even the best
+    model does much harm, the weights stay, and so does what they predict, ``base``: whoever has
+    most of one round's updates can waste it and not more.
     """
     candidates = [t for t in trials if t.reason == KEPT and t.delta is not None]
     if not candidates:
@@ -287,8 +287,8 @@ def _step(state: State, trials: list[_Trial], samples: int, spec: JobSpec) -> tu
     be drawn while the model is young rises, and who was not drawn is hardly ever drawn later. A
     seller with no readable update has the worst utility, -1.
 
-    Who repeats another's update does not rise, though it may fall. Colluders who all post one
-    vector near the mean of the honest (ALIE, Min-Max, Min-Sum) make better models by themselves
+    A seller that repeats another's update does not rise, though it may fall. Colluders who all post
+    one vector near the mean of the honest (ALIE, Min-Max, Min-Sum) make better models by themselves
     than one-sided honest data do: without this they are drawn until they are most of a round.
     """
     utilities = [Fraction(0)] * len(state.draws)

@@ -1,4 +1,4 @@
-"""What all parties share: looking at the chain block by block, pushing jobs on, withdrawing."""
+"""Parts that all parties share: looking at the chain by blocks, pushing jobs on, withdrawing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LASTING = tuple(kind for kind in REMEDIES if kind not in OWN_PACE)
 
 @dataclass
 class Memory:
-    """What a party has read from the chain or believes to have done there.
+    """Facts that a party has read from the chain or believes to have done there.
 
     A re-organisation may have taken any of it away, so then it is made anew as a whole.
     """
@@ -100,7 +100,7 @@ class Party(ABC):
         self.chain = chain
         self.key = key
         self.pay_to = chain.address
-        """Who gets what the party withdraws."""
+        """Receiver of the party's withdrawals."""
         self.market = Market(chain)
         self.store = ReadAhead(store, chain.block_number)
         keys = JobKeys(self.market, self.store, key, request_secret)
@@ -327,8 +327,8 @@ class Party(ABC):
     def withdraw(self, *tokens: str) -> None:
         """Withdraw the party's credits in these tokens to whom it has paid.
 
-        A token that refuses its holders was chosen by a buyer: it must not stop the service. What
-        is not withdrawn stays the account's, and is asked for again after its next job.
+        A token that refuses its holders was chosen by a buyer: it must not stop the service. Money
+        that is not withdrawn stays the account's, and is asked for again after its next job.
         """
         chosen = sorted(set(tokens))
         amounts = self.market.lens.credits(self.chain.address, chosen)

@@ -1,4 +1,4 @@
-"""What keeps a serving party from its duties, told once when it begins and once when it ends."""
+"""Problems that keep a serving party from its duties, told when they begin and when they end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from d2m.errors import NotRegistered
 from d2m.store.errors import ABSENT, MALFORMED, StoreError
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-"""Of writing: full, over quota, over the largest size allowed, read-only, broken."""
+"""Errors of writing: full, over quota, over the largest size allowed, read-only, broken."""
 REGISTRATION = "registration"
 """The kind of what a party has that has no seat, or no offer, to serve with."""
 REMEDIES = {
@@ -120,7 +120,7 @@ class Health:
 
     @property
     def waits(self) -> str:
-        """What content is waited for, a line a job."""
+        """Contents that are waited for, a line a job."""
         return "".join(f"job {job} waits: {what}\n" for job, what in sorted(self.awaited.items()))
 
     def report(self, kind: str, error: BaseException) -> None:

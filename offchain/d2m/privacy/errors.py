@@ -1,4 +1,4 @@
-"""What a private seller cannot do, in one line with its remedy."""
+"""Errors of a private seller, in one line with their remedy."""
 
 from __future__ import annotations
 

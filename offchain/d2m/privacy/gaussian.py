@@ -1,9 +1,9 @@
 """Clipping and Gaussian noise in integers.
 
-What is clipped is put on an integer grid before the noise is added, and the noise is rounded to the
-same grid without looking at the data: round(x + noise) = x + round(noise) for integers x. So the
-result is a function of what the continuous Gaussian mechanism gives, the sum is exact, and the low
-bits of floats, by which Mironov (CCS 2012) undoes floating-point noise, reach nobody.
+The clipped value is put on an integer grid before the noise is added, and the noise is rounded to
+the same grid without looking at the data: round(x + noise) = x + round(noise) for integers x. So
+the result is a function of what the continuous Gaussian mechanism gives, the sum is exact, and the
+low bits of floats, by which Mironov (CCS 2012) undoes floating-point noise, reach nobody.
 """
 
 from __future__ import annotations

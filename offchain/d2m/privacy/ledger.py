@@ -1,4 +1,4 @@
-"""What a seller has released, on disk: the basis of (ε, δ) across restarts.
+"""Releases of a seller, on disk: the basis of (ε, δ) across restarts.
 
 A release is recorded, with the answer itself, before anybody else can see it. So a process that is
 killed never counts too little, and one that starts again gives the recorded answer: a second one,
@@ -12,13 +12,13 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from d2m.files import write_file
 from d2m.privacy.accountant import spent_epsilon
 from d2m.privacy.errors import BudgetSpent, LedgerError
 from d2m.privacy.terms import Spending
@@ -159,21 +159,7 @@ class PrivacyLedger:
     def _write(self, path: Path, data: bytes) -> None:
         """Whole and durable, or not at all."""
         try:
-            handle, name = tempfile.mkstemp(prefix=".writing-", dir=self._folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_file(path, data, private=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -199,5 +185,5 @@ def _check_budget(
 
 
 def _checksum(entries: Any) -> str:
-    """Of the entries in canonical JSON: a changed number is noticed, not believed."""
+    """Checksum of the entries in canonical JSON: a changed number is noticed, not believed."""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a seller has spent, and what a job would cost it, in words."""
+"""Spending of a seller, and the cost of a job, in words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from d2m.privacy.ledger import PrivacyLedger
 from d2m.privacy.terms import PrivacyTerms, Spending, check_budget
 
 MOST_ROUNDS = 256
-"""Of a job; see docs/protocol.md."""
+"""Most rounds of a job; see docs/protocol.md."""
 
 
 def statement(folder: Path, epsilon: float, delta: float) -> str:
-    """What the ledger in `folder` has spent of a budget. Raises PrivacyError or LedgerError."""
+    """Spending of the ledger in `folder`, of a budget. Raises PrivacyError or LedgerError."""
     check_budget(epsilon, delta)
     ledger = PrivacyLedger(folder)
     releases = ledger.releases()
@@ -27,7 +27,7 @@ def statement(folder: Path, epsilon: float, delta: float) -> str:
 
 
 def forecast(folder: Path, terms: PrivacyTerms, samples: int, training: TrainingSpec) -> str:
-    """What rounds of a job's training cost, and how many the budget still allows."""
+    """Cost of rounds of a job's training, and the number that the budget still allows."""
     terms.check(samples)
     before = [each.spending for each in PrivacyLedger(folder).releases()]
     cost = terms.cost(samples, training)

@@ -1,4 +1,4 @@
-"""What a seller chooses: the mechanism, its clip and noise, and the budget (ε, δ)."""
+"""Terms that a seller chooses: the mechanism, its clip and noise, and the budget (ε, δ)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from d2m.privacy.errors import PrivacyError
 PER_EXAMPLE, PER_UPDATE = "per-example", "per-update"
 KINDS = (PER_EXAMPLE, PER_UPDATE)
 LARGEST_NOISE = 1000.0
-"""Of the noise multiplier: beyond it nothing is left of any update."""
+"""Largest noise multiplier: beyond it nothing is left of any update."""
 CLIPS = (2.0**-10, 8.0)
 """Least and largest clipping norm: 64 steps of the update's grid, and the largest entry of an
 update."""
@@ -65,7 +65,7 @@ class PrivacyTerms:
             )
 
     def cost(self, samples: int, training: TrainingSpec) -> Spending:
-        """What one round costs with that many samples."""
+        """Cost of one round with that many samples."""
         if self.kind == PER_UPDATE:
             # Two updates of norm C are up to 2C apart.
             return Spending(self.noise / 2, 1.0, 1)

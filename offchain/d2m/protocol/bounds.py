@@ -21,22 +21,23 @@ UINT128 = (1 << 128) - 1
 UINT256 = (1 << 256) - 1
 
 AUCTION_BLOCKS = Bound(5, 50_400)
-"""Of bidding, and of revealing sealed bids (`AuctionHouse.MIN_` and `MAX_WINDOW_BLOCKS`)."""
+"""Windows of bidding, and of revealing sealed bids (`AuctionHouse.MIN_` and
+`MAX_WINDOW_BLOCKS`)."""
 INCREMENT_BPS = Bound(0, BPS)
 MAX_TIER = 20
 RESERVE = Bound(1, UINT128 >> (MAX_TIER + 24))
 """In the smallest unit of the auction's token (`AuctionHouse.MAX_RESERVE`)."""
 AMOUNT = Bound(1, UINT128)
-"""Of a bid, in the smallest unit of its token."""
+"""Amount of a bid, in the smallest unit of its token."""
 TAGS = Bound(1, 8)
-"""Of one offer (`SellerRegistry.MAX_TAGS`)."""
+"""Number of tags of one offer (`SellerRegistry.MAX_TAGS`)."""
 TAG_BYTES = Bound(1, 32)
 STAKE_UNIT = Bound(BPS, UINT128)
 """In wei (`ConePool.MIN_STAKE_UNIT`)."""
 BOND_UNIT = Bound(1, UINT128)
 """In wei (`SellerRegistry`'s constructor)."""
 ID = Bound(1, UINT256)
-"""Of an auction, a job or an offer: the contracts count from one."""
+"""Id of an auction, a job or an offer: the contracts count from one."""
 
 JOB_BLOCKS_RULE = "rounds * windows"
 """The contracts' name for how long all rounds together may last."""
@@ -55,7 +56,8 @@ RULES: dict[str, Bound] = {
     "judgeBlocks": _WINDOW,
     JOB_BLOCKS_RULE: Bound(1, 648_000),
 }
-"""Of a job's rules, by the name that `Jobs` gives them in `RuleOutOfBounds`, in its order."""
+"""Bounds of a job's rules, by the name that `Jobs` gives them in `RuleOutOfBounds`, in its
+order."""
 
 
 def by_name(rules: Rules) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What `ILens` gathers for an account, mirrored as in `records`."""
+"""Types of the values that `ILens` gathers for an account, mirrored as in `records`."""
 
 from __future__ import annotations
 

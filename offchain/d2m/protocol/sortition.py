@@ -59,5 +59,5 @@ def _feistel(index: int, columns: int, rows: int, seed: bytes) -> int:
 
 
 def _word(i: int, coordinate: int, seed: bytes) -> int:
-    """What round `i` adds: the length of what is hashed tells the rounds apart."""
+    """Term that round `i` adds: the length of the hashed bytes tells the rounds apart."""
     return int.from_bytes(keccak(coordinate.to_bytes(32 - i, "big") + seed), "big")

@@ -115,7 +115,7 @@ class Rules(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a buyer asks for. Hashes are 32 bytes, CIDs binary CIDv1."""
+    """A buyer's request. Hashes are 32 bytes, CIDs binary CIDv1."""
 
     tag: bytes
     spec_hash: bytes

@@ -38,7 +38,7 @@ UPDATE_OVERHEAD = OVERHEAD + KEY_BYTES
 
 
 class Purpose(IntEnum):
-    """What is sealed."""
+    """Kind of sealed content."""
 
     EVALUATION = 1
     UPDATE = 2
@@ -69,16 +69,16 @@ class Post(NamedTuple):
     seller: str
     """Address."""
     offer_index: int
-    """Of the seller's offer among the job's."""
+    """Index of the seller's offer among the job's."""
 
 
 def header(purpose: Purpose, lock: Lock) -> bytes:
-    """What stands in the clear before everything sealed under a request's key."""
+    """Header in the clear before everything sealed under a request's key."""
     return MAGIC + bytes([VERSION, purpose]) + lock.request_id + lock.key_id
 
 
 def read_lock(data: bytes, purpose: Purpose) -> Lock:
-    """What sealed content of one kind says in the clear of its key. Raises NotSealed."""
+    """Read the lock that sealed content of one kind states in the clear. Raises NotSealed."""
     if len(data) < HEADER_BYTES or data[: len(MAGIC)] != MAGIC:
         raise NotSealed(f"these {len(data)} bytes are no sealed {purpose.text}")
     version, found = data[len(MAGIC) : len(MAGIC) + 2]

@@ -14,15 +14,15 @@ from nacl.public import Box, PrivateKey, PublicKey
 from d2m.sealing.errors import NoKey, WrongKey
 
 KEY_BYTES = 32
-"""Of every key, public or private, and of a request's id."""
+"""Length of every key, public or private, and of a request's id."""
 CIPHER_KEY_BYTES = 64
-"""Of a key of AES-256-SIV: half for the tag, half for the text."""
+"""Length of a key of AES-256-SIV: half for the tag, half for the text."""
 DOMAIN = b"D2M sealing v1 "
 """Separates what is derived here from every other use of the same keys."""
 
 
 class Lock(NamedTuple):
-    """What a request says in the clear of its key: 32 bytes each."""
+    """Ids of a request and of its key, in the clear: 32 bytes each."""
 
     request_id: bytes
     """Drawn by the opener, so that no two requests share a key."""
@@ -63,7 +63,7 @@ class JobKey:
         return derive(self.secret, b"model")
 
     def lock(self, request_id: bytes) -> Lock:
-        """What a request under this key says in the clear."""
+        """Lock that a request under this key states in the clear."""
         return Lock(request_id, self.key_id)
 
     def update_key(self, seller: bytes) -> bytes:
@@ -73,7 +73,7 @@ class JobKey:
 
 @dataclass(frozen=True, repr=False)
 class Access:
-    """What a member may read of a job: all with the job key, without it the models."""
+    """Access of a member to a job: all with the job key, without it the models."""
 
     lock: Lock
     model_key: bytes
@@ -108,7 +108,7 @@ def derive(secret: bytes, purpose: bytes, length: int = KEY_BYTES) -> bytes:
 
 
 def shared_secret(own: PrivateKey, other: bytes) -> bytes:
-    """What two key pairs have in common, 32 bytes. Raises WrongKey for what is no usable key."""
+    """Secret that two key pairs share, 32 bytes. Raises WrongKey for what is no usable key."""
     try:
         return Box(own, PublicKey(other)).shared_key()
     except CryptoError as error:

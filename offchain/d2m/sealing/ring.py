@@ -21,7 +21,7 @@ from d2m.sealing.errors import NoKey, NotSealed, Tampered
 from d2m.sealing.keys import KEY_BYTES, Access, JobKey, Lock
 
 FULL, MODELS = b"\1", b"\2"
-"""What an entry hands over: the job key, or the key of the models."""
+"""Kinds of entries: one hands over the job key, the other the key of the models."""
 BOX_BYTES = Box.NONCE_SIZE + len(FULL) + KEY_BYTES + 16
 ENTRY_BYTES = KEY_BYTES + BOX_BYTES
 MOST_ENTRIES = 1024 + 256 + 1
@@ -61,7 +61,7 @@ def build_ring(
 
 
 def open_ring(data: bytes, lock: Lock, own: PrivateKey) -> Access:
-    """What a ring hands to the owner of `own`. Raises SealError, NoKey where it has no entry."""
+    """Access that a ring gives `own`'s owner. Raises SealError, NoKey where it has no entry."""
     check_lock(data, Purpose.RING, lock)
     box = dict(_entries(data)).get(bytes(own.public_key))
     if box is None:

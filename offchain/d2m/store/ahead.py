@@ -18,7 +18,7 @@ AT_ONCE = 16
 class ReadAhead:
     """A store whose `get` answers at once: with what is kept here, or with how reading it goes.
 
-    What is not here is read in the background, again and again as long as it is asked for.
+    Content that is not here is read in the background, again and again as long as it is asked for.
     """
 
     def __init__(self, store: Store, clock: Callable[[], int] = lambda: 0) -> None:
@@ -146,5 +146,5 @@ class ReadAhead:
 
 
 def _job_of(name: str) -> str:
-    """What contents are read for together: all but the last part of a name, its round."""
+    """Group of contents that are read together: all but the last part of a name, its round."""
     return name.rpartition("/")[0]

@@ -24,7 +24,7 @@ BLOCK_LIMIT = BINARY_LENGTH + CHUNK_BYTES
 
 
 class Car(NamedTuple):
-    """What an archive holds."""
+    """Contents of an archive."""
 
     roots: tuple[Cid, ...]
     blocks: dict[Cid, bytes]

@@ -1,4 +1,4 @@
-"""What can go wrong with content and its identifiers."""
+"""Errors of content and its identifiers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WrongContent(StoreError):
 
 
 class Corrupt(StoreError):
-    """What the store gives for a CID is not the content the CID stands for."""
+    """The store gives for a CID other content than the CID stands for."""
 
 
 class Unreachable(StoreError):
@@ -68,6 +68,6 @@ class InvalidChoice(StoreError):
 MALFORMED = (TooLarge, WrongContent, InvalidCid)
 """The author's fault, alike for every reader and for good."""
 ABSENT = (NotFound, NotYet)
-"""What cannot be had now: by whose fault nobody can tell, and it may be there a second later. The
-errors that are neither are of the reader's own store: who takes them for the author's computes
-another result than the rest, and is slashed for it."""
+"""Content that cannot be had now: by whose fault nobody can tell, and it may be there a second
+later. The errors that are neither are of the reader's own store: a node that takes them for the
+author's computes another result than the rest, and is slashed for it."""

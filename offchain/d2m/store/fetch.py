@@ -13,12 +13,12 @@ from d2m.store.local import OWN_NAME, Store
 
 
 class Delivery(NamedTuple):
-    """What became of one content that somebody was to deliver."""
+    """Outcome of one content that somebody was to deliver."""
 
     data: bytes | None
     """None where it is malformed or absent."""
     why: str = ""
-    """What is wrong with it."""
+    """Fault of the content."""
     is_absent: bool = False
     """Whether it cannot be had now: it may be malformed, or there a second later."""
     is_sought: bool = False
@@ -51,7 +51,7 @@ def fetch_verified(
 def fetch_deliveries(
     store: Store, named: Sequence[tuple[bytes, bytes]], *, limit: int, name: str = OWN_NAME
 ) -> list[Delivery]:
-    """What became of the contents of these (binary CID, content hash), in their order.
+    """Fetch the contents of these (binary CID, content hash); the outcomes in their order.
 
     Raises what says nothing of an author: that the own store cannot be reached, or is damaged.
     """

@@ -45,7 +45,7 @@ class RpcClient(ipfshttpclient.Client):  # type: ignore[misc]
         self._client: Any = _Transport(address, timeout, allowed, headers)
 
     def request(self, path: str, arguments: Sequence[str], opts: Mapping[str, str]) -> list[Any]:
-        """What a command answers that the library has no method for: JSON objects."""
+        """Send a command that the library has no method for; its answer, JSON objects."""
         return list(self._client.request(path, arguments, opts=opts, decoder="json"))
 
 

@@ -32,8 +32,8 @@ from d2m.store.errors import (
 from d2m.store.ipfs_client import Overdue, RpcClient
 
 ATTEMPTS = 5
-"""Of a request that does not reach the node: with the pauses between them, 7.5 s in all, a node
-that is being started again is waited for."""
+"""Attempts of a request that does not reach the node: with the pauses between them, 7.5 s in all, a
+node that is being started again is waited for."""
 PEERS_RENEWED = 64
 """At most: the nodes of a market. In a public network a node has hundreds of peers."""
 _ABSENT = ("deadline exceeded", "could not find", "not found locally")
@@ -49,13 +49,14 @@ _BROKEN = (
 )
 _NOT_PINNED = "not pinned"
 _UNREADABLE = (rpc.Error, ValueError, LookupError, TypeError, AssertionError)
-"""What the client raises for answers that are none."""
+"""Errors that the client raises for answers that are none."""
 _UNREACHABLE = (rpc.CommunicationError, requests.RequestException, urllib3.exceptions.HTTPError)
 _OUTBOUND = 2  # libp2p's network.Direction
 
 Options = Mapping[str, str]
 OFFLINE: Options = {"offline": "true"}
-"""Of a request that asks no peer: what is not in the repository is absent at once."""
+"""Options of a request that asks no peer: content that is not in the repository is absent at
+once."""
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -96,7 +97,7 @@ class Deadline:
         return max(0.001, self._end - time.monotonic())
 
     def options(self) -> Options:
-        """Of a request that may ask peers until then."""
+        """Options of a request that may ask peers until then."""
         return {"timeout": f"{self.left:.3f}s"}
 
 
@@ -192,7 +193,7 @@ class Node:
     # --- peers
 
     def peers(self) -> list[Peer]:
-        """Whom the node is connected to."""
+        """Peers that the node is connected to."""
         found = self._command("swarm/peers", direction="true").get("Peers") or []
         self._had_peers |= bool(found)
         return [Peer(p["Peer"], p["Addr"], p.get("Direction") == _OUTBOUND) for p in found]
@@ -234,7 +235,7 @@ class Node:
         return {cid: str(entry.get("Name", "")) for cid, entry in keys.items()}
 
     def _command(self, name: str, /, *arguments: str, **options: str) -> dict[str, Any]:
-        """What a command answers, one JSON object."""
+        """Send a command; its answer, one JSON object."""
         ask = self._client.request
 
         def request() -> dict[str, Any]:
@@ -302,7 +303,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _read(stream: Any, cid: Cid, limit: int) -> bytes:
-    """What a node streams, given up where it is too much."""
+    """Read what a node streams, given up where it is too much."""
     data = bytearray()
     with stream:
         for part in stream:

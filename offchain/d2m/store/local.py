@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from d2m.files import UNFINISHED, write_file
 from d2m.store.cid import Cid
 from d2m.store.errors import Corrupt, NotFound, TooLarge, Unreachable
 
 OWN_NAME = "d2m"
-"""Of what the market keeps; a longer name begins with it and a slash."""
-_UNFINISHED_PREFIX = ".writing-"
+"""Name of the market's content; a longer name begins with it and a slash."""
 _ABANDONED_SECONDS = 3600  # a write that is this old belongs to a process that was killed
 
 
@@ -41,7 +40,7 @@ class Store(Protocol):
         ...
 
     def named(self, prefix: str) -> dict[Cid, str]:
-        """What is kept under names that begin with ``prefix``; nothing where there are no names."""
+        """Content under names that begin with ``prefix``; none where there are no names."""
         ...
 
     def unpin(self, cid: Cid) -> None:
@@ -65,7 +64,7 @@ class LocalStore:
         """Keep ``data`` durably: under its name there is always the whole content or nothing."""
         cid = Cid.of(data)
         if not self._holds(cid, data):
-            self._write(cid, data)
+            write_file(self.path(cid), data, private=True)
         return cid
 
     def get(self, cid: Cid, *, limit: int, name: str = OWN_NAME) -> bytes:
@@ -110,29 +109,8 @@ class LocalStore:
         except FileNotFoundError:
             return False
 
-    def _write(self, cid: Cid, data: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=_UNFINISHED_PREFIX, dir=self._folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path(cid))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        self._sync_folder()
-
     def _remove_abandoned(self) -> None:
-        for path in self._folder.glob(f"{_UNFINISHED_PREFIX}*"):
+        for path in self._folder.glob(f"{UNFINISHED}*"):
             with suppress(FileNotFoundError):  # finished, or removed by another process
                 if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
-
-    def _sync_folder(self) -> None:
-        """Make the new name itself survive a power cut."""
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -31,13 +31,13 @@ class Block(NamedTuple):
 
 
 class _Link(NamedTuple):
-    """What a node says of a child."""
+    """A node's link to a child."""
 
     cid: Cid
     tree_bytes: int
-    """Of the child and all below it, as stored."""
+    """Bytes of the child and all below it, as stored."""
     file_bytes: int
-    """Of the content that it holds."""
+    """Bytes of the content that it holds."""
 
 
 def blocks_of(content: bytes) -> Iterator[Block]:

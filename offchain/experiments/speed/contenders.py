@@ -1,4 +1,4 @@
-"""Who is measured, by which command."""
+"""Measured systems, with the command that runs each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Contender:
 
     name: str
     module: str
-    """Of `experiments.speed`."""
+    """Module of `experiments.speed` that runs it."""
     what: str
     """For people."""
     environment: str = ""
@@ -27,7 +27,7 @@ class Contender:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What is added to its environment."""
+        """Variables that are added to its environment."""
         kept, on_heap = str(1 << 30), str(32 << 20)
         names = {"MALLOC_TRIM_THRESHOLD_": kept, "MALLOC_MMAP_THRESHOLD_": on_heap}
         return names if self.keeps_memory else {}

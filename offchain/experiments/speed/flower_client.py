@@ -1,4 +1,4 @@
-"""What Flower's workers run: one seller's training. A module, so that they can import it."""
+"""Training of one seller, as Flower's workers run it. A module, so that they can import it."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def load_weights(model: nn.Module, weights: npt.NDArray[np.int32]) -> None:
 
 
 def to_inputs(values: npt.NDArray[np.uint8]) -> Tensor:
-    """What the network reads: float32 in [0, 1)."""
+    """Inputs of the network: float32 in [0, 1)."""
     return torch.from_numpy(values.astype(np.float32) / INPUT_SCALE)
 
 
@@ -127,12 +127,12 @@ def correct(model: nn.Module, inputs: Tensor, labels: Tensor) -> int:
 
 @dataclass
 class Report:
-    """What a run says: when each round ended and what its model gets right."""
+    """Report of a run: when each round ended and what its model gets right."""
 
     job: Job
     packages: tuple[str, ...]
     ends: list[float] = field(default_factory=list)
-    """Of the system's monotonic clock: the start of round 1, then the end of each round."""
+    """Times of the system's monotonic clock: the start of round 1, then the end of each round."""
     right: list[int] = field(default_factory=list)
 
     def begin(self) -> None:

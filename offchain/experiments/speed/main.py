@@ -87,7 +87,7 @@ def run(contender: Contender, cores: Sequence[int]) -> dict[str, Any]:
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, str(len(cores)))}
     # Neither peer shall spend the measured time on reporting home.
     environment |= {"FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    environment["PYTHONPATH"] = str(ROOT)  # of Ray's workers
+    environment["PYTHONPATH"] = str(ROOT / "offchain")  # of Ray's workers
     environment |= contender.variables
     start = time.monotonic()
     with log.open("w", encoding="utf-8") as output:

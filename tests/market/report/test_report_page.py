@@ -6,10 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from d2m.demo.report import Report, save_report
-from d2m.demo.report.files import write_atomically
 from d2m.demo.report.html import render_html
 from d2m.demo.report.plots import plots
 
@@ -183,12 +180,3 @@ def test_both_files_are_written(facts: Facts, tmp_path: Path) -> None:
     assert sorted(file.name for file in folder.iterdir()) == ["report.html", "report.json"]
     assert Report.from_json((folder / "report.json").read_text("utf-8")) == report
     assert stat.S_IMODE((folder / "report.html").stat().st_mode) == 0o644
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    path.write_text("old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "new \ud800")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -65,7 +65,7 @@ def on_a_terminal(end: str, kind: str) -> tuple[int, str]:
     """Exit status and output of a run whose standard output is a pseudo-terminal."""
     pty = pytest.importorskip("pty")
     outer, inner = pty.openpty()
-    environment = {**os.environ, "TERM": kind, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "TERM": kind, "PYTHONPATH": str(ROOT / "offchain")}
     program = [sys.executable, "-c", RUN.format(end=end)]
     child = subprocess.Popen(program, stdout=inner, stderr=subprocess.DEVNULL, env=environment)
     os.close(inner)

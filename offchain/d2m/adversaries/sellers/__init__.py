@@ -1,7 +1,8 @@
 """Byzantine sellers: what they do to their data or to their updates.
 
 An attack on updates sees a round's ``View`` and gives what the Byzantine sellers post; a
-relabelling acts before the training. What a seller's process can do alone is in ``training.py``.
+relabelling acts before the training. The part that a seller's process can do alone is in
+``training.py``.
 """
 
 from d2m.adversaries.sellers.labels import Relabelling, label_flip

@@ -20,11 +20,13 @@ IPM_EPSILON = 2.0
 LARGEST_Z = 10.0
 """For Byzantine majorities, to whom the formula of ALIE sets no limit."""
 VARIED_LENGTH = 0.3
-"""Of the shifted mean: two sellers' cosine is then 1/(1 + 0.3²) = 0.92, less than what a round
-takes for a copy among honest updates whose median cosine is 0.3 (``REPEATED_WAY``)."""
+"""Length of the noise, in lengths of the shifted mean: two sellers' cosine is then 1/(1 + 0.3²) =
+0.92, less than what a round takes for a copy among honest updates whose median cosine is 0.3
+(``REPEATED_WAY``)."""
 Z_GRID = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, LARGEST_Z)
-"""What the line search tries beside the fixed z: from inside the honest cloud to far outside. A
-distance-based rule lets a shift through up to some z, so the steps are fine where that lies."""
+"""Shifts that the line search tries beside the fixed z: from inside the honest cloud to far
+outside. A distance-based rule lets a shift through up to some z, so the steps are fine where that
+lies."""
 EPSILON_GRID = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, IPM_EPSILON, 3, 5, 10, 20)
 """From the ε = 0.1 of Karimireddy et al. (ICML 2021), against Krum and the median, to such as are
 meant for the mean."""
@@ -98,8 +100,8 @@ def line_searched_ipm(view: View) -> IntVector:
 def min_max(view: View) -> IntVector:
     """Min-Max: μ − γσ with the largest γ that keeps it as near to every honest update as they are.
 
-    max_i ‖μ − γσ − x_i‖ ≤ max_ij ‖x_i − x_j‖, in closed form, then rounded to the grid. Of the
-    source's three directions the inverse standard deviation. Source: Shejwalkar and Houmansadr,
+    max_i ‖μ − γσ − x_i‖ ≤ max_ij ‖x_i − x_j‖, in closed form, then rounded to the grid. The inverse
+    standard deviation, one of the source's three directions. Source: Shejwalkar and Houmansadr,
     "Manipulating the Byzantine" (NDSS 2021).
     """
     centred, deviation = view.benign - view.mean, view.deviation

@@ -34,7 +34,7 @@ def noise(generator: np.random.Generator, shape: tuple[int, ...]) -> IntVector:
 
 
 def stale(view: View) -> IntVector:
-    """What each has from an earlier round, posted again; in the first round its honest update.
+    """Updates of an earlier round, posted again; in the first round the honest ones.
 
     Knows only its own past. A free rider's attack: it saves the training.
     """

@@ -1,4 +1,4 @@
-"""What one Byzantine seller's process can do alone: the updates that it trains and posts."""
+"""Updates that one Byzantine seller's process can train and post alone."""
 
 from __future__ import annotations
 

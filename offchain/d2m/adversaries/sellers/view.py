@@ -1,4 +1,4 @@
-"""What Byzantine sellers know of a round, and what an attack on its updates is."""
+"""Byzantine sellers' knowledge of a round, and the type of an attack on its updates."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class View:
 
 
 Attack = Callable[[View], IntVector]
-"""What the Byzantine sellers post: int32 (m, d) on the grid, no entry above UPDATE_LIMIT."""
+"""Makes the Byzantine sellers' updates: int32 (m, d) on the grid, no entry above UPDATE_LIMIT."""
 
 
 def on_grid(values: FloatVector) -> IntVector:

@@ -1,4 +1,4 @@
-"""What the classes of all contracts share: the handle, and reading events."""
+"""The common part of all contracts' classes: the handle, and reading events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeployedContract:
 
     @property
     def address(self) -> ChecksumAddress:
-        """Where it is. Raises NotDeployed where its code is not."""
+        """Its address. Raises NotDeployed where its code is not there."""
         return self.chain.contract(self.name).address
 
     @property

@@ -27,7 +27,7 @@ ERC20 = [
     _function("allowance", "view", ["address", "address"], ["uint256"]),
     _function("approve", "nonpayable", ["address", "uint256"], []),
 ]
-"""What of the standard is used. Some tokens return nothing from `approve`: nothing is expected."""
+"""The used part of the standard. Some tokens return nothing from `approve`: nothing is expected."""
 
 
 class Erc20:

@@ -19,7 +19,7 @@ class Escrow(DeployedContract):
     # --- reads
 
     def purses(self, auction_ids: Sequence[int]) -> list[int]:
-        """What the purse of each auction holds, in the auction's token."""
+        """Amount in the purse of each auction, in the auction's token."""
         purse_of = self.functions.purseOf
         return self.chain.call_many([purse_of(auction_id) for auction_id in auction_ids])
 
@@ -29,7 +29,7 @@ class Escrow(DeployedContract):
         return [Pots(*each) for each in self.chain.call_many([pots_of(job) for job in job_ids])]
 
     def all_credits(self, token: str) -> list[int]:
-        """What each account that was ever credited anything may withdraw of `token`, by address."""
+        """Credit in `token` of each account that was ever credited anything, by address."""
         credited = {each["account"] for each in self.events("Credited")}
         credit = self.functions.credit
         return self.chain.call_many([credit(token, account) for account in sorted(credited)])

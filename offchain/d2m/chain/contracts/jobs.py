@@ -61,7 +61,7 @@ class Jobs(DeployedContract):
         return bool(self.chain.call(self.functions.isDue(job_id), block="pending"))
 
     def request(self, job_id: int) -> Request:
-        """What the job was created for. Raises LookupError where there is no such job."""
+        """Request that the job was created for. Raises LookupError where there is no such job."""
         if job_id not in self._requests:
             log = self.first("JobCreated", jobId=job_id)
             self._requests[job_id] = Request.from_abi(log["args"]["request"])

@@ -30,15 +30,15 @@ class Lens(DeployedContract):
         return [JobView.from_abi(each) for each in found]
 
     def holdings(self, account: ChecksumAddress, tokens: Sequence[str]) -> Holdings:
-        """What an account owns in the market: credits by token, and its stake in wei."""
+        """Holdings of an account: credits by token, and its stake in wei."""
         return Holdings(*self.chain.call(self.functions.holdingsOf(account, list(tokens))))
 
     def credits(self, account: ChecksumAddress, tokens: Sequence[str]) -> list[int]:
-        """What an account may withdraw of each token, in its smallest unit; ETHER: wei."""
+        """Credits of an account by token, in its smallest unit; ETHER: wei."""
         return list(self.holdings(account, tokens).credits)
 
     def duties(self, node: ChecksumAddress) -> list[Duty]:
-        """What is asked of a node in all running jobs, page by page as of one block."""
+        """Duties of a node in all running jobs, page by page as of one block."""
         found: list[Duty] = []
         block, job_id = self.chain.block_number(), 0
         while True:

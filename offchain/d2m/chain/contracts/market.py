@@ -1,4 +1,4 @@
-"""The contracts of one deployment, and what it takes several of them to answer."""
+"""The contracts of one deployment, and the questions that take several of them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class MemberKeys(NamedTuple):
     """The X25519 keys that a job's members had registered when it froze them, repeats included."""
 
     readers: list[bytes]
-    """Of nodes and winner, who read everything."""
+    """Keys of nodes and winner, who read everything."""
     trainers: list[bytes]
-    """Of sellers, who read the models."""
+    """Keys of sellers, who read the models."""
 
 
 class Market:
-    """One deployment's contracts. What only a re-organisation could still change is read once."""
+    """One deployment's contracts. Values that only a re-organisation could change are read once."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -52,7 +52,7 @@ class Market:
 
     @cached_property
     def id(self) -> MarketId:
-        """What content is sealed for."""
+        """The market that content is sealed for."""
         deployment = self.chain.deployment
         return MarketId(deployment.chain_id, self.auctions.address, self.jobs.address)
 

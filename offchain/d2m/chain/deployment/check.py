@@ -1,6 +1,6 @@
 """Reading a deployment back: is what the chain holds the market that the record says?
 
-What a node no longer knows is told apart from what is wrong: nodes drop old history.
+Facts that a node no longer knows are told apart from faults: nodes drop old history.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _creation(chain: Chain, name: str, created: Created) -> Check:
 def _in_its_block(
     chain: Chain, created: Created, wanted: HexBytes
 ) -> tuple[str | None, str | None]:
-    """What is wrong, or why that is unknown, where a node does not find a transaction's receipt."""
+    """Fault, or why it is unknown, where a node does not find a transaction's receipt."""
     head = chain.block_number()
     if head < created.block:
         return f"the chain is at block {head}, it should be in block {created.block}", None
@@ -132,7 +132,7 @@ def _code_fault(chain: Chain, created: Created, artifact: Artifact) -> str | Non
 
 
 def _expected_values(plan: Plan, artifact: Artifact) -> dict[str, Any]:
-    """What a contract's getters must answer, for those of them whose answer is known."""
+    """Answers that a contract's getters must give, for those whose answer is known."""
     parts = dict(zip(PARTS, plan.addresses.values(), strict=True))
     known: dict[str, Any] = {getter: parts[part] for getter, part in WIRING.items()}
     known["stakeUnit"] = plan.parameters.stake_unit

@@ -83,7 +83,7 @@ def deploy(
 
 
 def _record(chain: Chain, plan: Plan) -> Record:
-    """What `Genesis` tells of how everything came to be, whoever sent the transactions."""
+    """Record of how everything came to be, as `Genesis` tells it, whoever sent the transactions."""
     genesis = Genesis(chain)
     begun = genesis.start_block()
     contracts = {GENESIS: _created(chain, plan, GENESIS, begun)}

@@ -47,7 +47,7 @@ TAKES = {
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the deployer of a market chooses: `Genesis`' constructor arguments but for the code."""
+    """Choices of a market's deployer: `Genesis`' constructor arguments but for the code."""
 
     stake_unit: int  # wei, of one seat
     bond_unit: int  # wei, of one offer

@@ -18,7 +18,7 @@ from d2m.protocol.bounds import AMOUNT, BOND_UNIT, STAKE_UNIT, Bound
 OF_THE_CODE = "codeHashes"
 """The constructor argument that follows from the compiler's output."""
 BOUNDS = {"stakeUnit": STAKE_UNIT, "bondUnit": BOND_UNIT}
-"""Of the parameters that a contract's constructor refuses out of them."""
+"""Bounds of the parameters that a contract's constructor refuses out of them."""
 OPTIONAL = {"randomSeed": BLOCK_HASHES}
 """Parameters that may be left out, and what they are then."""
 

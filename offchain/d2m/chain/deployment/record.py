@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +11,12 @@ from eth_utils.address import is_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from d2m.chain.errors import BadDeployment
+from d2m.files import write_file
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a party needs to know of a deployment."""
+    """The parts of a deployment that a party needs to know."""
 
     chain_id: int
     block: int  # the block from which events of the contracts can exist
@@ -55,7 +55,7 @@ class Created(_Strict):
 
 
 class Record(_Strict):
-    """What a deployment leaves behind: a file for each chain, named by the chain's id."""
+    """Record of a deployment: a file for each chain, named by the chain's id."""
 
     chain_id: int = Field(ge=0)
     block: int = Field(ge=0)  # the block from which events of the contracts can exist
@@ -71,10 +71,7 @@ class Record(_Strict):
 
     def write(self, path: Path) -> None:
         """Replace ``path`` as a whole, so that a reader never sees half a record."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(self.model_dump_json(indent=2) + "\n")
-        os.replace(unfinished, path)
+        write_file(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, place: Path, chain_id: int | None = None) -> Record:

@@ -88,7 +88,7 @@ def _check_token(session: Session, token: str) -> None:
 def serve_buyer(session: Session, bidding: Bidding, *, gate: Callable[[], None] = no_gate) -> None:
     """Bid up to the limit, keep a won job moving, and receive its model into the folder.
 
-    What comes back goes to `bidding.to`, by default to the account.
+    The returned money goes to `bidding.to`, by default to the account.
     """
     torch.set_num_threads(1)
     chain, store = session.chain, session.store  # before anybody is asked

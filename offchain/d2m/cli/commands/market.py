@@ -141,8 +141,8 @@ def commands(access: Access) -> click.Group:
     def peers(rpc: str, place: Place, job_id: int | None) -> None:
         """Show whom the IPFS node is connected to, and what of a job it can read, and whose.
 
-        Needs no account. What it reads it pins, as a member of the job does. Ends with status 1
-        when it has no peer, or cannot read something.
+        Needs no account. The contents that it reads it pins, as a member of the job does. Ends
+        with status 1 when it has no peer, or cannot read something.
         """
         log_as_json(logging.WARNING, sys.stderr)
         unread = 0

@@ -1,4 +1,4 @@
-"""What serving commands share: one look in a dry run, a gate for a demo's processes."""
+"""Steps that serving commands share: one look in a dry run, a gate for a demo's processes."""
 
 from __future__ import annotations
 

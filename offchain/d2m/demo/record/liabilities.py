@@ -1,4 +1,4 @@
-"""What the contracts hold for whom, asked of each of them: the parts that a balance must equal."""
+"""Holdings of the contracts, asked of each of them: the parts that a balance must equal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def escrow_owes(market: Market) -> dict[str, int]:
 
 
 def _unclaimed(pot: int, pots: Pots) -> int:
-    """What the votes paid so far have left of a pot: they got ⌊pot · paid / all⌋ together."""
+    """Rest of a pot after the votes paid so far: they got ⌊pot · paid / all⌋ together."""
     if not pots.right_votes:
         return pot
     return pot - pot * pots.paid_votes // pots.right_votes

@@ -13,7 +13,7 @@ from d2m.protocol.types import Conduct
 
 
 def payouts(source: Source) -> dict[str, Facts]:
-    """What every node and seller withdrew, and why it was due."""
+    """Withdrawals of every node and seller, and why each was due."""
     stage = source.run.stage
     return {
         member.address: {
@@ -48,7 +48,7 @@ def slashes(source: Source) -> list[Facts]:
 
 
 def node_accounts(source: Source, rounds: list[Facts]) -> dict[str, Facts]:
-    """What the job brought every node and cost it."""
+    """Income and costs of every node from the job."""
     conducts: dict[str, list[str]] = {node.address: [] for node in source.run.stage.nodes}
     for voter in _voters(rounds):
         conducts[voter["node"]].append(voter["conduct"])
@@ -65,7 +65,7 @@ def balances(source: Source) -> dict[str, int]:
 
 
 def conservation(source: Source, mined: Iterable[Mined]) -> Facts:
-    """What came in by the chain's transactions, and went out by the contracts' events."""
+    """Money that came in by the chain's transactions, and went out by the contracts' events."""
     paid = [
         *source.logs("Escrow", "Withdrawn"),
         *source.logs("ConePool", "StakeWithdrawn"),

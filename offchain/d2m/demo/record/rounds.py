@@ -42,7 +42,7 @@ def _round(source: Source, job: Job, number: int, sample: int) -> Facts:
 
 
 def _accepted_round(source: Source, number: int) -> Facts:
-    """What an accepted result says; computed again from its inputs, as anybody can."""
+    """Facts of an accepted result; computed again from its inputs, as anybody can."""
     job_id, sellers = source.run.job_id, source.market.jobs.sellers(source.run.job_id)
     result = source.market.jobs.result(job_id, number)
     log = source.logs("Jobs", "RoundAccepted", round=number)[0]

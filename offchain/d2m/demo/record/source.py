@@ -21,7 +21,7 @@ Facts = dict[str, Any]
 
 
 class Source:
-    """What a finished run can be asked; what was read once is kept."""
+    """Source of facts about a finished run; facts that were read once are kept."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -54,7 +54,7 @@ class Source:
         return [log for log in found if arguments.items() <= log.items()]
 
     def sender(self, log: Facts) -> ChecksumAddress:
-        """Who sent the transaction that emitted an event."""
+        """Sender of the transaction that emitted an event."""
         return self.run.chain.w3.eth.get_transaction(log["transactionHash"])["from"]
 
 

@@ -1,4 +1,4 @@
-"""What a run must show to count as passed, checked on its facts."""
+"""Criteria that a run must meet to count as passed, checked on its facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one run of the market leaves behind: the shape of `build/market/report.json`.
+"""Report of one run of the market: the shape of `build/market/report.json`.
 
 The orchestrator collects the facts from chain events and fills this shape; the terminal and the
 HTML rendering read nothing else. Money is in wei, time in seconds, gas in gas units. Addresses and
@@ -156,7 +156,7 @@ class Round(_Part):
 
 
 class Slash(_Part):
-    """What a node lost of its stake for one offence; `wei` is 0 once nothing of it is left."""
+    """Loss of a node's stake for one offence; `wei` is 0 once nothing of it is left."""
 
     node: Address
     behaviour: Behaviour
@@ -168,7 +168,7 @@ class Slash(_Part):
 
 
 class NodeAccount(_Part):
-    """What the job brought a node and cost it.
+    """Income and costs of a node from the job.
 
     `pay_wei` of the CONE pot and `slash_share_wei` of the slashed stakes, both for `paid_votes`.
     """
@@ -183,12 +183,12 @@ class NodeAccount(_Part):
 
     @property
     def net_wei(self) -> int:
-        """What the node is richer for, or poorer where below zero."""
+        """Net gain of the node; below zero a loss."""
         return self.pay_wei + self.slash_share_wei - self.slashed_wei
 
 
 class Payout(_Part):
-    """What a party withdrew, and why it was due, in a few words."""
+    """A party's withdrawal, and why it was due, in a few words."""
 
     role: Role
     behaviour: Behaviour
@@ -257,7 +257,7 @@ class Report(_Part):
     artifacts: dict[str, str]
 
     def bound_wei(self, contract: str) -> int:
-        """What a contract must hold: stakes and bonds, and what the escrow owes."""
+        """Amount that a contract must hold: stakes and bonds, and what the escrow owes."""
         owed = sum(self.escrow_owes_wei.values()) if contract == ESCROW else 0
         return self.stakes_wei.get(contract, 0) + owed
 

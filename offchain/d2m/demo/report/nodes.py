@@ -1,4 +1,4 @@
-"""What nodes did and what came of it: votes, pay, slashes, and Byzantine parties by themselves."""
+"""Tables of the nodes: votes, pay, slashes, and Byzantine parties by themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from d2m.demo.report.tables import Cell, Column, Line, Section, Table
 
 
 def nodes(report: Report, names: Names) -> Section:
-    """What the job brought each CONE node and cost it."""
+    """Table of each CONE node's income and costs from the job."""
     columns = (
         Column("node"),
         Column("behaviour", wraps=True),
@@ -47,7 +47,7 @@ def nodes(report: Report, names: Names) -> Section:
 
 
 def slashes(report: Report, names: Names) -> Section:
-    """Who was slashed, where and for what, how much, and who received it."""
+    """Table of slashes: who, where and for what, how much, and who received it."""
     columns = (
         Column("node"),
         Column("behaviour"),

@@ -189,7 +189,7 @@ def _spread(places: list[float], gap: float) -> list[float]:
 
 @dataclass(frozen=True)
 class VoteBar:
-    """What the nodes asked in one mini-round did, as the contract judged it."""
+    """Votes of the nodes asked in one mini-round, as the contract judged them."""
 
     label: str
     asked: int
@@ -262,7 +262,7 @@ def _draw_votes(bars: list[VoteBar], axes: Axes) -> None:
 
 
 def payouts(report: Report, names: Names) -> Plot:
-    """What each party earned."""
+    """Plot of each party's earnings."""
     parties = [(names(address), payout) for address, payout in report.payouts_wei.items()]
     caught = sum(payout.wei for _, payout in parties if payout.behaviour != "honest")
     columns = (Column("party"), Column("behaviour"), Column("earned", numeric=True))

@@ -1,4 +1,4 @@
-"""What the report says, section by section, from the collected facts."""
+"""Text and tables of the report, section by section, from the collected facts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def must_show(report: Report) -> Section:
 
 
 def earnings(report: Report, names: Names) -> Section:
-    """Who earned what and why."""
+    """Table of who earned what and why."""
     columns = (
         Column("party"),
         Column("behaviour"),
@@ -124,7 +124,7 @@ def gas(report: Report) -> Section:
 
 
 def accounts(report: Report) -> Section:
-    """What the contracts still hold, and whether every wei is accounted for."""
+    """Table of the contracts' remaining holdings, and whether every wei is accounted for."""
     columns = (
         Column("contract"),
         Column("balance", numeric=True, wraps=True),

@@ -117,7 +117,7 @@ def _logits(spec: ModelSpec, layers: Sequence[_Tensors], values: Tensor, batch: 
 def _activations(
     spec: ModelSpec, block: Block, tensors: _Tensors, values: Tensor, fraction: int
 ) -> Tensor:
-    """What a layer and the steps after it make of activations with so many fraction bits."""
+    """Apply a layer and the steps after it to activations with so many fraction bits."""
     (layer, after), (weight, bias) = block, tensors
     sums = _sums(layer, weight, values)
     # Max-pools and ReLUs come first: both commute with adding a bias and with requantising,

@@ -76,7 +76,7 @@ class Step:
     name: str
     operator: Operator
     shape: tuple[int, ...]
-    """Of one sample that goes in: (channels, height, width) or (units,)."""
+    """Shape of one sample that goes in: (channels, height, width) or (units,)."""
 
     @cached_property
     def result(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from d2m.learning.rules.stack import RuleError, Stack
 
 
 class Decision(NamedTuple):
-    """What a rule decided."""
+    """Decision of a rule."""
 
     aggregate: IntVector
     """int32 (d,)."""
@@ -21,7 +21,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerant:
-    """What tolerates f Byzantine rows among n. Raises RuleError when f is not a count."""
+    """Tolerates f Byzantine rows among n. Raises RuleError when f is not a count."""
 
     f: int = 0
 
@@ -53,7 +53,7 @@ class Rule(Tolerant, ABC):
     def _aggregate(self, stack: Stack) -> IntVector: ...
 
     def _kept(self, stack: Stack) -> tuple[int, ...]:
-        """What a round pays for. A rule that selects nothing keeps the Krum candidates."""
+        """Rows that a round pays for. A rule that selects nothing keeps the Krum candidates."""
         return krum_candidates(stack.distances, self.f)
 
 

@@ -1,6 +1,6 @@
 """Steps before a rule: they turn updates into as many or fewer updates that are easier to judge.
 
-What comes out lies on the grid again (rounded to the nearest integer, halves up), so that steps and
+The outcome lies on the grid again (rounded to the nearest integer, halves up), so that steps and
 rules combine freely; the rounding is at most half a grid unit in each entry.
 """
 
@@ -106,8 +106,8 @@ class Mixed(Rule):
     """A rule after steps, all with the same f.
 
     Formula: rule(step_k(… step_1(x))). Conditions and cost are those of the parts, at every part's
-    own n. *What it keeps* are the n−f best Krum scores among the updates as they were posted: steps
-    mix honest updates into Byzantine ones, and who posted those is not to be paid for it.
+    own n. It *keeps* the n−f best Krum scores among the updates as they were posted: steps mix
+    honest updates into Byzantine ones, and who posted those is not to be paid for it.
 
     >>> from d2m.learning.rules.averages import Mean
     >>> rows = np.array([[3], [4], [5], [-90]], dtype=np.int32)

@@ -31,7 +31,7 @@ STEPS: dict[str, type[Step]] = {
     "bucketing": Bucketing,
     "clipping": Clipping,
 }
-"""What may stand before a rule, each at most once."""
+"""Steps that may stand before a rule, each at most once."""
 
 MOST_ALTERNATIVES = 4
 """Each costs a round one more evaluation."""

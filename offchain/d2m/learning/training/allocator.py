@@ -9,7 +9,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt(3)."""
 _KEPT_BYTES = 1 << 30
 _LARGEST_ON_HEAP = 32 << 20
-"""What mallopt takes at most."""
+"""Largest threshold that mallopt takes."""
 
 
 def keep_freed_memory() -> bool:

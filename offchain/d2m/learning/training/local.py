@@ -42,7 +42,7 @@ def _module(step: Step) -> nn.Module:
 
 
 def network_inputs(spec: ModelSpec, inputs: ByteArray) -> Tensor:
-    """What uint8 inputs mean to the network: (u − input_centre)/256 in float32, exact."""
+    """Convert uint8 inputs for the network: (u − input_centre)/256 in float32, exact."""
     centred = inputs.astype(np.float32) - spec.input_centre
     return torch.from_numpy(centred / (1 << INPUT_FRACTION_BITS))
 
@@ -110,7 +110,7 @@ def batches(
 
 
 def adjustment(labels: Predictions, classes: int, hyper: TrainingSpec) -> Tensor:
-    """What training adds to the scores, float32 (classes,): τ·log((n_c + 1)/(n + classes)).
+    """Term that training adds to the scores, float32 (classes,): τ·log((n_c + 1)/(n + classes)).
 
     n_c of the seller's n ``labels`` are of class c; one more of each keeps the logarithm finite.
     """
@@ -130,7 +130,7 @@ def losses(outputs: Tensor, targets: Tensor, hyper: TrainingSpec) -> Tensor:
 
 
 def update_of(parameters: Iterable[Tensor], weights: IntVector) -> IntVector:
-    """What training has changed, on the grid, clipped; ``parameters`` in the network's order."""
+    """Change by training, on the grid, clipped; ``parameters`` in the network's order."""
     trained = torch.cat([each.flatten() for each in parameters]).numpy()
     return to_grid(trained.astype(np.float64) - from_grid(weights), UPDATE_LIMIT)
 

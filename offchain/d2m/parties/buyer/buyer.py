@@ -16,6 +16,7 @@ from d2m.chain.contracts.erc20 import Erc20
 from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import PartyError
+from d2m.files import write_file
 from d2m.learning.network.exact import predict
 from d2m.learning.updates import decode_model
 from d2m.parties.buyer.requester import AuctionMemory, AuctionParty
@@ -40,7 +41,7 @@ MODEL_FILE, DELIVERY_FILE = "model.safetensors", "delivery.json"
 
 @dataclass(frozen=True)
 class Delivery:
-    """What the buyer received and measured itself."""
+    """Model that the buyer received, and its own measurements."""
 
     job: int
     rounds: int
@@ -56,7 +57,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Bid:
-    """What a buyer is willing to pay, in the smallest unit of the auction's token."""
+    """Bid of a buyer, in the smallest unit of the auction's token."""
 
     limit: int
     """The highest open bid; the bid itself where bids are sealed."""
@@ -68,7 +69,7 @@ class Bid:
 
 @dataclass
 class BuyerMemory(AuctionMemory):
-    """Of a buyer."""
+    """Memory of a buyer."""
 
     delivery: Delivery | None = None
 
@@ -91,7 +92,7 @@ class Buyer(AuctionParty):
         folder: Path,
         patience_blocks: int,
     ) -> None:
-        """What is delivered goes to `folder`."""
+        """Make a buyer that saves the delivered model in `folder`."""
         super().__init__(
             chain,
             store,
@@ -113,7 +114,7 @@ class Buyer(AuctionParty):
 
     @property
     def delivery(self) -> Delivery | None:
-        """What it has received."""
+        """The model it has received, with its measurements."""
         return self.memory.delivery
 
     def has_bid_in(self, auction: Auction) -> bool:
@@ -253,9 +254,8 @@ class Buyer(AuctionParty):
             file_hash="0x" + content_hash(data).hex(),
             accuracy=correct / len(evaluation),
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / MODEL_FILE).write_bytes(data)
-        (self._folder / DELIVERY_FILE).write_text(json.dumps(asdict(delivery), indent=2) + "\n")
+        write_file(self._folder / MODEL_FILE, data)
+        write_file(self._folder / DELIVERY_FILE, json.dumps(asdict(delivery), indent=2) + "\n")
         self.log.info("delivered", **asdict(delivery))
         return delivery
 

@@ -45,7 +45,7 @@ the key ring, as a re-organisation that took it away while nobody is there would
 
 
 class Agreed(NamedTuple):
-    """What makes an auction the one that was meant, whatever its number."""
+    """Terms that make an auction the one that was meant, whatever its number."""
 
     opener: ChecksumAddress
     request_hash: bytes
@@ -62,7 +62,7 @@ class Agreed(NamedTuple):
 
 @dataclass
 class AuctionMemory(Memory):
-    """Of whoever has to do with an auction."""
+    """Memory of a party that has to do with an auction."""
 
     job_id: int = 0
     """The job that came of the auction, where it is the party's."""

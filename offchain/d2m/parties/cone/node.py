@@ -40,7 +40,8 @@ from d2m.store.errors import StoreError
 from d2m.store.local import Store
 
 OFFENCES_AT_ONCE = 60
-"""Of one transaction: below 2²⁴ gas by mainnet's rules, a third of a block by Sepolia's."""
+"""Offences in one transaction: below 2²⁴ gas by mainnet's rules, a third of a block by
+Sepolia's."""
 SEED_CONFIRMATIONS = 2
 """Blocks on top of the one that seeds a mini-round before a node commits: a commitment cannot be
 taken back, and with another seed its audit word is wrong, which costs a quarter of the stake.
@@ -81,7 +82,7 @@ def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
 
 @dataclass
 class ConeMemory(Memory):
-    """Of a node."""
+    """Memory of a node."""
 
     is_seated: bool = False
     """Whether the seat was found on this branch of the chain."""
@@ -130,7 +131,7 @@ class ConeNode(Party):
         """Take the seat again that a re-organisation has taken away, for the same stake.
 
         A stake that slashing has shortened is topped up only when the node starts: that is more
-        money than its owner has agreed to. Who has left has wanted to.
+        money than its owner has agreed to. A node that has left has wanted to.
         """
         node = self.market.pool.node(self.chain.address)
         if not node.stake and self._was_seated and not self.memory.is_seated:

@@ -1,4 +1,4 @@
-"""What nodes did wrong in an opened round, read seat by seat from the contract's own judgement."""
+"""Offences of nodes in an opened round, read seat by seat from the contract's own judgement."""
 
 from __future__ import annotations
 

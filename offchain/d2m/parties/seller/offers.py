@@ -94,7 +94,7 @@ def withdraw_bond(market: Market, offer_id: int, to: ChecksumAddress | None = No
 
 
 def _tag_count(market: Market, offer_id: int) -> int:
-    """What it costs to list an offer or to take it off; 1 for one that is not there."""
+    """Number of tags that listing or unlisting an offer costs by; 1 for one that is not there."""
     return max(1, len(market.registry.offer(offer_id).tags))
 
 

@@ -67,7 +67,7 @@ def train_honestly(samples: Samples, training: RoundTraining) -> IntVector:
 
 @dataclass
 class SellerMemory(Memory):
-    """Of a seller."""
+    """Memory of a seller."""
 
     is_offered: bool = False
     """Whether the offer was found on this branch of the chain."""
@@ -111,7 +111,7 @@ class Seller(Party):
     def keep_registered(self, block: int) -> None:
         """Have the offer stand that the owner had when the chain was re-organised.
 
-        What the owner changes meanwhile, a pause or the end of the offer too, is left as it is.
+        Changes by the owner meanwhile, a pause or the end of the offer too, are left as they are.
         """
         if not self.memory.is_offered:
             offer_id = restore(self.market, self._offer_id, self._offer)

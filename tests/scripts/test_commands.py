@@ -1,4 +1,4 @@
-"""What a person with a wallet does besides serving."""
+"""Commands besides serving: by `ape run` with an account of Ape's, by `d2m` with a key file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from d2m.clients.anvil import Anvil
 from d2m.data.files import write_samples
 from d2m.protocol.types import ETHER
-from tests.scripts.conftest import ape_run, network
+from tests.scripts.conftest import ape_run, d2m_run, network
 
 Run = Callable[..., str]
 
 
-@pytest.fixture
-def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
+@pytest.fixture(params=["ape run", "d2m"])
+def run(request: pytest.FixtureRequest, node: Anvil, record: Path, tmp_path: Path) -> Run:
     """Run a script's subcommand, expecting success or a refusal of one line; what it printed.
 
     No command but those that offer data is given a store: none other may ask for one.
@@ -27,7 +27,10 @@ def run(node: Anvil, record: Path, tmp_path: Path) -> Run:
 
     def call(*command: str, refused: bool = False, for_machines: bool = False) -> str:
         place = (*deployment, *(store if command[1] == "offer" else ()))
-        done = ape_run(*command[:2], *network(node), *place, *command[2:])
+        if request.param == "d2m":
+            done = d2m_run(node, tmp_path, *command[:2], *place, *command[2:])
+        else:
+            done = ape_run(*command[:2], *network(node), *place, *command[2:])
         assert bool(done.returncode) == refused, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout if for_machines else done.stdout + done.stderr
@@ -47,17 +50,18 @@ def test_the_life_of_an_offer(run: Run, tmp_path: Path) -> None:
     )
     assert (preview["type"], preview["value"]) == ("preview", str(10**17))
     made, answer = map(json.loads, run(*making, "--json", "--yes", for_machines=True).splitlines())
-    assert (made["step"], answer) == ("SellerRegistry.offer", {"type": "answer", "offer": "1"})
-    paused = run("seller", "pause", "--offer", "1", "--yes")
-    assert "SellerRegistry.OfferPaused(offerId=1)" in paused
-    assert "already" in run("seller", "pause", "--offer", "1", "--yes", refused=True)
-    assert "offer 1: paused, digits" in run("seller", "list")
-    assert "offer 1 is listed" in run("seller", "resume", "--offer", "1", "--yes")
-    left = run("seller", "leave", "--offer", "1", "--yes")
+    assert (made["step"], answer["type"]) == ("SellerRegistry.offer", "answer")
+    offer = answer["offer"]
+    paused = run("seller", "pause", "--offer", offer, "--yes")
+    assert f"SellerRegistry.OfferPaused(offerId={offer})" in paused
+    assert "already" in run("seller", "pause", "--offer", offer, "--yes", refused=True)
+    assert f"offer {offer}: paused, digits" in run("seller", "list")
+    assert f"offer {offer} is listed" in run("seller", "resume", "--offer", offer, "--yes")
+    left = run("seller", "leave", "--offer", offer, "--yes")
     block = left.rsplit("from block ", 1)[1].split()[0]
-    refusal = run("seller", "withdraw-bond", "--offer", "1", "--yes", refused=True)
+    refusal = run("seller", "withdraw-bond", "--offer", offer, "--yes", refused=True)
     assert f"until block {block}" in refusal
-    nobody = run("seller", "withdraw-bond", "--offer", "1", "--to", ETHER, "--yes", refused=True)
+    nobody = run("seller", "withdraw-bond", "--offer", offer, "--to", ETHER, "--yes", refused=True)
     assert "'--to': 0x0000000000000000000000000000000000000000 is nobody's address" in nobody
 
 

@@ -1,4 +1,4 @@
-"""What a person with a wallet is shown, asked and told, on a real chain."""
+"""A person is shown, asked and told of each transaction, on a real chain."""
 
 from __future__ import annotations
 
@@ -19,18 +19,14 @@ from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Declined, NotEnoughEther
 from d2m.chain.gas import MAINNET, SEPOLIA, dearest, span
 from d2m.chain.transactions import TRANSFER_GAS
-from d2m.cli.commands import (
-    Session,
-    connect,
-    one_line_errors,
-    run_buyer,
-    run_cone,
-    run_keys,
-)
-from d2m.cli.confirmation import Manner, Wallet, mined_lines
+from d2m.cli.commands.buyer import serve_buyer, serve_keys
+from d2m.cli.commands.cone import serve_cone
+from d2m.cli.confirmation import Confirmation, Mode, mined_lines
 from d2m.cli.costs import CONE, OPEN_BID, OPENER, SEALED_BID, seller_occasions
+from d2m.cli.estimates import estimate_bid, estimate_cone, estimate_keys, estimate_seller
 from d2m.cli.formatting import plain, shown
-from d2m.cli.plans import bid_plan, cone_plan, keys_plan, seller_plan
+from d2m.cli.options import Bidding, Place, Serving
+from d2m.cli.session import Session, connect, one_line_errors
 from d2m.parties.buyer.requester import open_auction
 from d2m.parties.logs import log_as_json
 from d2m.parties.seller import offers
@@ -41,7 +37,8 @@ from d2m.store.errors import StoreError
 from tests.parties.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
-ASKS = Manner()
+ASKS = Mode()
+ONWARDS, NO_JOB = Serving(None, None, 0, None), Serving(None, 0, 0, None)
 Open = Callable[..., Session]
 
 
@@ -53,14 +50,15 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def session(market: World, tmp_path: Path) -> Open:
-    """A session of an account in some manner."""
+    """A session of an account in some mode."""
     record = tmp_path / "deployment.json"
     market.record.write(record)
 
-    def make(account: int, manner: Manner) -> Session:
+    def make(account: int, mode: Mode) -> Session:
         signer = market.signer(account)
         store = market.folder / "store"
-        return connect(market.anvil.url, record, store, None, signer, wallet=Wallet(manner))
+        place = Place(record, store, None)
+        return connect(market.anvil.url, place, signer, confirmation=Confirmation(mode))
 
     return make
 
@@ -105,7 +103,7 @@ def test_a_transaction_is_shown_asked_for_and_reported(
 def test_a_dry_run_shows_and_sends_nothing(
     session: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dry = session(4, Manner(dry_run=True))
+    dry = session(4, Mode(dry_run=True))
     with pytest.raises(SystemExit) as ended:
         offer(dry)
     assert ended.value.code == 0
@@ -122,27 +120,27 @@ def test_serving_shows_its_costs_and_asks_once(
     asking = session(20, ASKS)
     say(monkeypatch, "n")
     with pytest.raises(Declined):
-        run_cone(asking, patience_blocks=0, jobs=None)
+        serve_cone(asking, ONWARDS)
     assert sent(asking) == 0
     said = capsys.readouterr().out
     assert f"binds a stake, of which a slashed part is lost: {shown_amount(STAKE)}" in said
     slashing = dearest(MAINNET, "ConePool.slash: 1 offence")
     assert f"each offence of others that it punishes: {slashing} gas" in said
     say(monkeypatch, "y")  # one answer, for two transactions
-    run_cone(asking, patience_blocks=0, jobs=0)
+    serve_cone(asking, NO_JOB)
     offer(asking)
     printed = capsys.readouterr().out
     assert printed.count("?") == 1
     assert "ConePool.join" in printed
-    assert cone_plan(asking.market).amount == 0  # it has its stake
+    assert estimate_cone(asking.market).amount == 0  # it has its stake
 
 
 def test_a_dry_run_of_serving_shows_the_first_transaction(
     session: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dry = session(21, Manner(dry_run=True, as_json=True))
+    dry = session(21, Mode(dry_run=True, as_json=True))
     with pytest.raises(SystemExit):
-        run_cone(dry, patience_blocks=0, jobs=None)
+        serve_cone(dry, ONWARDS)
     plan, preview = objects(capsys.readouterr().out)
     assert plan["binds"] == {
         "what": "a stake, of which a slashed part is lost",
@@ -153,9 +151,9 @@ def test_a_dry_run_of_serving_shows_the_first_transaction(
     assert preview["value"] == str(STAKE)
     assert int(preview["fee_now"]) < int(preview["fee_most"])
     assert sent(dry) == 0
-    run_cone(session(21, Manner(yes=True)), patience_blocks=0, jobs=0)
+    serve_cone(session(21, Mode(yes=True)), NO_JOB)
     capsys.readouterr()
-    run_cone(dry, patience_blocks=0, jobs=None)  # seated: it looks once and has nothing to do
+    serve_cone(dry, ONWARDS)  # seated: it looks once and has nothing to do
     assert objects(capsys.readouterr().out)[-1] == {"type": "answer", "would_send": []}
 
 
@@ -163,12 +161,12 @@ def test_a_dry_run_of_a_bid_ends_in_the_middle_of_a_look(
     market: World, session: Open, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     market.open()
-    dry = session(2, Manner(dry_run=True))
+    dry = session(2, Mode(dry_run=True))
     key = bytes(dry.key.public_key)
     market.chain(2).send(dry.market.key_rings.functions.register(key))
-    bid = {"auction_id": market.auction_id, "limit": 2 * STAKE, "larger_deposit": False}
+    bid = Bidding(market.auction_id, 2 * STAKE, False, tmp_path, 0, None)
     with pytest.raises(SystemExit):
-        run_buyer(dry, **bid, folder=tmp_path, patience_blocks=0)
+        serve_buyer(dry, bid)
     said = capsys.readouterr().out
     assert f"binds bids, at most: {shown_amount(2 * STAKE)}" in said
     assert "AuctionHouse.bid\n" in said
@@ -182,7 +180,7 @@ def test_machines_get_one_object_for_each_transaction_and_error(
 ) -> None:
     request.addfinalizer(structlog.reset_defaults)
     log_as_json(output=sys.stderr)
-    machine = session(5, Manner(yes=True, as_json=True))
+    machine = session(5, Mode(yes=True, as_json=True))
     offer_id = offer(machine, "music")
     offers.pause(machine.market, offer_id)
     made, paused = objects(capsys.readouterr().out)
@@ -191,7 +189,7 @@ def test_machines_get_one_object_for_each_transaction_and_error(
     assert made["events"][0]["arguments"]["offerId"] == str(offer_id)
     assert int(made["fee"]) > 0
     assert paused["events"][0]["name"] == "OfferPaused"
-    with pytest.raises(click.ClickException), one_line_errors(machine.wallet):
+    with pytest.raises(click.ClickException), one_line_errors(machine.confirmation):
         offers.pause(machine.market, offer_id)
     (error,) = objects(capsys.readouterr().out)
     assert (error["type"], error["error"]) == ("error", "AlreadySo")
@@ -199,7 +197,7 @@ def test_machines_get_one_object_for_each_transaction_and_error(
 
 
 def test_without_a_terminal_nothing_is_signed(session: Open) -> None:
-    nobody = session(6, Manner(terminal=False))
+    nobody = session(6, Mode(terminal=False))
     with pytest.raises(Declined, match="--yes"):
         offer(nobody)
     assert sent(nobody) == 0
@@ -212,14 +210,14 @@ def test_who_needs_content_is_told_to_name_a_store_before_it_is_asked(
     record = tmp_path / "deployment.json"
     market.record.write(record)
     asked: list[object] = []
-    monkeypatch.setattr(Wallet, "agree", lambda *_: asked.append(1))
-    signer, wallet = market.signer(7), Wallet(ASKS)
-    nowhere = connect(market.anvil.url, record, None, None, signer, wallet=wallet)
-    bid = {"auction_id": 1, "limit": STAKE, "larger_deposit": False, "folder": tmp_path}
+    monkeypatch.setattr(Confirmation, "confirm", lambda *_: asked.append(1))
+    confirmation, place = Confirmation(ASKS), Place(record, None, None)
+    nowhere = connect(market.anvil.url, place, market.signer(7), confirmation=confirmation)
+    bid = Bidding(1, STAKE, False, tmp_path, 0, None)
     for serve in (
-        lambda: run_cone(nowhere, patience_blocks=0, jobs=None),
-        lambda: run_buyer(nowhere, **bid, patience_blocks=0),  # type: ignore[arg-type]
-        lambda: run_keys(nowhere, auction_id=1, patience_blocks=0),
+        lambda: serve_cone(nowhere, ONWARDS),
+        lambda: serve_buyer(nowhere, bid),
+        lambda: serve_keys(nowhere, 1, 0),
     ):
         with pytest.raises(StoreError, match="no store is named"):
             serve()
@@ -231,14 +229,14 @@ def test_what_a_bid_binds(market: World, session: Open) -> None:
     contracts = session(2, ASKS).market
     sealed = TERMS._replace(kind=1, reveal_blocks=20, increment_bps=0)
     request = contracts.auctions.request(market.auction_id)
-    auction_id = open_auction(session(1, Manner(yes=True)).chain, request, sealed)
-    deposit = bid_plan(contracts, auction_id, 3 * STAKE, larger_deposit=False)
+    auction_id = open_auction(session(1, Mode(yes=True)).chain, request, sealed)
+    deposit = estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=False)
     assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)
-    assert bid_plan(contracts, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
-    assert bid_plan(contracts, auction_id, STAKE - 1, larger_deposit=False).amount == 0
-    assert keys_plan(contracts, auction_id).amount == 0
-    assert seller_plan(contracts, None, 1).amount == BOND
-    assert seller_plan(contracts, 1, 1).amount == 0
+    assert estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
+    assert estimate_bid(contracts, auction_id, STAKE - 1, larger_deposit=False).amount == 0
+    assert estimate_keys(contracts, auction_id).amount == 0
+    assert estimate_seller(contracts, None, 1).amount == BOND
+    assert estimate_seller(contracts, 1, 1).amount == 0
 
 
 def test_an_account_that_cannot_pay_for_the_dearest_form_tries_the_estimate(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import REMEDIES, explained
-from d2m.cli.options import rules_of
-from d2m.demo.party import main
+from d2m.cli.main import main
+from d2m.cli.options import Request, rules_of
 from d2m.errors import PartyError
 from d2m.learning.defaults import SPECS
 from d2m.protocol import bounds
-from d2m.protocol.types import tag_of
-from scripts import market as market_script
+from d2m.protocol.types import ETHER, tag_of
 from tests.parties.world import RULES
 
 NOWHERE = "http://127.0.0.1:9"
@@ -44,6 +43,13 @@ TAKES = {
     "keys": (),
 }
 """Beside the place: what each command takes of it."""
+COMMANDS = {
+    "open": ("buyer", "open", "--yes"),
+    "seller": ("seller", "serve", "--yes"),
+    "buyer": ("buyer", "bid", "--yes"),
+    "keys": ("buyer", "keys", "--yes"),
+    "cone": ("cone", "serve", "--yes"),
+}
 COMMON = ("--rpc", "--key", "--deployment", "--store")
 NEEDS = {
     "open": ("--tag", "digits"),
@@ -96,7 +102,9 @@ def test_an_option_out_of_bounds_is_named_with_its_value_and_bounds(
     taken = [*COMMON, *TAKES[command]]
     pairs = zip(place[::2], place[1::2], strict=True)
     options = [part for pair in pairs if pair[0] in taken for part in pair]
-    done = CliRunner().invoke(main, [command, *options, *NEEDS.get(command, ()), option, value])
+    done = CliRunner().invoke(
+        main, [*COMMANDS[command], *options, *NEEDS.get(command, ()), option, value]
+    )
     assert done.exit_code == 2, done.output
     assert option in done.output
     assert value in done.output
@@ -109,7 +117,7 @@ def test_an_option_out_of_bounds_is_named_with_its_value_and_bounds(
 )
 def test_tags_of_one_offer(place: list[str], tags: list[str], words: str) -> None:
     named = [part for tag in tags for part in ("--tag", tag)]
-    done = CliRunner().invoke(main, ["seller", *place[:8], "--data", place[9], *named])
+    done = CliRunner().invoke(main, [*COMMANDS["seller"], *place[:8], "--data", place[9], *named])
     assert done.exit_code == 2
     assert words in done.output
 
@@ -117,27 +125,36 @@ def test_tags_of_one_offer(place: list[str], tags: list[str], words: str) -> Non
 @pytest.mark.parametrize(("option", "value"), [("--job", "-1"), ("--auction", "0")])
 def test_looking_takes_the_same_numbers(place: list[str], option: str, value: str) -> None:
     done = CliRunner().invoke(
-        market_script.status, ["--deployment", place[5], option, value], standalone_mode=True
+        main, ["market", "status", *place[:2], "--deployment", place[5], option, value]
     )
     assert done.exit_code == 2
     assert f"{value} is not in the range" in done.output
 
 
-OPTIONS: dict[str, Any] = {
-    "target": 0.9,
-    "rounds": 10,
-    "byzantine": 0.3,
-    "error": 0.001,
-    "base": 2,
-    "window_blocks": 50,
-}
+REQUEST = Request(
+    tag="digits",
+    spec=Path("job.json"),
+    evaluation=Path("evaluation.npz"),
+    target=0.9,
+    rounds=10,
+    byzantine=0.3,
+    error=0.001,
+    base=2,
+    window_blocks=50,
+    kind="open",
+    token=ETHER,
+    auction_blocks=50,
+    reveal_blocks=50,
+    increment=0.05,
+    reserve=1,
+)
 
 
 def test_rounds_and_windows_have_a_bound_together() -> None:
     spec = SPECS["digits"](bytes(32))
-    rules_of({**OPTIONS, "rounds": 4, "window_blocks": 40_500}, spec)
+    rules_of(replace(REQUEST, rounds=4, window_blocks=40_500), spec)
     with pytest.raises(PartyError, match="--rounds 5 of 4 windows of --window-blocks 40500 are"):
-        rules_of({**OPTIONS, "rounds": 5, "window_blocks": 40_500}, spec)
+        rules_of(replace(REQUEST, rounds=5, window_blocks=40_500), spec)
 
 
 def test_what_only_a_contract_refuses_has_its_bounds_too() -> None:
