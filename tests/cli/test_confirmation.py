@@ -27,7 +27,6 @@ from d2m.cli.estimates import estimate_bid, estimate_cone, estimate_keys, estima
 from d2m.cli.formatting import plain, shown
 from d2m.cli.options import Bidding, Place, Serving
 from d2m.cli.session import Session, connect, one_line_errors
-from d2m.parties.buyer.requester import open_auction
 from d2m.parties.logs import log_as_json
 from d2m.parties.seller import offers
 from d2m.protocol.amounts import shown_amount
@@ -229,7 +228,7 @@ def test_what_a_bid_binds(market: World, session: Open) -> None:
     contracts = session(2, ASKS).market
     sealed = TERMS._replace(kind=1, reveal_blocks=20, increment_bps=0)
     request = contracts.auctions.request(market.auction_id)
-    auction_id = open_auction(session(1, Mode(yes=True)).chain, request, sealed)
+    auction_id = session(1, Mode(yes=True)).market.auctions.open(request, sealed)
     deposit = estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=False)
     assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)
     assert estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE

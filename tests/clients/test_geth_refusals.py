@@ -34,7 +34,6 @@ from d2m.chain.remedies import explained
 from d2m.chain.signer import KeySigner
 from d2m.chain.transactions import RawCall
 from d2m.clients.geth import Geth, Rules, start_geth
-from d2m.parties.buyer.buyer import withdraw_credit
 from d2m.protocol.types import ETHER
 from tests.parties.world import ACCOUNTS, STAKE, World, artifacts, world_on
 
@@ -184,13 +183,13 @@ def test_who_is_delegated_to_code_that_takes_no_ether_names_another_recipient(
         delegate(market, FIRST, market.deployment.contracts["Lens"])
         contracts = Market(market.chain(FIRST))
         with pytest.raises(Reverted) as caught:
-            withdraw_credit(contracts, ETHER)
+            contracts.escrow.withdraw(ETHER)
         refusal = explained(caught.value)
         assert market.signer(FIRST).address.lower() in refusal
         assert "name another recipient with --to" in refusal
         friend = market.signer(FRIEND).address
         before = contracts.chain.balance(friend)
-        assert withdraw_credit(contracts, ETHER, friend) == STAKE
+        assert contracts.escrow.withdraw(ETHER, friend) == STAKE
         assert contracts.chain.balance(friend) == before + STAKE
 
 

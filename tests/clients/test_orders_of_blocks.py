@@ -14,8 +14,6 @@ from d2m.chain import transactions
 from d2m.chain.contracts.market import Market
 from d2m.chain.gas import span
 from d2m.clients.geth import Rules, start_geth
-from d2m.parties.buyer.requester import open_auction
-from d2m.parties.cone.node import leave_pool
 from d2m.parties.daemon import Party
 from d2m.parties.seller import offers
 from d2m.protocol.types import JobState
@@ -79,9 +77,11 @@ def test_every_order_of_blocks_with_offers_of_many_tags_succeeds(
     chain.act(*(partial(stand, contracts, OTHER_TAGS, ids[contracts]) for contracts in owners))
     chain.act(*(partial(offers.leave, contracts, ids[contracts]) for contracts in owners))
     chain.act(*(partial(market.node(number).join) for number in range(4)))
-    chain.act(*(partial(leave_pool, Market(market.chain(20 + number))) for number in range(4)))
+    chain.act(*(Market(market.chain(20 + number)).pool.leave for number in range(4)))
     request = market.request()
-    chain.act(*(partial(open_auction, market.chain(each), request, TERMS) for each in (1, 2, 3)))
+    chain.act(
+        *(partial(Market(market.chain(each)).auctions.open, request, TERMS) for each in (1, 2, 3))
+    )
     calls = named(market, chain.played)
     assert [(step, each) for step, each in calls if not each.succeeded] == []
     for step, each in calls:

@@ -11,9 +11,10 @@ import pytest
 from eth_account import Account
 from structlog.testing import capture_logs
 
+from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.clients.geth import Geth, Rules, free_port, start_geth
-from d2m.parties.buyer.requester import Opener, open_auction
+from d2m.parties.buyer.requester import Opener
 from d2m.protocol.types import Conduct, JobState
 from tests.clients.walk import (
     ALL,
@@ -110,7 +111,7 @@ def open_two(market: GethWorld) -> None:
     walk.register()
     request = market.contracts.auctions.request(1)._replace(metric=b"another".ljust(32, b"\0"))
     walk.parties.clear()
-    open_auction(market.chain(STRANGER), request, SHORT_AUCTION)
+    AuctionHouse(market.chain(STRANGER)).open(request, SHORT_AUCTION)
 
 
 def test_an_auction_that_has_another_id_is_followed(market: GethWorld) -> None:

@@ -15,7 +15,6 @@ from d2m.chain.contracts.market import Market
 from d2m.chain.errors import NodeRefused
 from d2m.clients.binaries import ClientFailed
 from d2m.clients.geth import Geth
-from d2m.parties.buyer.buyer import withdraw_credit
 from d2m.parties.buyer.requester import AuctionParty
 from d2m.parties.cone.node import ConeNode, vote_honestly
 from d2m.parties.daemon import Party, _passes
@@ -287,7 +286,7 @@ class Walk:
         for account in (1, 2):
             contracts = Market(self.market.chain(account))
             if any(contracts.lens.credits(contracts.chain.address, [ETHER])):
-                withdraw_credit(contracts, ETHER)
+                contracts.escrow.withdraw(ETHER)
 
 
 def take_turn(party: Party) -> bool:

@@ -13,8 +13,7 @@ from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
-from d2m.parties.buyer.buyer import Buyer, withdraw_credit
-from d2m.parties.buyer.requester import cancel_auction
+from d2m.parties.buyer.buyer import Buyer
 from d2m.protocol.sealed_bids import MAX_TIER, bid_salt, sealed_commitment, tier_for
 from d2m.protocol.types import ETHER, AuctionKind, AuctionState, JobState, Terms
 from tests.parties.world import BUYERS, RULES, STAKE, World, world
@@ -141,7 +140,7 @@ def test_an_auction_that_can_never_be(market: World) -> None:
 def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
     contracts = Market(market.chain(1))
     market.open()
-    cancel_auction(contracts, market.auction_id)
+    contracts.auctions.cancel(market.auction_id)
     assert market.auction().state == AuctionState.CANCELLED
     buyer = market.buyer(1)
     buyer.look(buyer.chain.block_number())
@@ -151,7 +150,7 @@ def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
     buyer = market.buyer(1)
     buyer.look(buyer.chain.block_number())
     with pytest.raises(Reverted) as refused:
-        cancel_auction(contracts, market.auction_id)
+        contracts.auctions.cancel(market.auction_id)
     assert "before anybody has bid" in explained(refused.value)
 
 
@@ -215,4 +214,4 @@ def test_a_token_that_stops_later_stops_no_party(market: World) -> None:
     assert market.contracts.lens.credits(market.signer(2).address, [token]) == [STAKE]
 
     market.chain(0).send(market.tokens[token].functions.stop(False))
-    assert withdraw_credit(Market(market.chain(2)), token) == STAKE
+    assert Market(market.chain(2)).escrow.withdraw(token) == STAKE

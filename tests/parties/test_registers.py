@@ -12,7 +12,6 @@ from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
-from d2m.parties.cone.node import leave_pool, withdraw_stake
 from d2m.parties.seller import offers
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
@@ -88,12 +87,12 @@ def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> N
     offer_id = desk.offer()
     block = offers.leave(desk.market, offer_id)
     with pytest.raises(Reverted) as refused:
-        offers.withdraw_bond(desk.market, offer_id)
+        desk.market.registry.withdraw_bond(offer_id)
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
     friend = market.signer(FRIEND).address
     before = desk.market.chain.balance(friend)
-    assert offers.withdraw_bond(desk.market, offer_id, friend) == BOND
+    assert desk.market.registry.withdraw_bond(offer_id, friend) == BOND
     assert desk.market.chain.balance(friend) == before + BOND
     # Its last jobs can still be served; the same data without a name are a new offer.
     assert desk.offer(offer_id=offer_id) == offer_id
@@ -115,14 +114,14 @@ def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
         node.join()
     assert contracts.pool.node(contracts.chain.address).stake == STAKE
     with pytest.raises(Reverted) as refused:
-        withdraw_stake(contracts)
+        contracts.pool.withdraw_stake()
     assert "`leave` first" in explained(refused.value)
-    block = leave_pool(contracts)
+    block = contracts.pool.leave()
     with pytest.raises(Reverted) as refused:
-        withdraw_stake(contracts)
+        contracts.pool.withdraw_stake()
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
     friend = market.signer(FRIEND).address
     before = contracts.chain.balance(friend)
-    assert withdraw_stake(contracts, friend) == STAKE
+    assert contracts.pool.withdraw_stake(friend) == STAKE
     assert contracts.chain.balance(friend) == before + STAKE

@@ -14,14 +14,15 @@ from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
 from d2m.chain.client import Chain
+from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.contracts.contract import DeployedContract
 from d2m.chain.contracts.market import Market
 from d2m.chain.contracts.yoda import NO_SEED
 from d2m.chain.deployment.genesis import BLOCK_HASHES
 from d2m.chain.heads import HeadWatch
 from d2m.jobs.desk import Desk
-from d2m.parties.buyer.requester import LASTING_BLOCKS, open_auction
-from d2m.parties.cone.node import ConeNode, Vote, leave_pool, vote_honestly
+from d2m.parties.buyer.requester import LASTING_BLOCKS
+from d2m.parties.cone.node import ConeNode, Vote, vote_honestly
 from d2m.parties.daemon import Party
 from d2m.parties.seller.offers import ensure_offered, pause
 from d2m.protocol.types import JobState, JobView, Phase, Poll
@@ -257,7 +258,7 @@ def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> N
     opened, request = still.chain(0).block_number(), still.contracts.auctions.request(1)
     bidder = still.buyer(1)
     reorganise(bidder.chain, opened)
-    open_auction(still.chain(5), request, TERMS)
+    AuctionHouse(still.chain(5)).open(request, TERMS)
     for _turn in range(3):
         mine(bidder.chain)
         bidder._turn(lambda: bidder.is_out)
@@ -283,7 +284,7 @@ def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
 def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
     node = still.node(0)
     turn_until(node, lambda: node.memory.is_seated)
-    leave_pool(node.market)
+    node.market.pool.leave()
     left = still.chain(0).block_number()
     turn_until(node, lambda: not node.memory.is_seated)
     assert not node.health.why  # its owner's wish
@@ -300,7 +301,7 @@ def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
 def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
     node = still.node(0)
     turn_until(node, lambda: node.memory.is_seated)
-    leave_pool(node.market)
+    node.market.pool.leave()
     slash(still, node, STAKE // 50)
     turn_until(node, lambda: bool(node.health.why))
     assert f"({STAKE // 50} wei) of its stake are missing: start `cone serve`" in node.health.why

@@ -19,6 +19,7 @@ from d2m.adversaries.cone import VOTING
 from d2m.adversaries.sellers.training import TRAINING
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
+from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.deploy import deploy
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
@@ -33,7 +34,7 @@ from d2m.jobs.keys import JobKeys
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet
 from d2m.parties.buyer.buyer import DELIVERY_FILE, Bid, Buyer
-from d2m.parties.buyer.requester import make_request, open_auction
+from d2m.parties.buyer.requester import make_request
 from d2m.parties.cone.node import ConeNode
 from d2m.parties.daemon import Party
 from d2m.parties.secrets import bid_secret, encryption_key, request_secret, salt_secret
@@ -236,7 +237,7 @@ class World:
     def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
         request = self.request(rules)._replace(**changes)
-        self.auction_id = open_auction(self.chain(1), request, terms)
+        self.auction_id = AuctionHouse(self.chain(1)).open(request, terms)
 
     def request(self, rules: Rules = RULES) -> Request:
         """An honest request of the first buyer's; its content is in the store."""

@@ -129,10 +129,8 @@ class Desk:
 
     def sealed_model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, as the bytes whose hash the chain holds."""
-        result, limit = (
-            self.market.jobs.result(job_id, round_number),
-            _model_limit(self.spec(job_id)),
-        )
+        result = self.market.jobs.result(job_id, round_number)
+        limit = _model_limit(self.spec(job_id))
         return self._fetch(job_id, round_number, result.model_cid, result.model_hash, limit)
 
     def model(self, job_id: int, round_number: int) -> bytes:

@@ -80,13 +80,13 @@ class ConePool(DeployedContract):
         receipt = self.chain.send(self.functions.leave())
         return int(self.told(receipt, "NodeLeft")["unlockBlock"])
 
-    def withdraw_stake(self, to: ChecksumAddress) -> int:
-        """Have the stake of the account, which has left, paid to `to`; in wei.
+    def withdraw_stake(self, to: ChecksumAddress | None = None) -> int:
+        """Have the stake of the account, which has left, paid, to itself by default; in wei.
 
         Refused with NotLeaving, with StakeBound before its block or while a job that froze it runs,
         and with PaymentRefused where `to` does not take it.
         """
-        receipt = self.chain.send(self.functions.withdrawStake(to))
+        receipt = self.chain.send(self.functions.withdrawStake(to or self.chain.address))
         return int(self.told(receipt, "StakeWithdrawn")["amount"])
 
     def slash(self, job_id: int, offences: Sequence[Offence]) -> Receipt:

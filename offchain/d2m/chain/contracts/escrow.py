@@ -54,11 +54,11 @@ class Escrow(DeployedContract):
         """
         return self.chain.send(self.functions.claimCone(job_id, seat, votes))
 
-    def withdraw(self, token: str, to: ChecksumAddress) -> int:
-        """Have the account's whole credit in `token` paid to `to`; the amount.
+    def withdraw(self, token: str, to: ChecksumAddress | None = None) -> int:
+        """Have the account's credit in `token` paid, to itself by default; the amount.
 
         Refused with NothingToWithdraw, with PaymentRefused where `to` does not take ether, and with
         what the token itself refuses.
         """
-        receipt = self.chain.send(self.functions.withdraw(token, to))
+        receipt = self.chain.send(self.functions.withdraw(token, to or self.chain.address))
         return int(self.told(receipt, "Withdrawn")["amount"])

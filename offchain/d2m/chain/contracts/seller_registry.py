@@ -99,11 +99,11 @@ class SellerRegistry(DeployedContract):
         receipt = self.chain.send(self.functions.leave(offer_id), size=tag_count)
         return int(self.told(receipt, "OfferLeft")["unlockBlock"])
 
-    def withdraw_bond(self, offer_id: int, to: ChecksumAddress) -> int:
-        """Have the bond of an offer that has left paid to `to`; in wei.
+    def withdraw_bond(self, offer_id: int, to: ChecksumAddress | None = None) -> int:
+        """Have the bond of an offer that has left paid, to the account by default; in wei.
 
         Refused with NotYourOffer where it is another's, with BondBound before its block or where
         nothing is left of it, and with PaymentRefused where `to` does not take it.
         """
-        receipt = self.chain.send(self.functions.withdrawBond(offer_id, to))
+        receipt = self.chain.send(self.functions.withdrawBond(offer_id, to or self.chain.address))
         return int(self.told(receipt, "BondWithdrawn")["amount"])

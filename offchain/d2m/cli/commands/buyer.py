@@ -36,8 +36,8 @@ from d2m.errors import PartyError
 from d2m.learning.defaults import SPECS
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet, check_evaluation
-from d2m.parties.buyer.buyer import Bid, Buyer, withdraw_credit
-from d2m.parties.buyer.requester import Opener, cancel_auction, make_request, open_auction
+from d2m.parties.buyer.buyer import Bid, Buyer
+from d2m.parties.buyer.requester import Opener, make_request
 from d2m.parties.daemon import stop_on_signals
 from d2m.parties.secrets import bid_secret
 from d2m.protocol.amounts import shown_amount
@@ -75,7 +75,7 @@ def open_for(
     key = JobKey.made_by(session.request_secret, request_id)
     asked = (tag, spec, evaluation, rules)
     request = make_request(session.market, session.store, key, request_id, *asked)
-    return open_auction(session.chain, request, terms)
+    return session.market.auctions.open(request, terms)
 
 
 def _check_token(session: Session, token: str) -> None:
@@ -194,7 +194,7 @@ def commands(access: Access) -> click.Group:
     def cancel(caller: Caller, place: Place, auction_id: int) -> None:
         """Take back an own auction that nobody has bid in."""
         with caller.session(place) as session:
-            cancel_auction(session.market, auction_id)
+            session.market.auctions.cancel(auction_id)
             text = f"auction {auction_id} is cancelled"
             caller.answer(text, auction=auction_id, state="cancelled")
 
@@ -205,7 +205,7 @@ def commands(access: Access) -> click.Group:
     def withdraw(caller: Caller, place: Place, token: str, to: ChecksumAddress | None) -> None:
         """Withdraw what the market owes the account, in ether or in a token."""
         with caller.session(place) as session:
-            amount = withdraw_credit(session.market, token, to)
+            amount = session.market.escrow.withdraw(token, to)
             caller.answer(f"withdrew {shown_amount(amount, token)}", amount=amount, token=token)
 
     buyer.add_command(open_, "open")

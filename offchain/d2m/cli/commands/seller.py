@@ -202,7 +202,7 @@ def commands(access: Access) -> click.Group:
     ) -> None:
         """Take the bond of an offer that has left."""
         with caller.session(place) as session:
-            amount = offers.withdraw_bond(session.market, offer_id, to)
+            amount = session.market.registry.withdraw_bond(offer_id, to)
             text = f"withdrew the bond of offer {offer_id}: {shown_amount(amount)}"
             caller.answer(text, offer=offer_id, amount=amount)
 

@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from d2m.chain.client import Chain
 from d2m.chain.contracts.erc20 import Erc20
-from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import PartyError
 from d2m.files import write_file
@@ -258,8 +256,3 @@ class Buyer(AuctionParty):
         write_file(self._folder / DELIVERY_FILE, json.dumps(asdict(delivery), indent=2) + "\n")
         self.log.info("delivered", **asdict(delivery))
         return delivery
-
-
-def withdraw_credit(market: Market, token: str, to: ChecksumAddress | None = None) -> int:
-    """Withdraw the account's credit in `token`, to itself by default; in its smallest unit."""
-    return market.escrow.withdraw(token, to or market.chain.address)

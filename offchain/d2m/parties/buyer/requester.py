@@ -10,7 +10,6 @@ from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import PartyError
@@ -27,7 +26,6 @@ from d2m.protocol.types import (
     JobView,
     Request,
     Rules,
-    Terms,
     tag_of,
 )
 from d2m.sealing.content import seal_evaluation
@@ -288,13 +286,3 @@ class Opener(AuctionParty):
     def see_off(self, auction: Auction, block: int) -> None:
         """Done once the members have the key, or there is no job to have one for."""
         self.memory.is_done = self.has_handed_out(auction, block)
-
-
-def open_auction(chain: Chain, request: Request, terms: Terms) -> int:
-    """Open an auction; its id."""
-    return AuctionHouse(chain).open(request, terms)
-
-
-def cancel_auction(market: Market, auction_id: int) -> None:
-    """Take back an auction of the account's that nobody has bid in."""
-    market.auctions.cancel(auction_id)

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from d2m import metrics
 from d2m.chain.client import Chain
-from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import NotRegistered
 from d2m.jobs.deliveries import chosen_answer
@@ -355,13 +353,3 @@ class ConeNode(Party):
         """The node's rank in the draw that began with `first_mini_round`."""
         seed = self.market.yoda.seed(job_id, round_number, first_mini_round)
         return permute(self._seat(job_id), len(self.market.nodes(job_id)), seed)
-
-
-def leave_pool(market: Market) -> int:
-    """Give up the account's seat; the block from which its stake may be withdrawn."""
-    return market.pool.leave()
-
-
-def withdraw_stake(market: Market, to: ChecksumAddress | None = None) -> int:
-    """Have the stake of an account that has left paid, to itself by default; in wei."""
-    return market.pool.withdraw_stake(to or market.chain.address)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from eth_typing import ChecksumAddress
 
 from d2m.chain.contracts.market import Market
 from d2m.errors import NotRegistered, PartyError
@@ -86,11 +85,6 @@ def resume(market: Market, offer_id: int) -> None:
 def leave(market: Market, offer_id: int) -> int:
     """End an offer; the block from which its bond can be withdrawn."""
     return market.registry.leave(offer_id, _tag_count(market, offer_id))
-
-
-def withdraw_bond(market: Market, offer_id: int, to: ChecksumAddress | None = None) -> int:
-    """Have the bond of an offer that has left paid, to the account by default; in wei."""
-    return market.registry.withdraw_bond(offer_id, to or market.chain.address)
 
 
 def _tag_count(market: Market, offer_id: int) -> int:
