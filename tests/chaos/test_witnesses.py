@@ -14,7 +14,7 @@ NODES = [f"0x{number:040x}" for number in range(5)]
 
 
 class ChainOfLogs:
-    """Stands for a ledger: the events of a run, as no honest market can be made to emit them."""
+    """Stands for a market: the events of a run, as no honest market can be made to emit them."""
 
     def __init__(self, **events: list[dict[str, Any]]) -> None:
         self._events = events
@@ -47,14 +47,14 @@ def test_crashes_and_missed_duties_are_found_in_logs() -> None:
 
 
 def test_a_job_that_fails_is_a_fault_where_most_nodes_had_everything() -> None:
-    ledger: Any = ChainOfLogs(JobFailed=[{"jobId": 7, "acceptedRounds": 1, "reason": 2}])
+    contracts: Any = ChainOfLogs(JobFailed=[{"jobId": 7, "acceptedRounds": 1, "reason": 2}])
     two = Witnesses(lacking(7, 2, 0, 1))
-    [fault] = _failures(ledger, two)
+    [fault] = _failures(contracts, two)
     assert "(undecided), though 3 of 5 nodes had everything" in fault
     three = Witnesses(lacking(7, 2, 0, 1, 2))
-    assert not list(_failures(ledger, three))
+    assert not list(_failures(contracts, three))
     elsewhere = Witnesses(lacking(7, 1, *range(5)))
-    assert list(_failures(ledger, elsewhere))
+    assert list(_failures(contracts, elsewhere))
 
 
 def test_a_slash_is_inherent_only_where_the_seed_was_replaced_or_content_lacked() -> None:
@@ -65,13 +65,13 @@ def test_a_slash_is_inherent_only_where_the_seed_was_replaced_or_content_lacked(
         place = {"jobId": 1, "round": round_number, "miniRound": 1}
         return {**place, "node": NODES[node], "conduct": 5}
 
-    ledger: Any = ChainOfLogs(
+    contracts: Any = ChainOfLogs(
         MiniRoundScheduled=[scheduled(1, 100), scheduled(2, 200), scheduled(3, 300)],
         NodeSlashed=[slashed(0, 1), slashed(1, 2), slashed(2, 3), slashed(3, 3)],
     )
     shallow, deep = Replaced(99, 100), Replaced(198, 201)
-    assert displaced(ledger, [shallow]) == set()
-    assert displaced(ledger, [shallow, deep]) == {(1, 2, 1)}
-    faults, inherent = _sorted_by_excuse(ledger, [shallow, deep], Witnesses(lacking(1, 3, 2)))
+    assert displaced(contracts, [shallow]) == set()
+    assert displaced(contracts, [shallow, deep]) == {(1, 2, 1)}
+    faults, inherent = _sorted_by_excuse(contracts, [shallow, deep], Witnesses(lacking(1, 3, 2)))
     assert [NODES[0] in faults[0], NODES[3] in faults[1], len(faults)] == [True, True, 2]
     assert [NODES[1] in inherent[0], NODES[2] in inherent[1], len(inherent)] == [True, True, 2]

@@ -15,7 +15,7 @@ import pytest
 import structlog
 from web3.types import RPCEndpoint
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Declined, NotEnoughEther
 from d2m.chain.gas import MAINNET, SEPOLIA, dearest, span
 from d2m.chain.transactions import TRANSFER_GAS
@@ -27,7 +27,6 @@ from d2m.cli.estimates import estimate_bid, estimate_cone, estimate_keys, estima
 from d2m.cli.formatting import plain, shown
 from d2m.cli.options import Bidding, Place, Serving
 from d2m.cli.session import Session, connect, one_line_errors
-from d2m.parties.buyer.requester import open_auction
 from d2m.parties.logs import log_as_json
 from d2m.parties.seller import offers
 from d2m.protocol.amounts import shown_amount
@@ -68,7 +67,7 @@ def say(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 
 
 def offer(session: Session, tag: str = "digits") -> int:
-    return offers.ensure_offered(session.ledger, session.store, [tag], tag.encode(), KEY)
+    return offers.ensure_offered(session.market, session.store, [tag], tag.encode(), KEY)
 
 
 def sent(session: Session) -> int:
@@ -132,7 +131,7 @@ def test_serving_shows_its_costs_and_asks_once(
     printed = capsys.readouterr().out
     assert printed.count("?") == 1
     assert "ConePool.join" in printed
-    assert estimate_cone(asking.ledger).amount == 0  # it has its stake
+    assert estimate_cone(asking.market).amount == 0  # it has its stake
 
 
 def test_a_dry_run_of_serving_shows_the_first_transaction(
@@ -163,7 +162,7 @@ def test_a_dry_run_of_a_bid_ends_in_the_middle_of_a_look(
     market.open()
     dry = session(2, Mode(dry_run=True))
     key = bytes(dry.key.public_key)
-    market.chain(2).send(dry.ledger.key_rings.functions.register(key))
+    market.chain(2).send(dry.market.key_rings.functions.register(key))
     bid = Bidding(market.auction_id, 2 * STAKE, False, tmp_path, 0, None)
     with pytest.raises(SystemExit):
         serve_buyer(dry, bid)
@@ -182,7 +181,7 @@ def test_machines_get_one_object_for_each_transaction_and_error(
     log_as_json(output=sys.stderr)
     machine = session(5, Mode(yes=True, as_json=True))
     offer_id = offer(machine, "music")
-    offers.pause(machine.ledger, offer_id)
+    offers.pause(machine.market, offer_id)
     made, paused = objects(capsys.readouterr().out)
     assert (made["step"], made["succeeded"]) == ("SellerRegistry.offer", True)
     assert made["events"][0]["name"] == "Offered"
@@ -190,7 +189,7 @@ def test_machines_get_one_object_for_each_transaction_and_error(
     assert int(made["fee"]) > 0
     assert paused["events"][0]["name"] == "OfferPaused"
     with pytest.raises(click.ClickException), one_line_errors(machine.confirmation):
-        offers.pause(machine.ledger, offer_id)
+        offers.pause(machine.market, offer_id)
     (error,) = objects(capsys.readouterr().out)
     assert (error["type"], error["error"]) == ("error", "AlreadySo")
     assert error["step"] == "SellerRegistry.pause"
@@ -222,28 +221,28 @@ def test_who_needs_content_is_told_to_name_a_store_before_it_is_asked(
         with pytest.raises(StoreError, match="no store is named"):
             serve()
     assert asked == []
-    assert offers.standing_offers(nowhere.ledger) == {}  # this needs none
+    assert offers.standing_offers(nowhere.market) == {}  # this needs none
 
 
 def test_what_a_bid_binds(market: World, session: Open) -> None:
-    ledger = session(2, ASKS).ledger
+    contracts = session(2, ASKS).market
     sealed = TERMS._replace(kind=1, reveal_blocks=20, increment_bps=0)
-    request = ledger.auction_request(market.auction_id)
-    auction_id = open_auction(session(1, Mode(yes=True)).chain, request, sealed)
-    deposit = estimate_bid(ledger, auction_id, 3 * STAKE, larger_deposit=False)
+    request = contracts.auctions.request(market.auction_id)
+    auction_id = session(1, Mode(yes=True)).market.auctions.open(request, sealed)
+    deposit = estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=False)
     assert (deposit.amount, deposit.occasions) == (4 * STAKE, SEALED_BID)
-    assert estimate_bid(ledger, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
-    assert estimate_bid(ledger, auction_id, STAKE - 1, larger_deposit=False).amount == 0
-    assert estimate_keys(ledger, auction_id).amount == 0
-    assert estimate_seller(ledger, None, 1).amount == BOND
-    assert estimate_seller(ledger, 1, 1).amount == 0
+    assert estimate_bid(contracts, auction_id, 3 * STAKE, larger_deposit=True).amount == 8 * STAKE
+    assert estimate_bid(contracts, auction_id, STAKE - 1, larger_deposit=False).amount == 0
+    assert estimate_keys(contracts, auction_id).amount == 0
+    assert estimate_seller(contracts, None, 1).amount == BOND
+    assert estimate_seller(contracts, 1, 1).amount == 0
 
 
 def test_an_account_that_cannot_pay_for_the_dearest_form_tries_the_estimate(
     market: World,
 ) -> None:
     chain = market.chain(9)
-    register = Ledger(chain).key_rings.functions.register(KEY)
+    register = Market(chain).key_rings.functions.register(KEY)
     market.mine_to(chain.block_number() + 200)  # the base fee falls to nothing
     estimate = register.estimate_gas({"from": chain.address})
     form = span(MAINNET, "KeyRings.register", {})

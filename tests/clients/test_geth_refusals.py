@@ -12,7 +12,7 @@ import pytest
 from eth_account import Account
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.check import check
 from d2m.chain.deployment.deploy import deploy
 from d2m.chain.deployment.genesis import Parameters
@@ -34,7 +34,6 @@ from d2m.chain.remedies import explained
 from d2m.chain.signer import KeySigner
 from d2m.chain.transactions import RawCall
 from d2m.clients.geth import Geth, Rules, start_geth
-from d2m.parties.buyer.buyer import withdraw_credit
 from d2m.protocol.types import ETHER
 from tests.parties.world import ACCOUNTS, STAKE, World, artifacts, world_on
 
@@ -178,20 +177,20 @@ def test_who_is_delegated_to_code_that_takes_no_ether_names_another_recipient(
     geth = geth_of(market)
     with geth.keep_mining(BLOCK_SECONDS):
         market.open()
-        auctions = market.ledger.auctions.functions
+        auctions = market.contracts.auctions.functions
         for account, price in ((FIRST, STAKE), (SECOND, 2 * STAKE)):
             market.chain(account).send(auctions.bid(market.auction_id, price), value=price)
         delegate(market, FIRST, market.deployment.contracts["Lens"])
-        ledger = Ledger(market.chain(FIRST))
+        contracts = Market(market.chain(FIRST))
         with pytest.raises(Reverted) as caught:
-            withdraw_credit(ledger, ETHER)
+            contracts.escrow.withdraw(ETHER)
         refusal = explained(caught.value)
         assert market.signer(FIRST).address.lower() in refusal
         assert "name another recipient with --to" in refusal
         friend = market.signer(FRIEND).address
-        before = ledger.chain.balance(friend)
-        assert withdraw_credit(ledger, ETHER, friend) == STAKE
-        assert ledger.chain.balance(friend) == before + STAKE
+        before = contracts.chain.balance(friend)
+        assert contracts.escrow.withdraw(ETHER, friend) == STAKE
+        assert contracts.chain.balance(friend) == before + STAKE
 
 
 def test_a_party_pays_to_whom_it_was_told(
@@ -199,7 +198,7 @@ def test_a_party_pays_to_whom_it_was_told(
 ) -> None:
     with geth_of(market).keep_mining(BLOCK_SECONDS):
         market.open()
-        auctions = market.ledger.auctions.functions
+        auctions = market.contracts.auctions.functions
         for account, price in ((2, STAKE), (SECOND, 2 * STAKE)):
             market.chain(account).send(auctions.bid(market.auction_id, price), value=price)
         delegate(market, 2, market.deployment.contracts["Lens"])

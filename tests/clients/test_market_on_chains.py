@@ -15,7 +15,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.record import Deployment
 from d2m.clients.anvil import Anvil
 from d2m.clients.geth import Geth
@@ -68,9 +68,9 @@ class Processes:
         self.record = Deployment.read(folder, node.chain_id)
 
     @property
-    def ledger(self) -> Ledger:
+    def contracts(self) -> Market:
         """Fresh reads."""
-        return Ledger(Chain(self._node.url, self.record, artifacts()))
+        return Market(Chain(self._node.url, self.record, artifacts()))
 
     def command(self, role: str, account: int, *more: str) -> list[str]:
         return [
@@ -135,32 +135,32 @@ def test_a_whole_job_through_the_processes(chain_node: Anvil | Geth, folder: Pat
         auction, delivered = parties.open(), folder / "delivered"
         bid = ("--auction", str(auction), "--limit", "1 ether", "--folder", str(delivered))
         buyer = lives.enter_context(parties.running("buyer", BUYER, *bid))
-        wait_until(parties, lambda: bool(parties.ledger.auction(auction).highest_bid))
+        wait_until(parties, lambda: bool(parties.contracts.auctions.auction(auction).highest_bid))
         chain_node.mine(WINDOW_BLOCKS)
         wait_until(parties, lambda: buyer.poll() is not None)
         assert buyer.returncode == 0, parties.logs()
         wait_until(parties, lambda: not owed(parties, chain_node))
-    view = parties.ledger.situation(1)
+    view = parties.contracts.situation(1)
     assert (view.job.state, view.job.accepted_rounds) == (JobState.SETTLED, 2)
     assert json.loads((delivered / "delivery.json").read_text())["hash_matches"]
-    assert not parties.ledger.chain.logs("ConePool", "NodeSlashed")
+    assert not parties.contracts.chain.logs("ConePool", "NodeSlashed")
 
 
 def registered(parties: Processes) -> tuple[int, int]:
     """How many offers and seats there are."""
-    chain = parties.ledger.chain
+    chain = parties.contracts.chain
     return len(chain.logs("SellerRegistry", "Offered")), len(chain.logs("ConePool", "NodeJoined"))
 
 
 def owed(parties: Processes, node: Anvil | Geth) -> int:
     """What the parties have not yet claimed or withdrawn of the job, in wei."""
-    ledger = parties.ledger
+    contracts = parties.contracts
     accounts = [BUYER, *range(FIRST_SELLER, FIRST_SELLER + SELLERS)]
     accounts += range(FIRST_NODE, FIRST_NODE + NODES)
     addresses = [Account.from_key(node.keys[number]).address for number in accounts]
-    pots = ledger.situation(1).pots
+    pots = contracts.situation(1).pots
     unclaimed = pots.seller_pot - pots.seller_paid + pots.right_votes - pots.paid_votes
-    return unclaimed + sum(sum(ledger.credits(each, [ETHER])) for each in addresses)
+    return unclaimed + sum(sum(contracts.lens.credits(each, [ETHER])) for each in addresses)
 
 
 def wait_until(parties: Processes, holds: Callable[[], bool]) -> None:

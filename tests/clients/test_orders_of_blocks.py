@@ -11,11 +11,9 @@ import pytest
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
 from d2m.chain import transactions
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.gas import span
 from d2m.clients.geth import Rules, start_geth
-from d2m.parties.buyer.requester import open_auction
-from d2m.parties.cone.node import leave_pool
 from d2m.parties.daemon import Party
 from d2m.parties.seller import offers
 from d2m.protocol.types import JobState
@@ -66,22 +64,24 @@ def test_every_order_of_blocks_with_offers_of_many_tags_succeeds(
 ) -> None:
     """Four sellers do the same at once, under the same six tags; so do nodes, and openers."""
     market = made_on(chain, tmp_path)
-    ledgers = [Ledger(market.chain(10 + number)) for number in range(4)]
-    ids: dict[Ledger, int] = {}
+    owners = [Market(market.chain(10 + number)) for number in range(4)]
+    ids: dict[Market, int] = {}
 
-    def stand(ledger: Ledger, tags: Sequence[str], offer_id: int | None = None) -> None:
+    def stand(contracts: Market, tags: Sequence[str], offer_id: int | None = None) -> None:
         made = (market.store, tags, b"data of many kinds", KEY, offer_id)
-        ids[ledger] = offers.ensure_offered(ledger, *made)
+        ids[contracts] = offers.ensure_offered(contracts, *made)
 
-    chain.act(*(partial(stand, ledger, MANY_TAGS) for ledger in ledgers))
-    chain.act(*(partial(offers.pause, ledger, ids[ledger]) for ledger in ledgers))
-    chain.act(*(partial(offers.resume, ledger, ids[ledger]) for ledger in ledgers))
-    chain.act(*(partial(stand, ledger, OTHER_TAGS, ids[ledger]) for ledger in ledgers))
-    chain.act(*(partial(offers.leave, ledger, ids[ledger]) for ledger in ledgers))
+    chain.act(*(partial(stand, contracts, MANY_TAGS) for contracts in owners))
+    chain.act(*(partial(offers.pause, contracts, ids[contracts]) for contracts in owners))
+    chain.act(*(partial(offers.resume, contracts, ids[contracts]) for contracts in owners))
+    chain.act(*(partial(stand, contracts, OTHER_TAGS, ids[contracts]) for contracts in owners))
+    chain.act(*(partial(offers.leave, contracts, ids[contracts]) for contracts in owners))
     chain.act(*(partial(market.node(number).join) for number in range(4)))
-    chain.act(*(partial(leave_pool, Ledger(market.chain(20 + number))) for number in range(4)))
+    chain.act(*(Market(market.chain(20 + number)).pool.leave for number in range(4)))
     request = market.request()
-    chain.act(*(partial(open_auction, market.chain(each), request, TERMS) for each in (1, 2, 3)))
+    chain.act(
+        *(partial(Market(market.chain(each)).auctions.open, request, TERMS) for each in (1, 2, 3))
+    )
     calls = named(market, chain.played)
     assert [(step, each) for step, each in calls if not each.succeeded] == []
     for step, each in calls:
@@ -103,7 +103,7 @@ def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
     look_until(chain, market, SELLING, lambda: not market.job().sample & ~market.job().posted)
     posts = [each for step, each in named(market, chain.played[before:])]
     assert any(not each.succeeded for each in posts)
-    assert sorted(market.ledger.updates(1, 1)) == [
+    assert sorted(market.contracts.jobs.updates(1, 1)) == [
         index for index in range(len(SELLERS)) if market.job().sample >> index & 1
     ]
 
@@ -128,7 +128,7 @@ def made_on(chain: Orders, folder: Path) -> World:
 
 
 def is_collecting(market: World) -> bool:
-    return market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING
+    return market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING
 
 
 def look_until(

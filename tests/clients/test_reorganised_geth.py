@@ -11,9 +11,10 @@ import pytest
 from eth_account import Account
 from structlog.testing import capture_logs
 
+from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.clients.geth import Geth, Rules, free_port, start_geth
-from d2m.parties.buyer.requester import Opener, open_auction
+from d2m.parties.buyer.requester import Opener
 from d2m.protocol.types import Conduct, JobState
 from tests.clients.walk import (
     ALL,
@@ -75,7 +76,7 @@ def check_end(market: GethWorld, logs: list[Any]) -> None:
     """Of a walk: the key was handed out, no money and no stake is lost."""
     job, chain = market.job(), market.chain(0)
     assert job.state.ended
-    assert market.ledger.rings(1)
+    assert market.contracts.key_rings.rings(1)
 
     # Who is silent where a vote that was put back is wrong on the new branch loses 2 %: no more.
     told = {
@@ -89,7 +90,7 @@ def check_end(market: GethWorld, logs: list[Any]) -> None:
 
     # Nothing stays in escrow but what nobody has earned.
     escrow = market.deployment.contracts["Escrow"]
-    pots = market.ledger.situation(1).pots
+    pots = market.contracts.situation(1).pots
     assert pots.paid_votes == pots.right_votes
     assert chain.balance(escrow) == pots.seller_pot - pots.seller_paid
     if job.state == JobState.SETTLED:
@@ -108,22 +109,22 @@ def open_two(market: GethWorld) -> None:
     """The first buyer's auction and, in the block after it, a stranger's."""
     walk = Walk(market)
     walk.register()
-    request = market.ledger.auction_request(1)._replace(metric=b"another".ljust(32, b"\0"))
+    request = market.contracts.auctions.request(1)._replace(metric=b"another".ljust(32, b"\0"))
     walk.parties.clear()
-    open_auction(market.chain(STRANGER), request, SHORT_AUCTION)
+    AuctionHouse(market.chain(STRANGER)).open(request, SHORT_AUCTION)
 
 
 def test_an_auction_that_has_another_id_is_followed(market: GethWorld) -> None:
     open_two(market)
     bidder, opener = market.buyer(1), new_opener(market)
     swap_openings(market)
-    assert market.ledger.auction(1).opener == market.signer(STRANGER).address
+    assert market.contracts.auctions.auction(1).opener == market.signer(STRANGER).address
     for _turn in range(3):
         market.anvil.mine()
         take_turn(bidder)
         take_turn(opener)
-    assert market.ledger.auction(1).highest_bid == 0
-    assert market.ledger.auction(2).leader == bidder.chain.address
+    assert market.contracts.auctions.auction(1).highest_bid == 0
+    assert market.contracts.auctions.auction(2).leader == bidder.chain.address
     assert opener._auction_id == 2
 
 
@@ -148,9 +149,9 @@ def test_a_bid_that_was_put_back_into_a_strangers_auction_is_said(market: GethWo
         for _turn in range(3):
             geth.mine()
             take_turn(bidder)
-    assert market.ledger.auction(1).opener == market.signer(STRANGER).address
-    assert market.ledger.auction(1).leader == bidder.chain.address
-    assert market.ledger.auction(2).highest_bid == 0
+    assert market.contracts.auctions.auction(1).opener == market.signer(STRANGER).address
+    assert market.contracts.auctions.auction(1).leader == bidder.chain.address
+    assert market.contracts.auctions.auction(2).highest_bid == 0
     [why] = [log["why"] for log in logs if log["event"] == "auction"]
     assert "holds a bid of this account: no other is made" in why
 
@@ -174,7 +175,7 @@ def test_the_only_geth_is_killed_and_parties_come_back_by_themselves(tmp_path: P
             market = market_on(geth, tmp_path)
             walk = Walk(market)
             walk.register()
-            walk.go_on(lambda: bool(market.ledger.job_count()))
+            walk.go_on(lambda: bool(market.contracts.jobs.count()))
         lost = int(geth.head()["number"], 16)
         geth.process.kill()
         geth.process.wait()

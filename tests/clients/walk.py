@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 
 from eth_account import Account
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import NodeRefused
 from d2m.clients.binaries import ClientFailed
 from d2m.clients.geth import Geth
-from d2m.parties.buyer.buyer import withdraw_credit
 from d2m.parties.buyer.requester import AuctionParty
 from d2m.parties.cone.node import ConeNode, vote_honestly
 from d2m.parties.daemon import Party, _passes
@@ -135,10 +134,10 @@ def phases_of(market: World) -> Iterator[str]:
     if not auction.highest_bid:
         return
     yield "bid"
-    if not market.ledger.job_count():
+    if not market.contracts.jobs.count():
         return
     yield "seeding"
-    view = market.ledger.situation(1)
+    view = market.contracts.situation(1)
     if view.job.state == JobState.SEEDING:
         return
     yield "collecting"
@@ -147,8 +146,8 @@ def phases_of(market: World) -> Iterator[str]:
 
 def phases_of_job(market: World, view: JobView) -> Iterator[str]:
     """From the first sample on."""
-    ledger, state = market.ledger, view.job.state
-    if ledger.rings(1):
+    contracts, state = market.contracts, view.job.state
+    if contracts.key_rings.rings(1):
         yield "key handed out"
     if view.job.posted or state > JobState.COLLECTING:
         yield "posted"
@@ -164,7 +163,7 @@ def phases_of_job(market: World, view: JobView) -> Iterator[str]:
         yield "opening"
     if state.ended:
         yield "ended"
-        if ledger.chain.logs("Escrow", "ConePaid"):
+        if contracts.chain.logs("Escrow", "ConePaid"):
             yield "claimed"
 
 
@@ -263,9 +262,9 @@ class Walk:
 
     def _open(self) -> None:
         """Open the auction, as its user does who finds that it is gone for good."""
-        ledger = Ledger(self.market.chain(1))
-        ledger.chain.settle_earlier()
-        if not ledger.auctions_of(ledger.chain.address):
+        contracts = Market(self.market.chain(1))
+        contracts.chain.settle_earlier()
+        if not contracts.auctions.opened_by(contracts.chain.address):
             self.market.open(SHORT, terms=SHORT_AUCTION)
 
     def _close(self) -> None:
@@ -277,17 +276,17 @@ class Walk:
     def _is_over(self) -> bool:
         if len(self.visited) < len(self.phases) or not self.market.job().state.ended:
             return False
-        ledger = self.market.ledger
+        contracts = self.market.contracts
         working = [each for each in self.parties if not isinstance(each, AuctionParty)]
-        owed = [ledger.credits(each.chain.address, [ETHER]) for each in working]
+        owed = [contracts.lens.credits(each.chain.address, [ETHER]) for each in working]
         return all(each.jobs_ended for each in working) and not any(map(sum, owed))
 
     def withdraw(self) -> None:
         """What users whose process has ended do: `buyer withdraw`."""
         for account in (1, 2):
-            ledger = Ledger(self.market.chain(account))
-            if any(ledger.credits(ledger.chain.address, [ETHER])):
-                withdraw_credit(ledger, ETHER)
+            contracts = Market(self.market.chain(account))
+            if any(contracts.lens.credits(contracts.chain.address, [ETHER])):
+                contracts.escrow.withdraw(ETHER)
 
 
 def take_turn(party: Party) -> bool:

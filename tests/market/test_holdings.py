@@ -17,7 +17,7 @@ class Auditor:
     """Compares balances with what is owed whenever a contract has spoken."""
 
     def __init__(self, market: World) -> None:
-        self.ledger = market.ledger
+        self.contracts = market.contracts
         self.addresses = market.deployment.contracts
         self.next_block = market.deployment.block
         self.seen: set[str] = set()
@@ -26,14 +26,14 @@ class Auditor:
 
     def look(self) -> None:
         """Each transaction here is mined before the next is sent, so the reads fit together."""
-        chain = self.ledger.chain
+        chain = self.contracts.chain
         latest = chain.block_number()
         if not chain.has_logs(HOLDERS, self.next_block, latest):
             return
         self.next_block = latest + 1
-        self.owes = escrow_owes(self.ledger)
+        self.owes = escrow_owes(self.contracts)
         self.seen |= {part for part, wei in self.owes.items() if wei}
-        owed = (sum(self.owes.values()), stakes(self.ledger), bonds(self.ledger), 0)
+        owed = (sum(self.owes.values()), stakes(self.contracts), bonds(self.contracts), 0)
         assert owed == tuple(chain.balance(self.addresses[name]) for name in HOLDERS)
 
 

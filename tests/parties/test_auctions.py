@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
-from d2m.parties.buyer.buyer import Buyer, withdraw_credit
-from d2m.parties.buyer.requester import cancel_auction
+from d2m.parties.buyer.buyer import Buyer
 from d2m.protocol.sealed_bids import MAX_TIER, bid_salt, sealed_commitment, tier_for
 from d2m.protocol.types import ETHER, AuctionKind, AuctionState, JobState, Terms
 from tests.parties.world import BUYERS, RULES, STAKE, World, world
@@ -59,7 +58,7 @@ def test_a_salt_differs_from_auction_to_auction() -> None:
 
 
 def test_a_commitment_is_what_the_contract_computes(market: World) -> None:
-    house, chain = market.ledger.auctions, market.chain(0)
+    house, chain = market.contracts.auctions, market.chain(0)
     place = (chain.address, 3, 7, keccak(b"salt"))
     expected = chain.call(house.functions.sealedCommitment(*place))
     assert sealed_commitment(market.anvil.chain_id, house.address, *place) == expected
@@ -83,11 +82,11 @@ def test_sealed_bids_are_revealed_after_a_restart_and_the_auction_ends_early(
 
     # It opened the auction, so it stays until it has handed out the job's key.
     market.look_until(lambda: market.parties["buyer 0"].is_out, ["buyer 0"])
-    assert len(market.ledger.rings(1)) == 1
+    assert len(market.contracts.key_rings.rings(1)) == 1
     loser = market.parties["buyer 0"]
     # Deposits: 2 STAKE by the loser, 4 STAKE by the winner, of which it may have its change.
-    assert market.ledger.credits(loser.chain.address, [ETHER]) == [0]
-    assert market.ledger.credits(market.signer(2).address, [ETHER]) == [4 * STAKE - price]
+    assert market.contracts.lens.credits(loser.chain.address, [ETHER]) == [0]
+    assert market.contracts.lens.credits(market.signer(2).address, [ETHER]) == [4 * STAKE - price]
 
 
 def test_a_bid_that_is_not_revealed_loses_a_part_and_gets_back_the_rest(market: World) -> None:
@@ -113,7 +112,7 @@ def test_a_larger_deposit_hides_more(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0, larger_deposit=True)
     buyer.look(buyer.chain.block_number())
-    assert market.ledger.sealed_bid(1, buyer.chain.address).deposit == 4 * STAKE
+    assert market.contracts.auctions.sealed_bid(1, buyer.chain.address).deposit == 4 * STAKE
 
 
 def test_a_bid_below_the_reserve_is_not_made(market: World) -> None:
@@ -139,9 +138,9 @@ def test_an_auction_that_can_never_be(market: World) -> None:
 
 
 def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
-    ledger = Ledger(market.chain(1))
+    contracts = Market(market.chain(1))
     market.open()
-    cancel_auction(ledger, market.auction_id)
+    contracts.auctions.cancel(market.auction_id)
     assert market.auction().state == AuctionState.CANCELLED
     buyer = market.buyer(1)
     buyer.look(buyer.chain.block_number())
@@ -151,7 +150,7 @@ def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
     buyer = market.buyer(1)
     buyer.look(buyer.chain.block_number())
     with pytest.raises(Reverted) as refused:
-        cancel_auction(ledger, market.auction_id)
+        contracts.auctions.cancel(market.auction_id)
     assert "before anybody has bid" in explained(refused.value)
 
 
@@ -212,7 +211,7 @@ def test_a_token_that_stops_later_stops_no_party(market: World) -> None:
     market.look_until(lambda: is_decided(market), ["buyer 1"])
     market.chain(0).send(market.tokens[token].functions.stop(True))
     market.look_until(lambda: market.parties["buyer 1"].jobs_ended == 1, ["buyer 1"])
-    assert market.ledger.credits(market.signer(2).address, [token]) == [STAKE]
+    assert market.contracts.lens.credits(market.signer(2).address, [token]) == [STAKE]
 
     market.chain(0).send(market.tokens[token].functions.stop(False))
-    assert withdraw_credit(Ledger(market.chain(2)), token) == STAKE
+    assert Market(market.chain(2)).escrow.withdraw(token) == STAKE

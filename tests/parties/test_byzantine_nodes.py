@@ -26,9 +26,9 @@ ALL_AT_ONCE = RULES._replace(rounds=1, base=len(NODES) - 1)
 
 def is_settled(market: World) -> bool:
     """Whether the job is. What the silent node would make all wait for is mined."""
-    if not market.ledger.job_count():
+    if not market.contracts.jobs.count():
         return False
-    view = market.ledger.situation(1)
+    view = market.contracts.situation(1)
     if view.poll.phase == Phase.VOTING and view.mini_round.committed == VOTERS:
         market.mine_to(view.poll.commit_deadline)
         if view.mini_round.revealed == VOTERS:
@@ -45,12 +45,12 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
         market.open(ALL_AT_ONCE)
         market.look_until(lambda: is_settled(market))
 
-        ledger, kinds = market.ledger, {}
+        contracts, kinds = market.contracts, {}
         for number, kind in enumerate(NODES):
             kinds[market.signer(20 + number).address] = kind
-        reveals = ledger.reveals_in_round(1, 1)
+        reveals = contracts.yoda.reveals_in_round(1, 1)
         votes = Counter((kinds[each["node"]], each["result"]) for each in reveals)
-        accepted = ledger.verdict(1, 1).digest
+        accepted = contracts.yoda.verdict(1, 1).digest
         (lie,) = {digest for kind, digest in votes if kind == "colluding"}
         assert lie != accepted
         assert votes == {("honest", accepted): 6, ("colluding", lie): 2}
@@ -65,13 +65,13 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
 
         # Had the lie won, the next round would have found all that it starts from.
         desk = market.desk(20)
-        vote = VOTING["colluding"](desk, 1, ledger.situation(1).poll)
+        vote = VOTING["colluding"](desk, 1, contracts.situation(1).poll)
         assert vote is not None
         assert vote.result is not None
         assert vote.result_word == lie
         model = market.store.get(Cid(vote.result.model_cid), limit=LIMIT)
         sampler = market.store.get(Cid(vote.result.sampler_cid), limit=LIMIT)
-        plain = open_model(ledger.market, 1, 1, desk.access(1), model)
+        plain = open_model(contracts.id, 1, 1, desk.access(1), model)
         wrong = decode_model(plain, desk.spec(1).model)
         assert (wrong != decode_model(desk.model(1, 1), desk.spec(1).model)).any()
         assert parse_sampler(sampler)[2] == desk.state_before(1, 1).draws

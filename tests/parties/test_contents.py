@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.clients.kubo import Kubo, kubo_swarm, running
 from d2m.errors import PartyError
 from d2m.jobs import retention
-from d2m.jobs.contents import SAMPLER, Content, end_blocks, job_contents
+from d2m.jobs.contents import SAMPLER, Content, job_contents
 from d2m.jobs.export import export_job
 from d2m.jobs.reach import peers_of, reach
 from d2m.protocol.types import JobState, Rules
@@ -69,17 +69,19 @@ def test_a_job_s_content_is_kept_for_a_week_and_its_last_sampler_for_good(tmp_pa
     with world(tmp_path) as market:
         begin(market)
         market.play()
-        ledger, store = market.ledger, market.store
-        contents = job_contents(ledger, 1)
+        contracts, store = market.contracts, market.store
+        contents = job_contents(contracts, 1)
         roles = [content.role for content in contents]
-        assert roles.count("update") == len(ledger.updates(1, 1)) + len(ledger.updates(1, 2))
+        assert roles.count("update") == len(contracts.jobs.updates(1, 1)) + len(
+            contracts.jobs.updates(1, 2)
+        )
         assert roles.count("model") == roles.count(SAMPLER) == RULES.rounds
         assert roles[:2] == ["specification", "evaluation set"]
         everything = {(content.role, content.round) for content in contents}
 
         look(market, "node 0")
         assert held(store, contents) == everything
-        market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
+        market.mine_to(contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         look(market, "node 0")
         assert held(store, contents) == {(SAMPLER, RULES.rounds)}
 
@@ -90,20 +92,20 @@ def test_what_another_job_needs_stays(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         begin(market, ONE_ROUND)
         market.play()
-        market.mine_to(end_blocks(market.ledger)[1] + KEEP_BLOCKS)
+        market.mine_to(market.contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         market.open(ONE_ROUND, terms=TERMS._replace(window_blocks=1000))
         look(market, "seller 0")
         shared = {("specification", 0), ("evaluation set", 0)}
-        contents = job_contents(market.ledger, 1)
+        contents = job_contents(market.contracts, 1)
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
-        ledger = Ledger(market.chain(1))
-        request = ledger.auction_request(market.auction_id)
-        ledger.chain.send(ledger.auctions.functions.bid(market.auction_id, STAKE), value=STAKE)
+        contracts = Market(market.chain(1))
+        request = contracts.auctions.request(market.auction_id)
+        contracts.auctions.bid(market.auction_id, STAKE, value=STAKE)
         market.register()  # slashed nodes have lost their seats
         market.mine_to(market.auction().last_block + 1)
-        ledger.chain.send(ledger.auctions.functions.close(market.auction_id, request))
-        assert ledger.job_count() == 2
+        contracts.auctions.close(market.auction_id, request)
+        assert contracts.jobs.count() == 2
         look(market, "seller 0")
         assert held(market.store, contents) == {*shared, (SAMPLER, 1)}
 
@@ -112,9 +114,9 @@ def test_a_job_becomes_one_file(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         begin(market, ONE_ROUND)
         market.play()
-        ledger, out = market.ledger, tmp_path / "job.car"
-        assert export_job(ledger, market.store, 1, out) == []
-        contents = job_contents(ledger, 1)
+        contracts, out = market.contracts, tmp_path / "job.car"
+        assert export_job(contracts, market.store, 1, out) == []
+        contents = job_contents(contracts, 1)
         with out.open("rb") as file:
             car = read_car(file)
         assert set(car.roots) == {content.cid for content in contents}
@@ -124,14 +126,14 @@ def test_a_job_becomes_one_file(tmp_path: Path) -> None:
         lost = [content for content in contents if content.role == "update"]
         for content in lost:
             market.store.unpin(content.cid)
-        assert export_job(ledger, market.store, 1, out) == lost
+        assert export_job(contracts, market.store, 1, out) == lost
         for content in contents:
             market.store.unpin(content.cid)
         before = out.read_bytes()
         with pytest.raises(PartyError, match="nobody gives any content of job 1"):
-            export_job(ledger, market.store, 1, out)
+            export_job(contracts, market.store, 1, out)
         with pytest.raises(PartyError, match="no job 2: the market has had 1"):
-            export_job(ledger, market.store, 2, out)
+            export_job(contracts, market.store, 2, out)
         assert out.read_bytes() == before
         assert not list(tmp_path.glob(".writing-*"))
 
@@ -148,22 +150,22 @@ def test_a_market_on_two_ipfs_nodes(tmp_path: Path) -> None:
         assert delivery["hash_matches"]
         assert list((tmp_path / "store").glob("*")) == []
 
-        ledger = market.ledger
-        contents = job_contents(ledger, 1)
+        contracts = market.contracts
+        contents = job_contents(contracts, 1)
         for node in (first, second):
             assert all(node.is_pinned(content.cid) for content in contents)
         assert [peer.peer_id for peer in peers_of(market.ipfs[0])] == [second.peer_id]
-        assert not any(why_not for _content, why_not in reach(ledger, market.ipfs[0], 1))
+        assert not any(why_not for _content, why_not in reach(contracts, market.ipfs[0], 1))
         stranger = Kubo(tmp_path / "stranger", first.swarm_key)
         with running([stranger]):
-            unread = list(reach(ledger, store_on(stranger), 1))
+            unread = list(reach(contracts, store_on(stranger), 1))
         assert all("nobody gave" in why_not for _content, why_not in unread)
         sellers = {market.signer(10 + number).address for number in range(len(SELLERS))}
         authors = {content.author for content, _ in unread if content.role == "update"}
         assert authors <= sellers
         assert len(unread) == len(contents)
 
-        market.mine_to(end_blocks(ledger)[1] + KEEP_BLOCKS)
+        market.mine_to(contracts.jobs.end_blocks()[1] + KEEP_BLOCKS)
         look(market, "node 0")
         last = [each for each in contents if (each.role, each.round) == (SAMPLER, RULES.rounds)]
         assert [each for each in contents if first.is_pinned(each.cid)] == last
@@ -199,7 +201,7 @@ def test_garbage_collection_during_a_job_takes_none_of_its_content(
         assert market.job().state == JobState.SETTLED
         for node in nodes:
             assert not node.holds(garbage)
-            assert all(node.is_pinned(each.cid) for each in job_contents(market.ledger, 1))
+            assert all(node.is_pinned(each.cid) for each in job_contents(market.contracts, 1))
 
 
 @contextmanager
@@ -232,7 +234,7 @@ def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
         begin(market, ONE_ROUND)
         others = [*(f"node {n}" for n in range(len(NODES))), "buyer 0", "buyer 1"]
         sellers = [f"seller {number}" for number in range(len(SELLERS))]
-        market.look_until(lambda: market.ledger.job_count() == 1, others)
+        market.look_until(lambda: market.contracts.jobs.count() == 1, others)
         market.look_until(lambda: market.job().state.ended, [*others, *sellers])
         seller = market.seller(0)
         reachable = seller.desk.store

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from d2m.chain.contracts import PostedUpdate
+from d2m.chain.contracts.jobs import PostedUpdate
 from d2m.jobs.answer import Answer
 from d2m.jobs.deliveries import (
     Found,

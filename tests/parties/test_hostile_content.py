@@ -21,7 +21,8 @@ import pytest
 import safetensors.numpy
 from structlog.testing import capture_logs
 
-from d2m.chain.contracts import Opened, PostedRing, PostedUpdate
+from d2m.chain.contracts.jobs import Opened, PostedUpdate
+from d2m.chain.contracts.key_rings import PostedRing
 from d2m.jobs.answer import answer
 from d2m.jobs.desk import Desk
 from d2m.learning.round import KEPT, LATE, MALFORMED, TOO_LARGE
@@ -61,9 +62,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def has_keys(market: World) -> bool:
-    if not market.ledger.job_count() or market.job().state != JobState.COLLECTING:
+    if not market.contracts.jobs.count() or market.job().state != JobState.COLLECTING:
         return False
-    return bool(market.ledger.rings(1))
+    return bool(market.contracts.key_rings.rings(1))
 
 
 @pytest.fixture
@@ -137,14 +138,14 @@ def posted(desk: Desk, data: bytes) -> PostedUpdate:
 def sealed(market: World, desk: Desk, plain: bytes, **changes: Any) -> bytes:
     """An update as the first seller seals it, for its place or another."""
     post = Post(1, 1, market.signer(SELLER).address, 0)._replace(**changes)
-    return seal_update(desk.ledger.market, post, market.key(SELLER), desk.lock(1), plain)
+    return seal_update(desk.market.id, post, market.key(SELLER), desk.lock(1), plain)
 
 
 def verdicts(
     desk: Desk, updates: dict[int, PostedUpdate], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[int, str], list[Any]]:
     """The reason by index, and what was logged."""
-    monkeypatch.setattr(desk.ledger, "updates", lambda _job, _round: updates)
+    monkeypatch.setattr(desk.market.jobs, "updates", lambda _job, _round: updates)
     with capture_logs() as logs:
         output = desk.output(1, 1)
     return {verdict.index: verdict.reason for verdict in output.verdicts}, list(logs)
@@ -272,8 +273,8 @@ def point_at(
 ) -> None:
     """Have the request name other content."""
     names = {f"{what}_hash": content_hash(data), f"{what}_cid": desk.store.put(data).binary}
-    changed = desk.ledger.request(1)._replace(**names)
-    monkeypatch.setattr(desk.ledger, "request", lambda _job: changed)
+    changed = desk.market.jobs.request(1)._replace(**names)
+    monkeypatch.setattr(desk.market.jobs, "request", lambda _job: changed)
 
 
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
@@ -289,7 +290,7 @@ def test_a_buyer_names_rubbish_as_evaluation_set(
     if is_sealed:
         key = JobKey.made_by(market.request_secret(1), REQUEST_ID)
         opener = market.signer(1).address
-        data = seal_evaluation(desk.ledger.market, opener, REQUEST_ID, key, data)
+        data = seal_evaluation(desk.market.id, opener, REQUEST_ID, key, data)
     point_at(desk, monkeypatch, data)
     with pytest.raises(TOLERATED) as refused:
         desk.evaluation(1)
@@ -312,12 +313,12 @@ def test_another_buyers_evaluation_set_is_of_no_use(
     market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands on chain for all to copy, in a request of another opener."""
-    monkeypatch.setattr(desk.ledger, "opener", lambda _job: market.signer(2).address)
+    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
     with pytest.raises(NoKey, match="nobody has posted"):
         desk.evaluation(1)
     monkeypatch.undo()
     assert desk.access(1).job_key is not None
-    monkeypatch.setattr(desk.ledger, "opener", lambda _job: market.signer(2).address)
+    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
     with pytest.raises(SealError, match="sealed for another place"):
         desk.evaluation(1)
 
@@ -333,8 +334,8 @@ def test_an_accepted_model_is_rubbish(
     """More nodes lie than the job tolerates: whoever goes on from it says why it cannot."""
     data = {**RUBBISH, **TOO_LONG}[name]
     if is_sealed:
-        data = seal_model(desk.ledger.market, 1, 1, desk.access(1), data)
-    monkeypatch.setattr(desk.ledger, "opened", lambda *_place: accepted(desk, data))
+        data = seal_model(desk.market.id, 1, 1, desk.access(1), data)
+    monkeypatch.setattr(desk.market.jobs, "opened", lambda *_place: accepted(desk, data))
     with pytest.raises(TOLERATED) as refused:
         desk.state_before(1, 2)
     assert str(refused.value)
@@ -359,11 +360,11 @@ def test_a_key_ring_is_rubbish(
     clear = header(Purpose.RING, desk.lock(1)) if is_headed else b""
     data = clear + {**RUBBISH, **TOO_LONG}[name]
     ring = PostedRing(market.signer(1).address, 1, content_hash(data), desk.store.put(data).binary)
-    good = market.ledger.rings(1)
-    monkeypatch.setattr(desk.ledger, "rings", lambda _job: [ring])
+    good = market.contracts.key_rings.rings(1)
+    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring])
     with pytest.raises(NoKey, match=f"{ring.poster}'s key ring: ."):
         desk.access(1)
-    monkeypatch.setattr(desk.ledger, "rings", lambda _job: [ring, *good])
+    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring, *good])
     assert desk.access(1).job_key is not None, "the next ring serves"
 
 

@@ -124,13 +124,13 @@ def test_a_seller_that_is_killed_or_has_no_disk_left_posts_and_is_paid(market: W
     write_samples(data, market.samples[0].inputs, market.samples[0].labels)
     offering = ("--data", str(data), "--tag", TAG, "--offer", str(market.offer(0)))
     market.look_until(
-        lambda: market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING,
+        lambda: market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING,
         ["buyer 0", "buyer 1"],
     )
-    index = market.ledger.offers(1).ids.index(market.offer(0))
+    index = market.contracts.jobs.offers(1).ids.index(market.offer(0))
 
     def posted() -> bool:
-        return index in market.ledger.updates(1, 1)
+        return index in market.contracts.jobs.updates(1, 1)
 
     full = {"preexec_fn": lambda: limit_files(0, SMALL_FILES)}
     port = free_port()
@@ -164,7 +164,7 @@ def test_a_seller_that_is_killed_or_has_no_disk_left_posts_and_is_paid(market: W
     def paid() -> int:
         return sum(withdrawn(market, account) for account in (SELLER, SELLER + 1))
 
-    pot = market.ledger.situation(1).pots.seller_pot
+    pot = market.contracts.situation(1).pots.seller_pot
     market.look_until(lambda: paid() == pot, ["seller 1"])
 
 

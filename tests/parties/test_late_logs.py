@@ -9,7 +9,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import LogsUnready
 from d2m.parties.health import REMEDIES, kind_of
 from d2m.protocol.types import JobState
@@ -42,7 +42,7 @@ def test_updates_that_the_logs_do_not_tell_of_yet_are_waited_for(tmp_path: Path)
         market.open(EVERYBODY)
         market.look_until(lambda: is_deciding(market), SELLING)
         desk = market.node(0).desk
-        desk.ledger = Ledger(Chain(url, market.deployment, artifacts(), market.signer(20)))
+        desk.market = Market(Chain(url, market.deployment, artifacts(), market.signer(20)))
         with pytest.raises(LogsUnready, match=r"tell of \d updates in round 1 of job 1") as met:
             desk._posted(1, 1)
         assert kind_of(met.value) == "logs"
@@ -52,4 +52,4 @@ def test_updates_that_the_logs_do_not_tell_of_yet_are_waited_for(tmp_path: Path)
 
 
 def is_deciding(market: World) -> bool:
-    return bool(market.ledger.job_count() and market.job().state == JobState.DECIDING)
+    return bool(market.contracts.jobs.count() and market.job().state == JobState.DECIDING)

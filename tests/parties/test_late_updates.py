@@ -44,7 +44,7 @@ class Withholding:
     kept_back: list[bytes] = field(default_factory=list)
 
     def put(self, data: bytes, *, name: str = OWN_NAME) -> Cid:
-        place = place_of(self.market.ledger.market, name)
+        place = place_of(self.market.contracts.id, name)
         if place is None or not place.number:
             return self._store.put(data, name=name)
         self.kept_back.append(data)
@@ -135,10 +135,10 @@ def check_that_nobody_paid(market: Attacked) -> None:
     """All honest nodes voted alike, and the job was settled."""
     assert market.job().state == JobState.SETTLED
     honest = honest_nodes(market)
-    reveals = market.ledger.reveals_in_round(1, 1)
+    reveals = market.contracts.yoda.reveals_in_round(1, 1)
     votes = {each["result"] for each in reveals if each["node"] in honest}
-    assert votes == {market.ledger.verdict(1, 1).digest}
-    slashed = market.ledger.chain.logs("ConePool", "NodeSlashed")
+    assert votes == {market.contracts.yoda.verdict(1, 1).digest}
+    slashed = market.contracts.chain.logs("ConePool", "NodeSlashed")
     assert honest.isdisjoint(log["args"]["node"] for log in slashed)
 
 
@@ -155,7 +155,7 @@ def test_giving_it_when_the_first_searches_are_over_splits_no_vote(tmp_path: Pat
             market.play()
         assert is_given.is_set(), "nobody wanted it"
         check_that_nobody_paid(market)
-        contents = {update.cid for update in market.ledger.updates(1, 1).values()}
+        contents = {update.cid for update in market.contracts.jobs.updates(1, 1).values()}
         assert {Cid.of(data).binary for data in market.attack.kept_back} <= contents
 
 
@@ -165,7 +165,7 @@ def test_giving_it_when_the_first_node_has_committed_splits_no_vote(tmp_path: Pa
         honest = honest_nodes(market)
 
         def somebody_committed() -> bool:
-            commits = market.ledger.chain.logs("Yoda", "Committed")
+            commits = market.contracts.chain.logs("Yoda", "Committed")
             return any(log["args"]["node"] in honest for log in commits)
 
         with giving(market, somebody_committed) as is_given:

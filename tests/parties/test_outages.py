@@ -70,7 +70,7 @@ def test_a_node_that_is_away_is_waited_for(tmp_path: Path) -> None:
         wait_until(lambda: "is the node running" in seller.health.why)
         assert serving.is_alive()
         proxy.weather = Weather()
-        wait_until(lambda: bool(market.ledger.updates(1, 1)))
+        wait_until(lambda: bool(market.contracts.jobs.updates(1, 1)))
         wait_until(lambda: not seller.health.why)
         assert said == ["unhealthy chain", "problem over chain"]
         # Losing a tenth of all pieces does no harm, nor being stopped while the node is away.
@@ -106,8 +106,8 @@ def test_a_price_above_the_cap_is_waited_for_and_the_duty_done_then(tmp_path: Pa
         provider = seller.chain.w3.provider
         provider.make_request(RPCEndpoint("anvil_setNextBlockBaseFeePerGas"), [hex(500 * GWEI)])
         turn_until(seller, lambda: "--max-fee" in seller.health.why)
-        assert market.ledger.updates(1, 1) == {}
-        turn_until(seller, lambda: bool(market.ledger.updates(1, 1)))
+        assert market.contracts.jobs.updates(1, 1) == {}
+        turn_until(seller, lambda: bool(market.contracts.jobs.updates(1, 1)))
         turn_until(seller, lambda: not seller.health.why)
 
 
@@ -141,7 +141,7 @@ def test_who_cannot_pay_for_what_it_has_sent_is_unhealthy_while_it_waits(tmp_pat
         tell("anvil_setNextBlockBaseFeePerGas", hex(9 * GWEI))
         tell("evm_setIntervalMining", 1)
         looking.join(ANY_WAIT)
-        assert bool(market.ledger.updates(1, 1))
+        assert bool(market.contracts.jobs.updates(1, 1))
         assert seller.health.why == ""
 
 
@@ -208,7 +208,7 @@ def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None
         for auction in (1, 2):
             market.open()
             assert market.auction_id == auction
-            market.look_until(lambda n=auction: market.ledger.job_count() == n, ["buyer 1"])
+            market.look_until(lambda n=auction: market.contracts.jobs.count() == n, ["buyer 1"])
         party = Fragile(market.chain(0), market.store, market.key(0), patience_blocks=1000)
         party.look(party.chain.block_number())
         assert party.served == [2]
@@ -223,7 +223,7 @@ def test_a_window_that_passed_is_told_once(
         market.open(EVERYBODY._replace(commit_blocks=5))
         market.look_until(lambda: is_voting(market), SELLING)
         node: ConeNode = market.node(0)
-        market.mine_to(market.ledger.situation(1).poll.commit_deadline)
+        market.mine_to(market.contracts.situation(1).poll.commit_deadline)
         for _ in range(3):
             node.look(node.chain.block_number())
         assert capsys.readouterr().out.count("missed: the window has passed") == 1
@@ -245,8 +245,8 @@ def test_two_jobs_at_once_are_served_side_by_side(tmp_path: Path) -> None:
         parties = [*buyers, opener, *sellers, *(market.node(number) for number in range(6))]
 
         def all_settled() -> bool:
-            ledger = market.ledger
-            views = [ledger.situation(each + 1) for each in range(ledger.job_count())]
+            contracts = market.contracts
+            views = [contracts.situation(each + 1) for each in range(contracts.jobs.count())]
             return [view.job.state for view in views] == [JobState.SETTLED] * 2
 
         deadline = time.monotonic() + 10 * ANY_WAIT

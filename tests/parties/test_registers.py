@@ -8,11 +8,10 @@ import pytest
 from eth_utils.crypto import keccak
 from web3.types import RPCEndpoint
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
-from d2m.parties.cone.node import leave_pool, withdraw_stake
 from d2m.parties.seller import offers
 from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
 
@@ -41,19 +40,19 @@ class Desk:
     """A seller's account, and what it would offer."""
 
     def __init__(self, market: World, account: int) -> None:
-        self.ledger = Ledger(market.chain(account))
+        self.market = Market(market.chain(account))
         self.store = market.store
 
     def offer(self, text: bytes = b"first", tag: str = TAG, offer_id: int | None = None) -> int:
-        return offers.ensure_offered(self.ledger, self.store, [tag], text, KEY, offer_id)
+        return offers.ensure_offered(self.market, self.store, [tag], text, KEY, offer_id)
 
 
 def test_an_offer_is_made_once_and_found_again(market: World) -> None:
     desk = Desk(market, 10)
     first = desk.offer()
     assert desk.offer() == first
-    assert list(offers.standing_offers(desk.ledger)) == [first]
-    assert offers.standing_offers(desk.ledger)[first].bond == BOND
+    assert list(offers.standing_offers(desk.market)) == [first]
+    assert offers.standing_offers(desk.market)[first].bond == BOND
 
 
 def test_other_data_are_another_offer_unless_one_is_named(market: World) -> None:
@@ -61,7 +60,7 @@ def test_other_data_are_another_offer_unless_one_is_named(market: World) -> None
     first, second = desk.offer(), desk.offer(b"second")
     assert first != second
     assert desk.offer(b"third", "weather", offer_id=second) == second
-    standing = offers.standing_offers(desk.ledger)
+    standing = offers.standing_offers(desk.market)
     assert sorted(standing) == [first, second]
     assert standing[second].metadata_cid == desk.store.put(b"third").binary
     with pytest.raises(PartyError, match=rf"yours: {first}, {second}"):
@@ -71,58 +70,58 @@ def test_other_data_are_another_offer_unless_one_is_named(market: World) -> None
 def test_a_paused_offer_is_resumed_by_serving_it(market: World) -> None:
     desk = Desk(market, 12)
     offer_id = desk.offer()
-    offers.pause(desk.ledger, offer_id)
-    assert not offers.standing_offers(desk.ledger)[offer_id].listed
+    offers.pause(desk.market, offer_id)
+    assert not offers.standing_offers(desk.market)[offer_id].listed
     with pytest.raises(Reverted) as refused:
-        offers.pause(desk.ledger, offer_id)
+        offers.pause(desk.market, offer_id)
     assert "already" in explained(refused.value)
     assert desk.offer() == offer_id
-    assert offers.standing_offers(desk.ledger)[offer_id].listed
-    offers.pause(desk.ledger, offer_id)
-    offers.resume(desk.ledger, offer_id)
-    assert offers.standing_offers(desk.ledger)[offer_id].listed
+    assert offers.standing_offers(desk.market)[offer_id].listed
+    offers.pause(desk.market, offer_id)
+    offers.resume(desk.market, offer_id)
+    assert offers.standing_offers(desk.market)[offer_id].listed
 
 
 def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> None:
     desk = Desk(market, 13)
     offer_id = desk.offer()
-    block = offers.leave(desk.ledger, offer_id)
+    block = offers.leave(desk.market, offer_id)
     with pytest.raises(Reverted) as refused:
-        offers.withdraw_bond(desk.ledger, offer_id)
+        desk.market.registry.withdraw_bond(offer_id)
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
     friend = market.signer(FRIEND).address
-    before = desk.ledger.chain.balance(friend)
-    assert offers.withdraw_bond(desk.ledger, offer_id, friend) == BOND
-    assert desk.ledger.chain.balance(friend) == before + BOND
+    before = desk.market.chain.balance(friend)
+    assert desk.market.registry.withdraw_bond(offer_id, friend) == BOND
+    assert desk.market.chain.balance(friend) == before + BOND
     # Its last jobs can still be served; the same data without a name are a new offer.
     assert desk.offer(offer_id=offer_id) == offer_id
-    assert offers.standing_offers(desk.ledger) == {}
+    assert offers.standing_offers(desk.market) == {}
     assert desk.offer() != offer_id
 
 
 def test_an_offer_of_somebody_else_is_not_touched(market: World) -> None:
     offer_id = Desk(market, 14).offer()
     with pytest.raises(Reverted) as refused:
-        offers.leave(Desk(market, 15).ledger, offer_id)
+        offers.leave(Desk(market, 15).market, offer_id)
     assert f"offer {offer_id} is not this account's" in explained(refused.value)
 
 
 def test_a_stake_comes_back_a_day_after_its_node_left(market: World) -> None:
     number = NODES.index("honest")
-    node, ledger = market.node(number), Ledger(market.chain(20 + number))
+    node, contracts = market.node(number), Market(market.chain(20 + number))
     for _twice in range(2):
         node.join()
-    assert ledger.node(ledger.chain.address).stake == STAKE
+    assert contracts.pool.node(contracts.chain.address).stake == STAKE
     with pytest.raises(Reverted) as refused:
-        withdraw_stake(ledger)
+        contracts.pool.withdraw_stake()
     assert "`leave` first" in explained(refused.value)
-    block = leave_pool(ledger)
+    block = contracts.pool.leave()
     with pytest.raises(Reverted) as refused:
-        withdraw_stake(ledger)
+        contracts.pool.withdraw_stake()
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
     friend = market.signer(FRIEND).address
-    before = ledger.chain.balance(friend)
-    assert withdraw_stake(ledger, friend) == STAKE
-    assert ledger.chain.balance(friend) == before + STAKE
+    before = contracts.chain.balance(friend)
+    assert contracts.pool.withdraw_stake(friend) == STAKE
+    assert contracts.chain.balance(friend) == before + STAKE

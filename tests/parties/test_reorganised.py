@@ -14,12 +14,15 @@ from structlog.testing import capture_logs
 from web3.types import RPCEndpoint
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import NO_SEED, Ledger
+from d2m.chain.contracts.auctions import AuctionHouse
+from d2m.chain.contracts.contract import DeployedContract
+from d2m.chain.contracts.market import Market
+from d2m.chain.contracts.yoda import NO_SEED
 from d2m.chain.deployment.genesis import BLOCK_HASHES
 from d2m.chain.heads import HeadWatch
 from d2m.jobs.desk import Desk
-from d2m.parties.buyer.requester import LASTING_BLOCKS, open_auction
-from d2m.parties.cone.node import ConeNode, Vote, leave_pool, vote_honestly
+from d2m.parties.buyer.requester import LASTING_BLOCKS
+from d2m.parties.cone.node import ConeNode, Vote, vote_honestly
 from d2m.parties.daemon import Party
 from d2m.parties.seller.offers import ensure_offered, pause
 from d2m.protocol.types import JobState, JobView, Phase, Poll
@@ -69,19 +72,19 @@ def turn_until(party: Party, done: Callable[[], bool]) -> None:
 
 
 def view(market: World) -> JobView:
-    return market.ledger.situation(1)
+    return market.contracts.situation(1)
 
 
 def is_voting(market: World) -> bool:
     """Whether a mini-round takes votes. A block passes with every look."""
     mine(market.chain(0))
-    return bool(market.ledger.job_count() and view(market).poll.phase == Phase.VOTING)
+    return bool(market.contracts.jobs.count() and view(market).poll.phase == Phase.VOTING)
 
 
 def is_collecting(market: World) -> bool:
     """Whether the job takes updates. A block passes with every look."""
     mine(market.chain(0))
-    return market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING
+    return market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING
 
 
 @contextmanager
@@ -121,18 +124,18 @@ def test_a_commitment_that_was_taken_back_is_made_again(tmp_path: Path) -> None:
 def test_another_seed_gives_another_vote_and_nothing_is_computed_twice(tmp_path: Path) -> None:
     with voting(tmp_path, random_seed=BLOCK_HASHES) as (market, node):
         turn_until(node, lambda: bool(committed_in(market, node)))
-        poll, seed = view(market).poll, market.ledger.seed(1, 1, 1)
+        poll, seed = view(market).poll, market.contracts.yoda.seed(1, 1, 1)
         before = node._vote(1, poll)
         # From the block that named the seed's on: its own would be the same again if it was empty.
         reorganise(node.chain, poll.seed_block - 1)
         market.look_until(lambda: is_voting(market), SELLING)
-        assert market.ledger.seed(1, 1, 1) != seed
+        assert market.contracts.yoda.seed(1, 1, 1) != seed
         turn_until(node, lambda: bool(committed_in(market, node)))
         after = node._vote(1, view(market).poll)
         assert before is not None
         assert after is not None
         assert before.audit != after.audit
-        assert node.ledger.seed(1, 1, 1) == market.ledger.seed(1, 1, 1)
+        assert node.market.yoda.seed(1, 1, 1) == market.contracts.yoda.seed(1, 1, 1)
 
 
 def test_a_node_waits_until_the_seed_is_settled(tmp_path: Path) -> None:
@@ -153,9 +156,9 @@ def test_a_vote_read_while_the_chain_is_reorganised_is_not_committed_to(tmp_path
                 return vote_honestly(desk, job_id, poll)
             reorganise(node.chain, poll.seed_block + 1)
             vote = vote_honestly(desk, job_id, poll)
-            assert node.ledger.seed(job_id, poll.round, poll.mini_round) == NO_SEED
+            assert node.market.yoda.seed(job_id, poll.round, poll.mini_round) == NO_SEED
             chain = market.chain(0)
-            chain.send(market.ledger.jobs.functions.advance(job_id))
+            chain.send(market.contracts.jobs.functions.advance(job_id))
             return vote
 
         node._voting = lose_the_opening
@@ -172,12 +175,15 @@ def test_a_seller_posts_again_what_was_taken_back(tmp_path: Path) -> None:
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
         sampled = next(n for n in range(len(SELLERS)) if market.job().sample >> n & 1)
         seller = market.seller(sampled)
-        turn_until(seller, lambda: bool(market.ledger.updates(1, 1)))
+        turn_until(seller, lambda: bool(market.contracts.jobs.updates(1, 1)))
         [posted] = market.chain(0).logs("Jobs", "UpdatePosted")
         reorganise(seller.chain, posted["blockNumber"])
-        assert market.ledger.updates(1, 1) == {}
-        turn_until(seller, lambda: bool(market.ledger.updates(1, 1)))
-        assert market.ledger.updates(1, 1)[sampled].content_hash == posted["args"]["contentHash"]
+        assert market.contracts.jobs.updates(1, 1) == {}
+        turn_until(seller, lambda: bool(market.contracts.jobs.updates(1, 1)))
+        assert (
+            market.contracts.jobs.updates(1, 1)[sampled].content_hash
+            == posted["args"]["contentHash"]
+        )
 
 
 @pytest.fixture
@@ -198,20 +204,20 @@ def won(market: World) -> None:
 def test_a_key_that_was_handed_out_and_taken_back_is_handed_out_again(still: World) -> None:
     won(still)
     opener = still.buyer(0)
-    turn_until(opener, lambda: bool(still.ledger.rings(1)))
+    turn_until(opener, lambda: bool(still.contracts.key_rings.rings(1)))
     turn_until(opener, lambda: opener.memory.handed_out is not None)
-    [ring] = still.ledger.rings(1)
+    [ring] = still.contracts.key_rings.rings(1)
     reorganise(opener.chain, ring.block)
-    assert still.ledger.rings(1) == []
-    turn_until(opener, lambda: bool(still.ledger.rings(1)))
-    assert still.ledger.rings(1)[0].content_hash == ring.content_hash
+    assert still.contracts.key_rings.rings(1) == []
+    turn_until(opener, lambda: bool(still.contracts.key_rings.rings(1)))
+    assert still.contracts.key_rings.rings(1)[0].content_hash == ring.content_hash
 
 
 def test_an_opener_stays_until_its_post_of_the_key_is_final(still: World) -> None:
     won(still)
     opener = still.buyer(0)
     turn_until(opener, lambda: opener.memory.handed_out is not None)
-    [ring] = still.ledger.rings(1)
+    [ring] = still.contracts.key_rings.rings(1)
     assert not opener.is_out
     still.mine_to(ring.block + LASTING_BLOCKS)
     turn_until(opener, lambda: opener.is_out)
@@ -232,7 +238,7 @@ def test_a_bidder_whose_auction_and_bid_are_gone_waits_and_bids_again(still: Wor
     still.open(EVERYBODY)
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
     still.mine_to(still.auction().last_block + 1)
-    turn_until(bidder, lambda: still.ledger.job_count() == 1)
+    turn_until(bidder, lambda: still.contracts.jobs.count() == 1)
 
 
 def test_an_auction_that_is_not_there_yet_is_waited_for(still: World) -> None:
@@ -249,10 +255,10 @@ def test_an_auction_that_is_not_there_yet_is_waited_for(still: World) -> None:
 
 def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> None:
     still.open(EVERYBODY)
-    opened, request = still.chain(0).block_number(), still.ledger.auction_request(1)
+    opened, request = still.chain(0).block_number(), still.contracts.auctions.request(1)
     bidder = still.buyer(1)
     reorganise(bidder.chain, opened)
-    open_auction(still.chain(5), request, TERMS)
+    AuctionHouse(still.chain(5)).open(request, TERMS)
     for _turn in range(3):
         mine(bidder.chain)
         bidder._turn(lambda: bidder.is_out)
@@ -260,7 +266,7 @@ def test_a_stranger_s_auction_under_the_same_id_is_not_bid_in(still: World) -> N
     still.open(EVERYBODY)
     assert still.auction_id == 2
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
-    assert still.ledger.auction(1).highest_bid == 0
+    assert still.contracts.auctions.auction(1).highest_bid == 0
 
 
 def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
@@ -270,15 +276,15 @@ def test_a_bidders_key_that_was_taken_back_is_registered_while_its_bid_stands(
     bidder = still.buyer(1)
     turn_until(bidder, lambda: still.auction().leader == bidder.chain.address)
     other = b"\7" * 32
-    bidder.chain.send(bidder.ledger.key_rings.functions.register(other))  # as if it had been first
+    bidder.market.key_rings.register(other)  # as if it had been first
     wanted = bytes(bidder.key.public_key)
-    turn_until(bidder, lambda: still.ledger.buyer_key(bidder.chain.address) == wanted)
+    turn_until(bidder, lambda: still.contracts.key_rings.key(bidder.chain.address) == wanted)
 
 
 def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
     node = still.node(0)
     turn_until(node, lambda: node.memory.is_seated)
-    leave_pool(node.ledger)
+    node.market.pool.leave()
     left = still.chain(0).block_number()
     turn_until(node, lambda: not node.memory.is_seated)
     assert not node.health.why  # its owner's wish
@@ -288,14 +294,14 @@ def test_a_seat_that_was_taken_back_is_taken_again(still: World) -> None:
         "ConePool", "NodeJoined", argument_filters={"node": node.chain.address}
     )
     reorganise(node.chain, joined["blockNumber"])
-    assert still.ledger.node(node.chain.address).stake == 0
-    turn_until(node, lambda: still.ledger.node(node.chain.address).stake == STAKE)
+    assert still.contracts.pool.node(node.chain.address).stake == 0
+    turn_until(node, lambda: still.contracts.pool.node(node.chain.address).stake == STAKE)
 
 
 def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
     node = still.node(0)
     turn_until(node, lambda: node.memory.is_seated)
-    leave_pool(node.ledger)
+    node.market.pool.leave()
     slash(still, node, STAKE // 50)
     turn_until(node, lambda: bool(node.health.why))
     assert f"({STAKE // 50} wei) of its stake are missing: start `cone serve`" in node.health.why
@@ -305,8 +311,8 @@ def test_a_node_that_lost_its_seat_for_good_is_unhealthy(still: World) -> None:
 
 def slash(market: World, node: ConeNode, amount: int) -> None:
     """Take from a node's stake, in the first word of what the pool knows of it."""
-    provider, pool = node.chain.w3.provider, node.ledger.pool.address
-    known = node.ledger.node(node.chain.address).stake
+    provider, pool = node.chain.w3.provider, node.market.pool.address
+    known = node.market.pool.node(node.chain.address).stake
     for slot in range(8):
         key = keccak(encode(["address", "uint256"], [node.chain.address, slot]))
         word = bytes(node.chain.w3.eth.get_storage_at(pool, int.from_bytes(key, "big")))
@@ -327,12 +333,12 @@ def test_an_offer_that_was_taken_back_is_made_again_and_served(still: World) -> 
         if log["args"]["seller"] == seller.chain.address
     ]
     reorganise(seller.chain, made["blockNumber"])
-    assert still.ledger.offers_by(seller.chain.address) == {}
+    assert still.contracts.registry.offers_by(seller.chain.address) == {}
     # Meanwhile another has the number that the offer had.
-    other = Ledger(still.chain(9))
+    other = Market(still.chain(9))
     assert ensure_offered(other, still.store, [TAG], b"other", b"\1" * 32) == seller._offer_id
-    turn_until(seller, lambda: bool(still.ledger.offers_by(seller.chain.address)))
-    [offer_id] = still.ledger.offers_by(seller.chain.address)
+    turn_until(seller, lambda: bool(still.contracts.registry.offers_by(seller.chain.address)))
+    [offer_id] = still.contracts.registry.offers_by(seller.chain.address)
     assert seller._offer_id == offer_id == made["args"]["offerId"] + 1
 
 
@@ -340,18 +346,18 @@ def test_a_pause_of_the_owners_outlasts_a_reorganisation(still: World) -> None:
     seller = still.seller(0)
     turn_until(seller, lambda: seller.memory.is_offered)
     offer_id = seller._offer_id
-    pause(Ledger(still.chain(10)), offer_id)
+    pause(Market(still.chain(10)), offer_id)
     turn_until(seller, lambda: not seller._offer.listed)
     mine(seller.chain)
     reorganise(seller.chain, still.chain(0).block_number())
     turn_until(seller, lambda: seller.memory.is_offered)
-    assert not still.ledger.offer(offer_id).listed
+    assert not still.contracts.registry.offer(offer_id).listed
 
 
 def test_a_commitment_to_another_vote_is_not_revealed_and_said_once(tmp_path: Path) -> None:
     with voting(tmp_path) as (market, node):
-        commit = node.ledger.yoda.functions.commit
-        node.chain.send(commit(1, node._seat(1), keccak(b"to the vote of a seed that is gone")))
+        other = keccak(b"to the vote of a seed that is gone")
+        node.market.yoda.commit(1, node._seat(1), other)
         market.look_until(
             lambda: view(market).mini_round.committed == len(NODES),
             [f"node {number}" for number in range(1, len(NODES))],
@@ -368,7 +374,7 @@ def test_a_commitment_to_another_vote_is_not_revealed_and_said_once(tmp_path: Pa
 def test_a_market_that_the_chain_has_lost_is_said_and_waited_for(still: World) -> None:
     node = still.node(0)
     turn_until(node, lambda: node.memory.is_seated)
-    provider, pool = node.chain.w3.provider, node.ledger.pool.address
+    provider, pool = node.chain.w3.provider, node.market.pool.address
     code = "0x" + bytes(node.chain.w3.eth.get_code(pool)).hex()
     reorganise(node.chain, node.chain.block_number())
     provider.make_request(RPCEndpoint("anvil_setCode"), [pool, "0x"])
@@ -385,7 +391,7 @@ def test_a_block_that_only_a_receipt_has_shown_is_missed(still: World) -> None:
     mine(seller.chain)
     seller._follow()
     before = seller.memory
-    pause(seller.ledger, seller._offer_id)
+    pause(seller.market, seller._offer_id)
     reorganise(seller.chain, seller.chain.block_number())
     seller._follow()
     assert seller.memory is not before
@@ -410,7 +416,8 @@ def test_nothing_that_a_party_knows_of_the_chain_survives_a_reorganisation(
 
 def known(party: Party) -> dict[str, object]:
     """What a party and its parts hold, by class and name."""
-    parts = [party, party.ledger, party.ledger._read, party.desk, party._retention]
+    parts = [party, party.market, party.desk, party._retention]
+    parts += [each for each in vars(party.market).values() if isinstance(each, DeployedContract)]
     parts += [party.chain, party.chain.heads, party.chain._sender]
     settings = ("watches", "_samples", "_folder", "_artifacts", "_names", "deployment", "_secret")
     return {

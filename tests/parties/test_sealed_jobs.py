@@ -11,7 +11,7 @@ import pytest
 from nacl.public import PrivateKey
 from structlog.testing import capture_logs
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.jobs import rings
 from d2m.jobs.desk import Desk
@@ -43,12 +43,12 @@ BRIEF = RULES._replace(rounds=1, commit_blocks=15, reveal_blocks=15)
 
 def only_rings(market: World, account: int, key: PrivateKey | None = None) -> Desk:
     """The desk of an account that reads key rings and made no request."""
-    ledger, store = market.ledger, ReadAhead(market.store)
-    return Desk(ledger, store, JobKeys(ledger, store, key or market.key(account)))
+    contracts, store = market.contracts, ReadAhead(market.store)
+    return Desk(contracts, store, JobKeys(contracts, store, key or market.key(account)))
 
 
 def is_collecting(market: World) -> bool:
-    return bool(market.ledger.job_count()) and market.job().state == JobState.COLLECTING
+    return bool(market.contracts.jobs.count()) and market.job().state == JobState.COLLECTING
 
 
 def pinned(market: World) -> Iterator[bytes]:
@@ -62,9 +62,11 @@ def test_only_members_read_a_job(tmp_path: Path) -> None:
         market.register()
         market.open(RULES._replace(rounds=1))
         market.play()
-        ledger = market.ledger
+        contracts = market.contracts
         assert market.job().state == JobState.SETTLED
-        assert [ring.poster for ring in ledger.rings(1)] == [market.signer(OPENER).address]
+        assert [ring.poster for ring in contracts.key_rings.rings(1)] == [
+            market.signer(OPENER).address
+        ]
 
         # In the clear are the specification, the sampler's states and descriptions of data.
         plain = encode_evaluation(market.evaluation)
@@ -100,7 +102,7 @@ def test_only_members_read_a_job(tmp_path: Path) -> None:
         delivery = json.loads((folder / "delivery.json").read_text())
         assert (folder / "model.safetensors").read_bytes() == model
         assert delivery["file_hash"] == "0x" + content_hash(model).hex()
-        assert delivery["model_hash"] == "0x" + ledger.result(1, 1).model_hash.hex()
+        assert delivery["model_hash"] == "0x" + contracts.jobs.result(1, 1).model_hash.hex()
         assert delivery["hash_matches"]
 
 
@@ -127,14 +129,14 @@ def test_without_a_key_ring_the_job_fails_and_the_buyer_has_its_money_back(
         market.open(BRIEF)
         with capture_logs() as logs:
             market.play(["buyer 1", *ALL_SELLERS, *ALL_NODES])
-        job, ledger = market.job(), market.ledger
+        job, contracts = market.job(), market.contracts
         assert (job.state, job.failure) == (JobState.FAILED, FailureReason.UNDECIDED)
-        assert sorted(ledger.updates(1, 1)) == [i for i in range(4) if job.sample >> i & 1]
+        assert sorted(contracts.jobs.updates(1, 1)) == [i for i in range(4) if job.sample >> i & 1]
         copier = market.signer(NODE + NODES.index("copier")).address
-        voters = {each["node"] for each in ledger.reveals_in_round(1, 1)}
+        voters = {each["node"] for each in contracts.yoda.reveals_in_round(1, 1)}
         assert voters <= {copier}  # it opens nothing, so it needs no key
         assert withdrawn(market, WINNER) == deposited(market, WINNER)
-        assert ledger.chain.logs("ConePool", "NodeSlashed") == []
+        assert contracts.chain.logs("ConePool", "NodeSlashed") == []
         reasons = {log["why"] for log in logs if log["event"] == "job cannot be served now"}
         assert reasons == {"NoKey: nobody has posted a key ring for job 1 yet"}
 
@@ -144,18 +146,18 @@ def hand_out_only(market: World, readers: Sequence[bytes], trainers: Sequence[by
     desk = market.desk(OPENER)
     access = desk.access(1)
     ring = build_ring(access.full_key(), access.lock.request_id, readers, trainers)
-    rings.post_ring(Ledger(market.chain(OPENER)), market.store, 1, ring)
+    rings.post_ring(Market(market.chain(OPENER)), market.store, 1, ring)
     return ring
 
 
 def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> None:
     with world(tmp_path) as market:
         market.register()
-        weak = Ledger(market.chain(14))
+        weak = Market(market.chain(14))
         ensure_offered(weak, market.store, [TAG], b"weak", WEAK)
         market.open()
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
-        members = market.ledger.member_keys(1)
+        members = market.contracts.member_keys(1)
         assert len(members.readers) == len(NODES) + 1
         assert len(members.trainers) == len(SELLERS) + 1
         ring = hand_out_only(market, members.readers[2:3], members.trainers[:1])
@@ -163,9 +165,9 @@ def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> Non
         with pytest.raises(NoKey, match="no entry"):
             only_rings(market, NODE).access(1)
 
-        market.look_until(lambda: len(market.ledger.rings(1)) == 2, ALL_NODES)
+        market.look_until(lambda: len(market.contracts.key_rings.rings(1)) == 2, ALL_NODES)
         market.look_until(lambda: True, ALL_NODES)
-        first, mended = market.ledger.rings(1)
+        first, mended = market.contracts.key_rings.rings(1)
         assert first.content_hash == content_hash(ring.data)
         assert mended.poster == market.signer(NODE + 2).address
         for number in range(len(NODES)):
@@ -174,13 +176,13 @@ def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> Non
             assert only_rings(market, SELLER + number).access(1).job_key is None
 
         # What members register from now on changes nothing, and nobody pays for it again.
-        offers = market.ledger.offers(1).ids
-        update = market.ledger.registry.functions.update
+        offers = market.contracts.jobs.offers(1).ids
+        update = market.contracts.registry.functions.update
         chain = market.chain(SELLER)
         chain.send(update(offers[0], [TAG.encode().ljust(32, b"\0")], b"\1", b"\7" * 32))
-        assert market.ledger.member_keys(1) == members
+        assert market.contracts.member_keys(1) == members
         market.look_until(lambda: True, ALL_NODES)
-        assert len(market.ledger.rings(1)) == 2
+        assert len(market.contracts.key_rings.rings(1)) == 2
 
 
 def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
         ring = rings.make_ring(market.desk(OPENER), 1)
         for _time in range(2):
-            rings.post_ring(Ledger(market.chain(STRANGER)), market.store, 1, ring)
+            rings.post_ring(Market(market.chain(STRANGER)), market.store, 1, ring)
         with pytest.raises(NoKey, match="nobody has posted"):
             only_rings(market, NODE).access(1)
 
@@ -202,7 +204,7 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
         opener.look(opener.chain.block_number())
         assert opener.is_done
-        assert [each.content_hash for each in market.ledger.rings(1)] == [
+        assert [each.content_hash for each in market.contracts.key_rings.rings(1)] == [
             content_hash(ring.data)
         ] * 3
         assert only_rings(market, NODE).access(1).job_key is not None
@@ -240,7 +242,7 @@ def test_an_opener_that_lost_its_key_and_one_that_is_none(tmp_path: Path) -> Non
         assert [log["event"] for log in logs if log["log_level"] == "error"] == [
             "no key to hand out"
         ]
-        assert market.ledger.rings(1) == []
+        assert market.contracts.key_rings.rings(1) == []
 
 
 def test_an_opener_whose_auction_comes_to_nothing_is_done(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_an_opener_whose_auction_comes_to_nothing_is_done(tmp_path: Path) -> Non
         market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
         opener.look(opener.chain.block_number())
         assert opener.is_done
-        assert market.ledger.job_count() == 0
+        assert market.contracts.jobs.count() == 0
 
 
 def test_buyers_register_their_keys_before_they_bid(tmp_path: Path) -> None:

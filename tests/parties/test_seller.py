@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.parties.seller.offers import ensure_offered
 from d2m.parties.seller.seller import Seller
 from d2m.protocol.types import JobState
@@ -12,7 +12,7 @@ from tests.parties.world import TAG, World, world
 
 
 def is_collecting(market: World) -> bool:
-    return market.ledger.job_count() == 1 and market.job().state == JobState.COLLECTING
+    return market.contracts.jobs.count() == 1 and market.job().state == JobState.COLLECTING
 
 
 def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
@@ -21,12 +21,12 @@ def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
         chain, store = market.chain(10), market.store
         ids = [
             market.offer(0),
-            ensure_offered(Ledger(chain), store, [TAG], b"other digits", b"\1" * 32),
+            ensure_offered(Market(chain), store, [TAG], b"other digits", b"\1" * 32),
         ]
         market.open()
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
 
-        offers, job = market.ledger.offers(1), market.job()
+        offers, job = market.contracts.jobs.offers(1), market.job()
         assert offers.sellers.count(chain.address) == 2
         indices = [offers.ids.index(offer_id) for offer_id in ids]
         assert all(job.sample >> index & 1 for index in indices)
@@ -36,5 +36,5 @@ def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
                 chain, store, market.key(10), samples, offer_id=offer_id, patience_blocks=2
             )
             seller.look(chain.block_number())
-            assert index in market.ledger.updates(1, 1)
-        assert sorted(market.ledger.updates(1, 1)) == sorted(indices)
+            assert index in market.contracts.jobs.updates(1, 1)
+        assert sorted(market.contracts.jobs.updates(1, 1)) == sorted(indices)

@@ -47,12 +47,12 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         market.open()
         market.play(reborn=reborn)
 
-        job, ledger = market.job(), market.ledger
+        job, contracts = market.job(), market.contracts
         assert job.state == JobState.SETTLED
         assert job.accepted_rounds == RULES.rounds
         assert job.buyer == market.signer(2).address
 
-        price = ledger.auction(1).highest_bid
+        price = contracts.auctions.auction(1).highest_bid
         cone_pot = price * 3000 // 10_000
         slashed = sum(amount for _kind, _conduct, amount in slashes(market))
         sellers = [withdrawn(market, 10 + number) for number in range(len(SELLERS))]
@@ -71,9 +71,9 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
 
         desk = market.desk(20)
         for number in range(1, RULES.rounds + 1):
-            assert desk.answer(1, number).result == ledger.result(1, number)
+            assert desk.answer(1, number).result == contracts.jobs.result(1, number)
         delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())
-        last = ledger.result(1, RULES.rounds)
+        last = contracts.jobs.result(1, RULES.rounds)
         assert delivery["hash_matches"]
         assert delivery["accuracy"] == last.metric_numerator / last.metric_denominator
 
@@ -113,8 +113,8 @@ def test_one_seed_gives_the_same_digests(tmp_path: Path) -> None:
             market.register()
             market.open()
             market.play()
-            ledger = market.ledger
-            digests.append([ledger.verdict(1, r + 1).digest for r in range(RULES.rounds)])
+            contracts = market.contracts
+            digests.append([contracts.yoda.verdict(1, r + 1).digest for r in range(RULES.rounds)])
     assert digests[0] == digests[1]
     assert bytes(32) not in digests[0]
 

@@ -19,7 +19,8 @@ from d2m.adversaries.cone import VOTING
 from d2m.adversaries.sellers.training import TRAINING
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.auctions import AuctionHouse
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.deploy import deploy
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.chain.deployment.record import Deployment, Record
@@ -33,7 +34,7 @@ from d2m.jobs.keys import JobKeys
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet
 from d2m.parties.buyer.buyer import DELIVERY_FILE, Bid, Buyer
-from d2m.parties.buyer.requester import make_request, open_auction
+from d2m.parties.buyer.requester import make_request
 from d2m.parties.cone.node import ConeNode
 from d2m.parties.daemon import Party
 from d2m.parties.secrets import bid_secret, encryption_key, request_secret, salt_secret
@@ -153,9 +154,9 @@ class World:
 
     def desk(self, account: int) -> Desk:
         """The desk of an account: it reads what the account may."""
-        ledger, secret = self.ledger, self.request_secret(account)
+        contracts, secret = self.contracts, self.request_secret(account)
         store = ReadAhead(self.store)
-        return Desk(ledger, store, JobKeys(ledger, store, self.key(account), secret))
+        return Desk(contracts, store, JobKeys(contracts, store, self.key(account), secret))
 
     @property
     def store(self) -> LocalStore:
@@ -167,17 +168,17 @@ class World:
         return self.ipfs[account % len(self.ipfs)] if self.ipfs else self.store
 
     @property
-    def ledger(self) -> Ledger:
+    def contracts(self) -> Market:
         """Fresh reads."""
-        return Ledger(self.chain(0))
+        return Market(self.chain(0))
 
     def auction(self) -> Auction:
         """The record of the auction that was opened last."""
-        return self.ledger.auction(self.auction_id)
+        return self.contracts.auctions.auction(self.auction_id)
 
     def job(self) -> Job:
         """The record of the one job."""
-        return self.ledger.situation(1).job
+        return self.contracts.situation(1).job
 
     def seller(self, number: int) -> Seller:
         """A new seller object; it remembers nothing, and finds its offer again."""
@@ -193,9 +194,9 @@ class World:
 
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
-        ledger, key = Ledger(self.chain(10 + number)), self.key(10 + number).public_key
+        contracts, key = Market(self.chain(10 + number)), self.key(10 + number).public_key
         return ensure_offered(
-            ledger, self.store_of(10 + number), [TAG], b"one writer's digits", bytes(key)
+            contracts, self.store_of(10 + number), [TAG], b"one writer's digits", bytes(key)
         )
 
     def node(self, number: int) -> ConeNode:
@@ -236,13 +237,13 @@ class World:
     def open(self, rules: Rules = RULES, *, terms: Terms = TERMS, **changes: bytes) -> None:
         """The first buyer opens the auction, with `changes` to fields of an honest request."""
         request = self.request(rules)._replace(**changes)
-        self.auction_id = open_auction(self.chain(1), request, terms)
+        self.auction_id = AuctionHouse(self.chain(1)).open(request, terms)
 
     def request(self, rules: Rules = RULES) -> Request:
         """An honest request of the first buyer's; its content is in the store."""
         asked = (TAG, small_spec(), self.evaluation, rules)
         key = JobKey.made_by(self.request_secret(1), REQUEST_ID)
-        return make_request(Ledger(self.chain(1)), self.store_of(1), key, REQUEST_ID, *asked)
+        return make_request(Market(self.chain(1)), self.store_of(1), key, REQUEST_ID, *asked)
 
     def holdings(self, token: str, account: int) -> int:
         """What an account has of a test token."""
@@ -311,17 +312,17 @@ class World:
 
     def is_over(self) -> bool:
         """Whether the job has ended, its model is delivered, and nobody is owed anything."""
-        ledger = self.ledger
-        if not ledger.job_count() or not ledger.situation(1).job.state.ended:
+        contracts = self.contracts
+        if not contracts.jobs.count() or not contracts.situation(1).job.state.ended:
             return False
         delivered = any(self.folder.glob(f"delivered-*/{DELIVERY_FILE}"))
         if self.job().accepted_rounds and not delivered:
             return False
         accounts = [*range(1, 3), *range(10, 10 + len(SELLERS)), *range(20, 20 + len(NODES))]
         played = [self.signer(account).address for account in accounts]
-        tokens = {ETHER, ledger.situation(1).pots.token}
-        owed = sum(sum(ledger.credits(address, sorted(tokens))) for address in played)
-        return owed == 0 and bool(ledger.chain.logs("Escrow", "Withdrawn"))
+        tokens = {ETHER, contracts.situation(1).pots.token}
+        owed = sum(sum(contracts.lens.credits(address, sorted(tokens))) for address in played)
+        return owed == 0 and bool(contracts.chain.logs("Escrow", "Withdrawn"))
 
 
 @contextmanager

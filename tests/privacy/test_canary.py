@@ -152,11 +152,11 @@ def play(market: World, places: Places) -> None:
 
 def _opened(market: World) -> Iterator[tuple[str, bytes]]:
     """The posted updates as a job's members read them."""
-    ledger, access = market.ledger, market.desk(A_NODE).access(1)
-    for index, posted in ledger.updates(1, 1).items():
+    contracts, access = market.contracts, market.desk(A_NODE).access(1)
+    for index, posted in contracts.jobs.updates(1, 1).items():
         sealed = market.store.get(Cid(posted.cid), limit=UPDATE_LIMIT)
-        post = Post(1, 1, ledger.sellers(1)[index], index)
-        yield f"update {index}, opened", open_update(ledger.market, post, access, sealed)
+        post = Post(1, 1, contracts.jobs.sellers(1)[index], index)
+        yield f"update {index}, opened", open_update(contracts.id, post, access, sealed)
 
 
 def _offers(market: World) -> int:
@@ -164,7 +164,7 @@ def _offers(market: World) -> int:
 
 
 def _is_over(market: World) -> bool:
-    settled = market.ledger.job_count() and market.job().state == JobState.SETTLED
+    settled = market.contracts.jobs.count() and market.job().state == JobState.SETTLED
     return bool(settled and any(market.folder.glob(f"delivered-*/{DELIVERY_FILE}")))
 
 
@@ -219,8 +219,8 @@ def test_everything_that_can_leave_was_looked_at(played: tuple[World, Places]) -
     for number, name in enumerate(PROCESSES):
         assert b"eth_sendRawTransaction" in places.contents[f"wire of {name}"]
         assert b"posted update" in places.contents[f"logs/{name}"]
-        index = market.ledger.offers(1).sellers.index(market.signer(10 + number).address)
-        assert index in market.ledger.updates(1, 1)
+        index = market.contracts.jobs.offers(1).sellers.index(market.signer(10 + number).address)
+        assert index in market.contracts.jobs.updates(1, 1)
     assert sum(place.startswith("store/") for place in places.contents) > 10
     assert any(place.startswith("delivered-1/") for place in places.contents)
 

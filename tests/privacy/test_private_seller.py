@@ -30,7 +30,7 @@ def private(folder: Path, epsilon: float = 100.0, kind: str = PER_EXAMPLE) -> Pr
 
 
 def is_collecting(market: World) -> bool:
-    return bool(market.ledger.job_count() and market.job().state == JobState.COLLECTING)
+    return bool(market.contracts.jobs.count() and market.job().state == JobState.COLLECTING)
 
 
 @pytest.fixture
@@ -55,11 +55,11 @@ def test_killed_before_it_posted_a_seller_posts_the_recorded_answer(
         market.trainings[number] = private(own, kind=kind)  # all that it knows is on disk
         seller = market.seller(number)
         seller.look(seller.chain.block_number())
-        index = market.ledger.offers(1).ids.index(number + 1)
+        index = market.contracts.jobs.offers(1).ids.index(number + 1)
         post, lock = Post(1, 1, seller.chain.address, index), seller.desk.lock(1)
         plain, key = encode_update(computed), market.key(10 + number)
-        sealed = seal_update(market.ledger.market, post, key, lock, plain)
-        assert market.ledger.updates(1, 1)[index].content_hash == content_hash(sealed)
+        sealed = seal_update(market.contracts.id, post, key, lock, plain)
+        assert market.contracts.jobs.updates(1, 1)[index].content_hash == content_hash(sealed)
         assert len(market.trainings[number].ledger.releases()) == 1
 
         market.trainings[number] = private(tmp_path / f"other {kind}", kind=kind)
@@ -82,10 +82,10 @@ def test_past_its_budget_a_seller_sits_out_and_the_job_goes_on(
 
     with capture_logs() as logs:
         market.look_until(is_settled)
-    index = market.ledger.offers(1).ids.index(1)
+    index = market.contracts.jobs.offers(1).ids.index(1)
     assert market.job().accepted_rounds == 2
-    assert index in market.ledger.updates(1, 1)
-    assert index not in market.ledger.updates(1, 2)
+    assert index in market.contracts.jobs.updates(1, 1)
+    assert index not in market.contracts.jobs.updates(1, 2)
     (refusal,) = [line for line in logs if line["event"] == "sits out"]
     assert (refusal["job"], refusal["round"]) == (1, 2)
     assert "past the budget" in refusal["why"]

@@ -22,7 +22,7 @@ from web3.types import RPCEndpoint
 
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.record import Deployment
 from d2m.clients.anvil import Anvil, start_anvil
 from d2m.data.datasets import load
@@ -64,8 +64,8 @@ class Person:
         return self.folder / f"{CHAIN_ID}.json"
 
     @property
-    def ledger(self) -> Ledger:
-        return Ledger(Chain(self.anvil.url, Deployment.read(self.record), load_artifacts()))
+    def contracts(self) -> Market:
+        return Market(Chain(self.anvil.url, Deployment.read(self.record), load_artifacts()))
 
     def address(self, alias: str) -> Any:
         return Account.from_key(self.key(alias)).address
@@ -168,8 +168,8 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
         ape("run", "deploy", *person.network, "--account", ME, "--yes",
             "--parameters", str(EXAMPLE), "--out", str(folder))
     )  # fmt: skip
-    ledger = person.ledger
-    assert ledger.chain.deployment.chain_id == CHAIN_ID
+    contracts = person.contracts
+    assert contracts.chain.deployment.chain_id == CHAIN_ID
 
     once = ("--jobs", "1", "--yes", "--json")
     person.start(
@@ -177,8 +177,10 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
     )
     for node in NODES:
         person.start("cone", "serve", *once, alias=node)
-    person.wait_until(lambda: bool(ledger.offers_by(person.address(SELLER))))
-    person.wait_until(lambda: all(ledger.node(person.address(node)).stake for node in NODES))
+    person.wait_until(lambda: bool(contracts.registry.offers_by(person.address(SELLER))))
+    person.wait_until(
+        lambda: all(contracts.pool.node(person.address(node)).stake for node in NODES)
+    )
 
     opened = person.call(
         "buyer", "open", "--tag", TAG, "--spec", str(folder / "job.json"),
@@ -191,17 +193,17 @@ def test_a_job_from_deployment_to_withdrawal(person: Person) -> None:
 
     bid = ("--auction", "1", "--limit", "0.5 ether", "--folder", str(folder / "delivered"))
     person.start("buyer", "bid", *bid, "--yes", "--json", alias=ME)
-    person.wait_until(lambda: bool(ledger.auction(1).highest_bid))
-    missing = ledger.auction(1).close_block + 1 - ledger.chain.block_number()
-    ledger.chain.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(missing)])
+    person.wait_until(lambda: bool(contracts.auctions.auction(1).highest_bid))
+    missing = contracts.auctions.auction(1).close_block + 1 - contracts.chain.block_number()
+    contracts.chain.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(missing)])
     person.wait_until(lambda: all(each.poll() == 0 for each in person.started.values()))
 
     delivery = json.loads((folder / "delivered" / DELIVERY_FILE).read_text())
     assert delivery["hash_matches"]
-    withdrawn = {log["args"]["account"] for log in ledger.chain.logs("Escrow", "Withdrawn")}
+    withdrawn = {log["args"]["account"] for log in contracts.chain.logs("Escrow", "Withdrawn")}
     assert person.address(SELLER) in withdrawn
     assert withdrawn & {person.address(node) for node in NODES}
-    assert not any(ledger.credits(person.address(alias), [ETHER])[0] for alias in ALIASES)
+    assert not any(contracts.lens.credits(person.address(alias), [ETHER])[0] for alias in ALIASES)
 
     told = objects_of(folder / f"{SELLER}.log")
     assert told[0]["type"] == "plan"

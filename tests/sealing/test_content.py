@@ -16,7 +16,7 @@ from d2m.sealing.content import (
     HEADER_BYTES,
     OVERHEAD,
     UPDATE_OVERHEAD,
-    Market,
+    MarketId,
     Post,
     Purpose,
     open_evaluation,
@@ -35,7 +35,7 @@ KEY = JobKey.made_by(b"secret", REQUEST)
 LOCK = KEY.lock(REQUEST)
 ACCESS = Access.full(LOCK, KEY)
 MODELS_ONLY = Access(LOCK, KEY.model_key)
-MARKET = Market(31337, "0x" + "11" * 20, "0x" + "22" * 20)
+MARKET = MarketId(31337, "0x" + "11" * 20, "0x" + "22" * 20)
 OPENER, SELLER, OTHER = ("0x" + pair * 20 for pair in ("33", "44", "55"))
 OWN = PrivateKey(keccak(b"seller"))
 POST = Post(job_id=7, round=3, seller=SELLER, offer_index=2)
@@ -165,7 +165,7 @@ OTHER_MARKETS = [
 
 
 @pytest.mark.parametrize("market", OTHER_MARKETS, ids=["chain", "contract"])
-def test_another_market_is_another_place(market: Market) -> None:
+def test_another_market_is_another_place(market: MarketId) -> None:
     evaluation, update, model = (kind.seal(b"text") for kind in KINDS)
     with pytest.raises(Tampered):
         open_evaluation(market, OPENER, ACCESS, evaluation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.cli.commands.buyer import open_for
 from d2m.cli.session import Session
 from d2m.data.files import read_samples
@@ -27,8 +27,8 @@ GONE_SECONDS = 30
 class Auctions:
     """All auctions of a market, as the chain has them now."""
 
-    def __init__(self, ledger: Ledger, ended_jobs: set[int]) -> None:
-        chain = ledger.chain
+    def __init__(self, market: Market, ended_jobs: set[int]) -> None:
+        chain = market.chain
         opened = [log["args"] for log in chain.logs("AuctionHouse", "AuctionOpened")]
         won = [log["args"] for log in chain.logs("AuctionHouse", "AuctionWon")]
         void = {log["args"]["auctionId"] for log in chain.logs("AuctionHouse", "AuctionVoid")}
@@ -51,12 +51,12 @@ class Auctions:
 class Buyer:
     """One of them."""
 
-    def __init__(self, place: int, site: Site, staff: Staff, ledger: Ledger, url: str) -> None:
+    def __init__(self, place: int, site: Site, staff: Staff, market: Market, url: str) -> None:
         """`url`: the chain's node, for what this process opens itself."""
         self.site = site
         self._member = staff.stage.buyers[place]
         self._staff = staff
-        self._ledger = ledger
+        self._market = market
         self._url = url
         self._working: dict[int, Supervised] = {}
         """By auction."""
@@ -101,7 +101,7 @@ class Buyer:
         stage, kubo = self._staff.stage, self.site.kubo
         samples = EvaluationSet(*read_samples(stage.evaluation_file))
         signer = signer_of(self._member)
-        chain = Chain(self._url, self._ledger.chain.deployment, load_artifacts(), signer)
+        chain = Chain(self._url, self._market.chain.deployment, load_artifacts(), signer)
         store = open_store(None, kubo.rpc) if kubo else open_store(stage.store, None)
         open_for(Session(chain, lambda: store, signer), TAG, stage.spec, samples, RULES, TERMS)
 

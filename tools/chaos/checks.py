@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eth_typing import ChecksumAddress
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.demo.record.liabilities import bonds, escrow_owes, stakes
 from d2m.parties.buyer.buyer import DELIVERY_FILE, MODEL_FILE
 from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState
@@ -43,9 +43,9 @@ class Evidence:
     """Blocks that were taken off the chain."""
 
 
-def endings(ledger: Ledger) -> list[Ending]:
+def endings(market: Market) -> list[Ending]:
     """How every job ended so far; the running ones are left out."""
-    chain = ledger.chain
+    chain = market.chain
     created = {log["args"]["jobId"]: log["blockNumber"] for log in chain.logs("Jobs", "JobCreated")}
     over: dict[int, int] = {}
     for event in ("JobSettled", "JobFailed"):
@@ -53,35 +53,35 @@ def endings(ledger: Ledger) -> list[Ending]:
     return [
         Ending(job_id, job.state.name.lower(), job.accepted_rounds, over[job_id] - created[job_id])
         for job_id in sorted(over)
-        for job in [ledger.situation(job_id).job]
+        for job in [market.situation(job_id).job]
     ]
 
 
-def unpaid(ledger: Ledger, accounts: list[ChecksumAddress]) -> int:
+def unpaid(market: Market, accounts: list[ChecksumAddress]) -> int:
     """Wei that the market still owes its parties."""
-    return sum(sum(ledger.credits(account, [ETHER])) for account in accounts)
+    return sum(sum(market.lens.credits(account, [ETHER])) for account in accounts)
 
 
-def is_claimed(ledger: Ledger) -> bool:
+def is_claimed(market: Market) -> bool:
     """Whether sellers and nodes have claimed all that the jobs earned."""
-    pots = [ledger.situation(job_id).pots for job_id in range(1, ledger.job_count() + 1)]
+    pots = [market.situation(job_id).pots for job_id in range(1, market.jobs.count() + 1)]
     return all(
         each.seller_paid == each.seller_pot and each.paid_votes == each.right_votes for each in pots
     )
 
 
-def find_faults(ledger: Ledger, evidence: Evidence) -> tuple[list[str], list[str]]:
+def find_faults(market: Market, evidence: Evidence) -> tuple[list[str], list[str]]:
     """Find signs that something was lost or somebody honest punished; all parties are honest.
 
     In the second list what the contracts make inherent: see `_excuse`.
     """
     witnesses = Witnesses(evidence.logs)
-    punished, inherent = _sorted_by_excuse(ledger, evidence.replaced, witnesses)
+    punished, inherent = _sorted_by_excuse(market, evidence.replaced, witnesses)
     faults = [
-        *_jobs(ledger, evidence),
-        *_failures(ledger, witnesses),
-        *_keys(ledger),
-        *_balances(ledger),
+        *_jobs(market, evidence),
+        *_failures(market, witnesses),
+        *_keys(market),
+        *_balances(market),
         *witnesses.crashes,
         *punished,
     ]
@@ -89,12 +89,12 @@ def find_faults(ledger: Ledger, evidence: Evidence) -> tuple[list[str], list[str
 
 
 def _sorted_by_excuse(
-    ledger: Ledger, replaced: list[Replaced], witnesses: Witnesses
+    market: Market, replaced: list[Replaced], witnesses: Witnesses
 ) -> tuple[list[str], list[str]]:
     """Slashes and missed duties: those that are faults, and those that are inherent."""
     faults, inherent = [], []
-    moved = displaced(ledger, replaced)
-    for at, said in [*_slashes(ledger), *witnesses.missed]:
+    moved = displaced(market, replaced)
+    for at, said in [*_slashes(market), *witnesses.missed]:
         excuse = _excuse(at, moved, witnesses)
         if excuse:
             inherent.append(f"{said}: {excuse}")
@@ -116,14 +116,14 @@ def _excuse(at: Place, moved: set[tuple[int, int, int]], witnesses: Witnesses) -
     return ""
 
 
-def _jobs(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
-    found = ledger.job_count()
+def _jobs(market: Market, evidence: Evidence) -> Iterator[str]:
+    found = market.jobs.count()
     if found < evidence.jobs:
         yield f"{evidence.jobs} jobs were to be played, {found} were created"
-    won = ledger.chain.logs("AuctionHouse", "AuctionWon")
+    won = market.chain.logs("AuctionHouse", "AuctionWon")
     auctions = {log["args"]["jobId"]: log["args"]["auctionId"] for log in won}
     for job_id in range(1, found + 1):
-        view = ledger.situation(job_id)
+        view = market.situation(job_id)
         folder = evidence.deliveries / str(auctions[job_id])
         if not view.job.state.ended:
             yield f"job {job_id} is still {view.job.state.name.lower()}"
@@ -133,11 +133,11 @@ def _jobs(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
             yield f"job {job_id} failed without a round, and its buyer was not refunded"
 
 
-def _failures(ledger: Ledger, witnesses: Witnesses) -> Iterator[str]:
+def _failures(market: Market, witnesses: Witnesses) -> Iterator[str]:
     """Jobs that failed though most of their nodes had all that the round needed."""
-    for log in ledger.chain.logs("Jobs", "JobFailed"):
+    for log in market.chain.logs("Jobs", "JobFailed"):
         job_id, round_number = log["args"]["jobId"], log["args"]["acceptedRounds"] + 1
-        nodes = ledger.nodes(job_id)
+        nodes = market.nodes(job_id)
         had = [node for node in nodes if not witnesses.lacked(node, job_id, round_number)]
         if 2 * len(had) > len(nodes):
             reason = FailureReason(log["args"]["reason"]).name.lower()
@@ -147,9 +147,9 @@ def _failures(ledger: Ledger, witnesses: Witnesses) -> Iterator[str]:
             )
 
 
-def _keys(ledger: Ledger) -> Iterator[str]:
-    for job_id in range(1, ledger.job_count() + 1):
-        if not ledger.rings(job_id):
+def _keys(market: Market) -> Iterator[str]:
+    for job_id in range(1, market.jobs.count() + 1):
+        if not market.key_rings.rings(job_id):
             yield f"the key of job {job_id} was never handed out"
 
 
@@ -165,21 +165,21 @@ def _delivery(job_id: int, model_hash: bytes, folder: Path) -> Iterator[str]:
         yield f"job {job_id}: the delivered model is not the accepted one"
 
 
-def _slashes(ledger: Ledger) -> Iterator[tuple[Place, str]]:
-    for log in ledger.chain.logs("ConePool", "NodeSlashed"):
+def _slashes(market: Market) -> Iterator[tuple[Place, str]]:
+    for log in market.chain.logs("ConePool", "NodeSlashed"):
         args = log["args"]
         at = Place(args["node"], args["jobId"], args["round"], args["miniRound"])
         conduct = Conduct(args["conduct"]).name.lower()
         yield at, f"the honest node {at.party} was slashed in {at}: {conduct}"
 
 
-def _balances(ledger: Ledger) -> Iterator[str]:
+def _balances(market: Market) -> Iterator[str]:
     """Conservation: what each contract holds is what it owes, and of prices nothing is left."""
-    owed = {"ConePool": stakes(ledger), "SellerRegistry": bonds(ledger), "Escrow": 0}
+    owed = {"ConePool": stakes(market), "SellerRegistry": bonds(market), "Escrow": 0}
     for name, wei in owed.items():
-        held = ledger.chain.balance(ledger.chain.deployment.contracts[name])
+        held = market.chain.balance(market.chain.deployment.contracts[name])
         if held != wei:
             yield f"{name} holds {held} wei, owes {wei}"
-    for part, wei in escrow_owes(ledger).items():
+    for part, wei in escrow_owes(market).items():
         if wei:
             yield f"{wei} wei of {part} were not paid out"

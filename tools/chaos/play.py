@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.deployment.deploy import deploy
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.demo.options import DemoOptions
@@ -76,7 +76,7 @@ class Play:
     ) -> None:
         self._options = options
         self._stage = stage
-        self._ledger = Ledger(chain)
+        self._market = Market(chain)
         self._sites = places
         self._tell = tell
         self._logs = stage.folder / "logs"
@@ -87,7 +87,7 @@ class Play:
             *(self._staff.node(each, self._site(n)) for n, each in enumerate(stage.nodes)),
         ]
         self._buyers = [
-            Buyer(n, self._site(n), self._staff, self._ledger, node.url)
+            Buyer(n, self._site(n), self._staff, self._market, node.url)
             for n in range(options.at_once)
         ]
         coming = disturbances(options.seed, options.there)
@@ -133,25 +133,25 @@ class Play:
         accounts = [member.address for member in members]
         self._tell("all jobs have ended; waiting, in calm, until everybody is paid")
         self._until(
-            lambda: not unpaid(self._ledger, accounts) and is_claimed(self._ledger),
+            lambda: not unpaid(self._market, accounts) and is_claimed(self._market),
             SETTLE_SECONDS,
             "everybody to be paid",
         )
 
     def _judge(self) -> None:
         """Read from the chain and the logs what the run came to."""
-        self._ledger.forget()
-        outcome, ledger = self.outcome, self._ledger
+        self._market.forget()
+        outcome, market = self.outcome, self._market
         evidence = Evidence(
             self._options.jobs,
             self._staff.deliveries,
             {each.name: each.log_text() for each in self._everyone()},
             self._trouble.replaced,
         )
-        outcome.faults, outcome.inherent = find_faults(ledger, evidence)
-        outcome.endings = endings(ledger)
+        outcome.faults, outcome.inherent = find_faults(market, evidence)
+        outcome.endings = endings(market)
         outcome.disturbances = self._trouble.counts
-        outcome.void = Auctions(ledger, set()).void
+        outcome.void = Auctions(market, set()).void
         outcome.pieces_lost = sum(site.chain.lost for site in self._sites)
         outcome.starts = sum(each.starts for each in self._everyone())
 
@@ -168,10 +168,10 @@ class Play:
     def _look(self, now: float) -> None:
         """See what has become of the market; a node that cannot tell now is asked again."""
         try:
-            self._ledger.forget()
-            ended = endings(self._ledger)
+            self._market.forget()
+            ended = endings(self._market)
             self._tell_of(ended)
-            auctions = Auctions(self._ledger, {each.job for each in ended})
+            auctions = Auctions(self._market, {each.job for each in ended})
             for buyer in self._buyers:
                 buyer.look(auctions, now)
             self._open_next(auctions)
@@ -199,13 +199,8 @@ class Play:
                 return
 
     def _is_staffed(self) -> bool:
-        chain, ledger = self._ledger.chain, self._ledger
-        block = chain.block_number()
-        counts = [
-            ledger.registry.functions.countAt(tag_of(TAG), block),
-            ledger.pool.functions.seatsAt(block),
-        ]
-        return chain.call_many(counts) == [len(self._stage.sellers), len(self._stage.nodes)]
+        wanted = (len(self._stage.sellers), len(self._stage.nodes))
+        return self._market.registered(tag_of(TAG)) == wanted
 
     # --- processes
 
@@ -233,7 +228,7 @@ class Play:
     def _holds(self, done: Callable[[], bool]) -> bool:
         """Whether it is so; not where the chain's node cannot tell just now."""
         try:
-            self._ledger.forget()
+            self._market.forget()
             return done()
         except UserError as error:
             self._tell(f"the controller looks again: {error}")

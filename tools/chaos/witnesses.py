@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.parties.cone.node import SEED_CONFIRMATIONS
 from tools.chaos.chain_node import Replaced
 
@@ -60,7 +60,7 @@ LACKING = "update absent"
 """Message that a party logs where an update did not come in time."""
 
 
-def displaced(ledger: Ledger, replaced: list[Replaced]) -> set[tuple[int, int, int]]:
+def displaced(market: Market, replaced: list[Replaced]) -> set[tuple[int, int, int]]:
     """The mini-rounds, as (job, round, mini-round), whose seed may have changed after commitments.
 
     Those that were scheduled in, or soon after, replaced blocks, where more of these were replaced
@@ -69,7 +69,7 @@ def displaced(ledger: Ledger, replaced: list[Replaced]) -> set[tuple[int, int, i
     deep = [each for each in replaced if each.last - each.first + 1 > SEED_CONFIRMATIONS]
     return {
         (log["args"]["jobId"], log["args"]["round"], log["args"]["miniRound"])
-        for log in ledger.chain.logs("Yoda", "MiniRoundScheduled")
+        for log in market.chain.logs("Yoda", "MiniRoundScheduled")
         if any(
             each.first <= log["args"]["seedBlock"] <= each.last + FOLLOWING_BLOCKS for each in deep
         )

@@ -64,13 +64,13 @@ def copier(desk: Desk, job_id: int, poll: Poll) -> Vote:
     In the first mini-round of a round nothing is revealed yet, and it can only repeat the digest it
     saw last. Its audit word is made up, because the predictions behind a digest are hidden by it.
     """
-    reveals = desk.ledger.reveals_in_round(job_id, poll.round)
+    reveals = desk.market.yoda.reveals_in_round(job_id, poll.round)
     seen = Counter(each["result"] for each in reveals if each["miniRound"] < poll.mini_round)
     digest = NOTHING_SEEN
     if seen:
         digest = seen.most_common(1)[0][0]
     elif poll.round > 1:
-        digest = desk.ledger.verdict(job_id, poll.round - 1).digest
+        digest = desk.market.yoda.verdict(job_id, poll.round - 1).digest
     return Vote(digest, audit_word(_seed(desk, job_id, poll), keccak(MADE_UP)), None)
 
 
@@ -86,7 +86,7 @@ def _forged(desk: Desk, job_id: int, poll: Poll, state: State) -> Vote:
 
 
 def _seed(desk: Desk, job_id: int, poll: Poll) -> bytes:
-    return desk.ledger.seed(job_id, poll.round, poll.mini_round)
+    return desk.market.yoda.seed(job_id, poll.round, poll.mini_round)
 
 
 VOTING: dict[str, Voting] = {

@@ -115,7 +115,7 @@ class Chain:
         return self._the_sender().address
 
     def contract(self, name: str) -> Contract:
-        """The deployed contract, as a web3 handle: ``contract("Auction").functions.bid(7)``."""
+        """The deployed contract, as a web3 handle; `d2m.chain.contracts` has its calls."""
         if name not in self._handles:
             self._handles[name] = self._open(name)
         return self._handles[name]

@@ -13,7 +13,7 @@ from nacl.public import PrivateKey
 from d2m import metrics
 from d2m.chain.artifacts import MANIFEST, load_artifacts
 from d2m.chain.client import Chain, read_deployment
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.chain.signer import Signer
@@ -43,9 +43,9 @@ class Session:
         return self.open_store()
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def market(self) -> Market:
         """Reads of the contracts, and the way to send to them."""
-        return Ledger(self.chain)
+        return Market(self.chain)
 
     @cached_property
     def key(self) -> PrivateKey:

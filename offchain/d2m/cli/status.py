@@ -9,9 +9,9 @@ from eth_typing import ChecksumAddress
 
 from d2m.chain.artifacts import MANIFEST, load_artifacts
 from d2m.chain.client import Chain, read_deployment
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
-from d2m.protocol.lens import Duty, Holdings, Task
+from d2m.protocol.lens import Task
 from d2m.protocol.types import (
     ETHER,
     NEVER,
@@ -27,27 +27,22 @@ from d2m.protocol.types import (
 
 RECENT = 20
 """Jobs and auctions that are listed, beside the jobs that run: a screen."""
-DUTIES_AT_ONCE = 50
-"""Jobs of one call: public nodes limit what a call may compute."""
 Facts = dict[str, Any]
 """Names and values; amounts are integers in the smallest unit of the `token` beside them."""
 
 
-def read_only(rpc: str, deployment: Path) -> Ledger:
+def read_only(rpc: str, deployment: Path) -> Market:
     """The contracts without an account."""
-    return Ledger(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
+    return Market(Chain(rpc, read_deployment(deployment, rpc), load_artifacts(MANIFEST)))
 
 
-def market_status(ledger: Ledger) -> Facts:
+def market_status(market: Market) -> Facts:
     """The jobs that run and the latest ones, and the latest auctions."""
-    block = ledger.chain.block_number()
-    lens, auctions = ledger.lens.functions, ledger.auctions.functions
-    job_ids = sorted({*_running(ledger), *_latest(ledger.job_count())})
-    views = ledger.chain.call_many([lens.jobOf(job_id) for job_id in job_ids])
-    auction_ids = _latest(ledger.chain.call(auctions.auctionCount()))
-    records = ledger.chain.call_many([auctions.auctionOf(each) for each in auction_ids])
-    jobs = zip(job_ids, map(JobView.from_abi, views), strict=True)
-    sales = zip(auction_ids, map(Auction.from_abi, records), strict=True)
+    block = market.chain.block_number()
+    job_ids = sorted({*market.pool.running_jobs(), *_latest(market.jobs.count())})
+    jobs = zip(job_ids, market.lens.jobs(job_ids), strict=True)
+    auction_ids = _latest(market.auctions.count())
+    sales = zip(auction_ids, market.auctions.auctions(auction_ids), strict=True)
     return {
         "block": block,
         "jobs": [job_facts(job_id, view, block) for job_id, view in jobs],
@@ -55,36 +50,36 @@ def market_status(ledger: Ledger) -> Facts:
     }
 
 
-def job_status(ledger: Ledger, job_id: int) -> Facts:
+def job_status(market: Market, job_id: int) -> Facts:
     """All of one job, with its vote. Raises PartyError where there is none."""
-    if not 0 < job_id <= ledger.job_count():
+    if not 0 < job_id <= market.jobs.count():
         raise PartyError(f"there is no job {job_id}: `market status` lists them")
-    view, block = ledger.situation(job_id), ledger.chain.block_number()
+    view, block = market.situation(job_id), market.chain.block_number()
     return job_facts(job_id, view, block) | {"block": block, "vote": _vote_facts(view)}
 
 
-def auction_status(ledger: Ledger, auction_id: int) -> Facts:
+def auction_status(market: Market, auction_id: int) -> Facts:
     """All of one auction, with what it is for. Raises PartyError where there is none."""
-    record, block = ledger.auction(auction_id), ledger.chain.block_number()
+    record, block = market.auctions.auction(auction_id), market.chain.block_number()
     if record.state == AuctionState.NONE:
         raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
-    request = ledger.auction_request(auction_id)
+    request = market.auctions.request(auction_id)
     rules = request.rules._asdict()
     wanted = {"tag": text_of(request.tag), "rules": rules}
     return auction_facts(auction_id, record, block) | {"block": block, **wanted}
 
 
-def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
+def account_status(market: Market, account: ChecksumAddress) -> Facts:
     """Holdings of an account in the market, and its duties now."""
-    block = ledger.chain.block_number()
-    tokens = _tokens(ledger)
-    held = Holdings(*ledger.chain.call(ledger.lens.functions.holdingsOf(account, tokens)))
-    node = ledger.node(account)
+    block = market.chain.block_number()
+    tokens = sorted({ETHER, *market.auctions.tokens()})
+    held = market.lens.holdings(account, tokens)
+    node = market.pool.node(account)
     is_seated = bool(held.stake) and not node.exit_block
     return {
         "block": block,
         "account": account,
-        "balance": ledger.chain.balance(account),
+        "balance": market.chain.balance(account),
         "seat": node.seat if is_seated else None,
         "stake": held.stake,
         "stake_is_free": held.stake_is_free,
@@ -95,7 +90,7 @@ def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
                 "tags": [text_of(tag) for tag in each.tags],
                 "bond": each.bond,
             }
-            for offer_id, each in ledger.offers_by(account).items()
+            for offer_id, each in market.registry.offers_by(account).items()
         ],
         "credits": [
             {"token": token, "amount": amount}
@@ -109,7 +104,7 @@ def account_status(ledger: Ledger, account: ChecksumAddress) -> Facts:
                 "seat": duty.seat,
                 **_until(duty.deadline, block),
             }
-            for duty in _duties(ledger, account)
+            for duty in market.lens.duties(account)
         ],
     }
 
@@ -187,32 +182,3 @@ def _until(deadline: int, block: int) -> Facts:
 
 def _latest(count: int) -> list[int]:
     return list(range(max(1, count - RECENT + 1), count + 1))
-
-
-def _running(ledger: Ledger) -> list[int]:
-    """The jobs that hold stake, oldest first."""
-    found: list[int] = []
-    pool = ledger.pool.functions
-    job_id = ledger.chain.call(pool.oldestJob())
-    while job_id:
-        found.append(job_id)
-        job_id = ledger.chain.call(pool.jobAfter(job_id))
-    return found
-
-
-def _duties(ledger: Ledger, node: ChecksumAddress) -> list[Duty]:
-    """Duties in all running jobs, page by page as of one block."""
-    found: list[Duty] = []
-    block, job_id = ledger.chain.block_number(), 0
-    while True:
-        ask = ledger.lens.functions.dutiesOf(node, job_id, DUTIES_AT_ONCE)
-        duties, job_id = ledger.chain.call(ask, block=block)
-        found += [Duty(*each) for each in duties]
-        if not job_id:
-            return found
-
-
-def _tokens(ledger: Ledger) -> list[str]:
-    """Ether, and every token that an auction was ever opened in."""
-    logs = ledger.chain.logs("AuctionHouse", "AuctionOpened")
-    return sorted({ETHER, *(str(log["args"]["terms"]["token"]) for log in logs)})

@@ -126,15 +126,7 @@ def _let_in(run: Run, processes: Processes, sellers: list[Process], nodes: list[
 
 def _registered(run: Run) -> tuple[int, int]:
     """Sellers under the job's tag, and seats taken."""
-    block = run.chain.block_number()
-    tag = tag_of(run.options.dataset)
-    listed, seated = run.chain.call_many(
-        [
-            run.ledger.registry.functions.countAt(tag, block),
-            run.ledger.pool.functions.seatsAt(block),
-        ]
-    )
-    return listed, seated
+    return run.market.registered(tag_of(run.options.dataset))
 
 
 def _start_seller(run: Run, processes: Processes, seller: Member) -> Process:

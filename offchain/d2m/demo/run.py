@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.clients.anvil import Anvil
 from d2m.demo.options import DemoOptions
 from d2m.demo.report import Progress
@@ -29,9 +29,9 @@ class Run:
     job_id: int = 0
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def market(self) -> Market:
         """Typed reads of the run's contracts."""
-        return Ledger(self.chain)
+        return Market(self.chain)
 
     @contextmanager
     def phase(self, name: str, text: str) -> Iterator[None]:

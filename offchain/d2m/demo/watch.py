@@ -110,7 +110,7 @@ class Watch:
 
     def _tallied(self, log: dict[str, Any]) -> None:
         tally = Tally(*fields(log["tally"]))
-        votes = self._run.ledger.reveals_in_round(log["jobId"], log["round"])
+        votes = self._run.market.yoda.reveals_in_round(log["jobId"], log["round"])
         counts = Counter(
             "0x" + vote["result"].hex() for vote in votes if vote["miniRound"] == log["miniRound"]
         )
@@ -120,7 +120,7 @@ class Watch:
         )
 
     def _accepted(self, log: dict[str, Any]) -> None:
-        result = self._run.ledger.result(log["jobId"], log["round"])
+        result = self._run.market.jobs.result(log["jobId"], log["round"])
         accuracy = result.metric_numerator / result.metric_denominator
         self._run.progress.round_accepted(log["round"], accuracy, self._run.options.target)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.incentives.bribery import JobIncentives
 from d2m.protocol.types import AuctionState
@@ -11,16 +11,15 @@ MIN_SEATS = 5
 """As `Bounds.MIN_SEATS`: no job is made with fewer."""
 
 
-def job_incentives(ledger: Ledger, auction_id: int, price: int) -> JobIncentives:
+def job_incentives(market: Market, auction_id: int, price: int) -> JobIncentives:
     """Those of the job at a price in wei, with the pool as it stands.
 
     Raises PartyError where there is no such auction, or too few seats for any job.
     """
-    if ledger.auction(auction_id).state == AuctionState.NONE:
+    if market.auctions.auction(auction_id).state == AuctionState.NONE:
         raise PartyError(f"there is no auction {auction_id}: `market status` lists them")
-    pool = ledger.pool.functions
-    seats = ledger.chain.call(pool.seatsAt(ledger.chain.block_number()))
+    seats = market.pool.seats_at(market.chain.block_number())
     if seats < MIN_SEATS:
         raise PartyError(f"{seats} of the {MIN_SEATS} CONE nodes that a job needs have a seat")
-    rules = ledger.auction_request(auction_id).rules
-    return JobIncentives(rules, seats, ledger.chain.call(pool.stakeUnit()), price)
+    rules = market.auctions.request(auction_id).rules
+    return JobIncentives(rules, seats, market.pool.stake_unit(), price)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.jobs.keys import heeded_rings
-from d2m.protocol.ballots import RoundResult
-from d2m.protocol.types import Request, fields
+from d2m.protocol.types import Request
 from d2m.store.cid import Cid
 from d2m.store.errors import InvalidCid
 
@@ -29,23 +28,19 @@ class Content(NamedTuple):
     """The account that named it; of results, all who voted for them."""
 
 
-def job_contents(ledger: Ledger, job_id: int) -> list[Content]:
+def job_contents(market: Market, job_id: int) -> list[Content]:
     """Specification, evaluation set, key rings, posted updates and accepted results, in that order.
 
     A post under no CID has no content. Content that nodes pinned for a result that was never opened
     is not on the chain, and not here.
     """
-    found = request_contents(ledger.request(job_id), ledger.opener(job_id))
-    for ring in heeded_rings(ledger, job_id):
+    found = request_contents(market.jobs.request(job_id), market.auctions.opener(job_id))
+    for ring in heeded_rings(market, job_id):
         found += _contents(ring.poster, (RING, 0, ring.cid, ring.content_hash))
-    for update in _events(ledger, "UpdatePosted", job_id):
-        seller, named = (
-            ledger.sellers(job_id)[update["index"]],
-            (update["cid"], update["contentHash"]),
-        )
-        found += _contents(seller, (UPDATE, update["round"], *named))
-    for accepted in _events(ledger, "RoundAccepted", job_id):
-        result = RoundResult(*fields(accepted["result"]))
+    for round_number, index, update in market.jobs.all_updates(job_id):
+        seller = market.jobs.sellers(job_id)[index]
+        found += _contents(seller, (UPDATE, round_number, update.cid, update.content_hash))
+    for result in market.jobs.results(job_id):
         found += _contents(
             "nodes",
             (MODEL, result.round, result.model_cid, result.model_hash),
@@ -61,31 +56,6 @@ def request_contents(request: Request, opener: str = "") -> list[Content]:
         (SPECIFICATION, 0, request.spec_cid, request.spec_hash),
         (EVALUATION, 0, request.evaluation_cid, request.evaluation_hash),
     )
-
-
-def end_blocks(ledger: Ledger) -> dict[int, int]:
-    """The block in which each job ended that has, by job."""
-    logs = [
-        log for event in ("JobSettled", "JobFailed") for log in ledger.chain.logs("Jobs", event)
-    ]
-    return {log["args"]["jobId"]: log["blockNumber"] for log in logs}
-
-
-def open_requests(ledger: Ledger) -> list[Request]:
-    """The requests of all auctions that have not ended."""
-    opened = {
-        log["args"]["auctionId"]: log["args"]["request"]
-        for log in ledger.chain.logs("AuctionHouse", "AuctionOpened")
-    }
-    for event in ("AuctionWon", "AuctionVoid", "AuctionCancelled"):
-        for log in ledger.chain.logs("AuctionHouse", event):
-            opened.pop(log["args"]["auctionId"], None)
-    return [Request.from_abi(request) for request in opened.values()]
-
-
-def _events(ledger: Ledger, event: str, job_id: int) -> list[dict[str, Any]]:
-    logs = ledger.chain.logs("Jobs", event, argument_filters={"jobId": job_id})
-    return [dict(log["args"]) for log in logs]
 
 
 def _contents(author: str, *named: tuple[str, int, bytes, bytes]) -> list[Content]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from eth_typing import ChecksumAddress
 
-from d2m.chain.contracts import PostedUpdate
+from d2m.chain.contracts.jobs import PostedUpdate
 from d2m.jobs.answer import Answer
 from d2m.store.errors import NotYet
 from d2m.store.fetch import Delivery

@@ -12,7 +12,7 @@ import structlog
 from eth_typing import ChecksumAddress
 
 from d2m import metrics
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import LogsUnready
 from d2m.jobs.answer import Answer, answer
 from d2m.jobs.contents import (
@@ -96,8 +96,8 @@ class Inputs(NamedTuple):
 class Desk:
     """Reads and computes; it keeps nothing that could not be read and computed again."""
 
-    def __init__(self, ledger: Ledger, store: ReadAhead, keys: JobKeys) -> None:
-        self.ledger = ledger
+    def __init__(self, market: Market, store: ReadAhead, keys: JobKeys) -> None:
+        self.market = market
         self.store = store
         self._keys = keys
         self.lock = lru_cache(maxsize=None)(self._lock)
@@ -108,7 +108,7 @@ class Desk:
 
     def forget(self) -> None:
         """Read everything again. Computed rounds are kept: their inputs say what they are of."""
-        self.ledger.forget()
+        self.market.forget()
         for each in (self.spec, self.lock, self.access):
             each.cache_clear()
         self.evaluation.cache_clear()
@@ -129,13 +129,14 @@ class Desk:
 
     def sealed_model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, as the bytes whose hash the chain holds."""
-        result, limit = self.ledger.result(job_id, round_number), _model_limit(self.spec(job_id))
+        result = self.market.jobs.result(job_id, round_number)
+        limit = _model_limit(self.spec(job_id))
         return self._fetch(job_id, round_number, result.model_cid, result.model_hash, limit)
 
     def model(self, job_id: int, round_number: int) -> bytes:
         """The accepted model of a round, opened: canonical safetensors bytes."""
         sealed = self.sealed_model(job_id, round_number)
-        return open_model(self.ledger.market, job_id, round_number, self.access(job_id), sealed)
+        return open_model(self.market.id, job_id, round_number, self.access(job_id), sealed)
 
     def contributions(self, job_id: int, round_number: int) -> tuple[int, ...]:
         """The sellers' contributions in the accepted result of a round."""
@@ -165,7 +166,7 @@ class Desk:
     def pin(self, job_id: int, round_number: int, *blobs: bytes) -> None:
         """Keep content that came of a round."""
         for blob in blobs:
-            self.store.put(blob, name=job_pin(self.ledger.market, job_id, round_number))
+            self.store.put(blob, name=job_pin(self.market.id, job_id, round_number))
 
     def read_ahead(self, job_id: int, round_number: int) -> None:
         """Have what computing a round takes read in the background; nothing is waited for."""
@@ -180,19 +181,19 @@ class Desk:
             for earlier in (round_number - 1, round_number - 2):
                 limits[MODEL, earlier] = _model_limit(spec)
                 limits[SAMPLER, earlier] = SAMPLER_LIMIT
-        for content in job_contents(self.ledger, job_id):
+        for content in job_contents(self.market, job_id):
             limit = limits.get((content.role, content.round))
             if limit is not None:
-                pin = job_pin(self.ledger.market, job_id, content.round)
+                pin = job_pin(self.market.id, job_id, content.round)
                 self.store.prepare(content.cid, limit=limit, name=pin)
 
     def model_seal(self, job_id: int, round_number: int) -> Callable[[bytes], bytes]:
         """Seal of the model that a round gives."""
-        return partial(seal_model, self.ledger.market, job_id, round_number, self.access(job_id))
+        return partial(seal_model, self.market.id, job_id, round_number, self.access(job_id))
 
     def _initial_state(self, job_id: int) -> State:
-        seed = self.ledger.situation(job_id).job.sample_seed
-        return initial_state(self.spec(job_id), len(self.ledger.sellers(job_id)), seed)
+        seed = self.market.situation(job_id).job.sample_seed
+        return initial_state(self.spec(job_id), len(self.market.jobs.sellers(job_id)), seed)
 
     def _weights(self, job_id: int, round_number: int) -> IntVector:
         """The accepted weights of a round, those before round 1 for 0."""
@@ -201,7 +202,7 @@ class Desk:
         return decode_model(self.model(job_id, round_number), self.spec(job_id).model)
 
     def _spec(self, job_id: int) -> JobSpec:
-        request = self.ledger.request(job_id)
+        request = self.market.jobs.request(job_id)
         named = (request.spec_cid, request.spec_hash)
         return JobSpec.from_bytes(self._fetch(job_id, 0, *named, SPEC_LIMIT))
 
@@ -217,18 +218,18 @@ class Desk:
         return self._keys.access(job_id, self.lock(job_id))
 
     def _sealed_evaluation(self, job_id: int) -> bytes:
-        request = self.ledger.request(job_id)
+        request = self.market.jobs.request(job_id)
         limit = EVALUATION_LIMIT + OVERHEAD
         return self._fetch(job_id, 0, request.evaluation_cid, request.evaluation_hash, limit)
 
     def _evaluation(self, job_id: int) -> EvaluationSet:
-        opener, access = self.ledger.opener(job_id), self.access(job_id)
+        opener, access = self.market.auctions.opener(job_id), self.access(job_id)
         sealed = self._sealed_evaluation(job_id)
-        plain = open_evaluation(self.ledger.market, opener, access, sealed)
+        plain = open_evaluation(self.market.id, opener, access, sealed)
         return decode_evaluation(plain, self.spec(job_id).model)
 
     def _sampler(self, job_id: int, round_number: int) -> bytes:
-        result = self.ledger.result(job_id, round_number)
+        result = self.market.jobs.result(job_id, round_number)
         named = (result.sampler_cid, result.sampler_hash)
         return self._fetch(job_id, round_number, *named, SAMPLER_LIMIT)
 
@@ -238,7 +239,7 @@ class Desk:
         """The round's outcome by the updates on time, then by all, each computed once."""
         found = self._found(job_id, round_number)
         deadline = self._reading_deadline(job_id, round_number)
-        block = self.ledger.chain.block_number()
+        block = self.market.chain.block_number()
         for indices in updates_to_compute_with(found, round_number, deadline, block):
             inputs = self._inputs(job_id, round_number, found.posted, tuple(sorted(indices)))
             if inputs not in self._computed:
@@ -255,7 +256,7 @@ class Desk:
             self.store,
             [(each.cid, each.content_hash) for _index, each in posted],
             limit=_update_limit(self.spec(job_id)),
-            name=job_pin(self.ledger.market, job_id, round_number),
+            name=job_pin(self.market.id, job_id, round_number),
         )
         indices = [index for index, _each in posted]
         arrivals = {index: self.store.arrival(each.cid) for index, each in posted}
@@ -267,8 +268,8 @@ class Desk:
         Raises LogsUnready where the job counts more in its present round: a node's logs may lag
         behind its state, and a vote over fewer updates than the others' is a lost one.
         """
-        updates = self.ledger.updates(job_id, round_number)
-        job = self.ledger.situation(job_id).job
+        updates = self.market.jobs.updates(job_id, round_number)
+        job = self.market.situation(job_id).job
         if job.round == round_number and job.posted.bit_count() > len(updates):
             raise LogsUnready(
                 f"the node's logs tell of {len(updates)} updates in round {round_number} of job"
@@ -277,10 +278,10 @@ class Desk:
         return tuple(sorted(updates.items()))
 
     def _reading_deadline(self, job_id: int, round_number: int) -> int | None:
-        last = self.ledger.first_commit_deadline(job_id, round_number)
+        last = self.market.yoda.first_commit_deadline(job_id, round_number)
         if last is None:
             return None
-        return reading_deadline(last, self.ledger.request(job_id).rules.commit_blocks)
+        return reading_deadline(last, self.market.jobs.request(job_id).rules.commit_blocks)
 
     def _inputs(
         self, job_id: int, round_number: int, posted: Posted, delivered: tuple[int, ...]
@@ -289,13 +290,13 @@ class Desk:
         return Inputs(
             job_id,
             round_number,
-            self.ledger.request(job_id),
-            tuple(self.ledger.sellers(job_id)),
-            self.ledger.situation(job_id).job.sample_seed,
-            tuple(self.ledger.result(job_id, each) for each in earlier),
+            self.market.jobs.request(job_id),
+            tuple(self.market.jobs.sellers(job_id)),
+            self.market.situation(job_id).job.sample_seed,
+            tuple(self.market.jobs.result(job_id, each) for each in earlier),
             posted,
             delivered,
-            self.ledger.round_seed(job_id, round_number),
+            self.market.yoda.round_seed(job_id, round_number),
         )
 
     def _compute(self, inputs: Inputs, found: Found) -> RoundOutput:
@@ -316,7 +317,7 @@ class Desk:
 
         Raises NoKey: a node that cannot read updates must not take them for unreadable.
         """
-        access, market = self.access(inputs.job_id), self.ledger.market
+        access, market_id = self.access(inputs.job_id), self.market.id
         opened: dict[int, bytes] = {}
         for index, _update in inputs.updates:
             opened[index] = b""
@@ -329,7 +330,7 @@ class Desk:
                 log.warning("update malformed", **place, why=delivery.why)
             else:
                 try:
-                    opened[index] = open_update(market, post, access, delivery.data)
+                    opened[index] = open_update(market_id, post, access, delivery.data)
                 except Unreadable as error:
                     log.warning("update unreadable", **place, why=str(error))
         return opened
@@ -337,7 +338,7 @@ class Desk:
     def _fetch(
         self, job_id: int, round_number: int, cid: bytes, content_hash: bytes, limit: int
     ) -> bytes:
-        pin = job_pin(self.ledger.market, job_id, round_number)
+        pin = job_pin(self.market.id, job_id, round_number)
         return fetch_verified(self.store, Cid(cid), content_hash, limit=limit, name=pin)
 
 

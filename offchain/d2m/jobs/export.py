@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.files import writing
 from d2m.jobs.contents import Content, job_contents
@@ -22,15 +22,15 @@ from d2m.store.local import Store
 from d2m.store.unixfs import Block, blocks_of
 
 
-def export_job(ledger: Ledger, store: Store, job_id: int, path: Path) -> list[Content]:
+def export_job(market: Market, store: Store, job_id: int, path: Path) -> list[Content]:
     """Write a job's content to a CARv1 file, whole or not at all; what could not be had.
 
     The roots are the contents' CIDs. Raises PartyError where there is no such job or no content.
     """
-    count = ledger.job_count()
+    count = market.jobs.count()
     if not 1 <= job_id <= count:
         raise PartyError(f"there is no job {job_id}: the market has had {count}")
-    had, missing = _gather(ledger, store, job_id)
+    had, missing = _gather(market, store, job_id)
     if not had:
         raise PartyError(
             f"nobody gives any content of job {job_id}: it is kept for a week after the job's end"
@@ -40,11 +40,11 @@ def export_job(ledger: Ledger, store: Store, job_id: int, path: Path) -> list[Co
     return missing
 
 
-def _gather(ledger: Ledger, store: Store, job_id: int) -> tuple[list[Cid], list[Content]]:
+def _gather(market: Market, store: Store, job_id: int) -> tuple[list[Cid], list[Content]]:
     """Have all content at hand: the CIDs of what is, in the chain's order, and what is not."""
     had: dict[Cid, None] = {}
     missing = []
-    contents = job_contents(ledger, job_id)
+    contents = job_contents(market, job_id)
     with click.progressbar(contents, label="fetching", file=sys.stderr) as progress:
         for content in progress:
             try:
@@ -53,7 +53,7 @@ def _gather(ledger: Ledger, store: Store, job_id: int) -> tuple[list[Cid], list[
                     content.cid,
                     content.content_hash,
                     limit=EVALUATION_LIMIT,
-                    name=job_pin(ledger.market, job_id, content.round),
+                    name=job_pin(market.id, job_id, content.round),
                 )
                 had[content.cid] = None
             except (*MALFORMED, *ABSENT):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nacl.public import PrivateKey
 
-from d2m.chain.contracts import Ledger, PostedRing
+from d2m.chain.contracts.key_rings import PostedRing
+from d2m.chain.contracts.market import Market
 from d2m.jobs.pins import job_pin
 from d2m.sealing.errors import NoKey, SealError
 from d2m.sealing.keys import Access, JobKey, Lock
@@ -22,11 +23,11 @@ class JobKeys:
     """Finds what an account may read of a job. It keeps nothing."""
 
     def __init__(
-        self, ledger: Ledger, store: Store, own: PrivateKey, request_secret: bytes | None = None
+        self, market: Market, store: Store, own: PrivateKey, request_secret: bytes | None = None
     ) -> None:
         """`own` is the key that the account registered; `request_secret` is that of an opener."""
         self.own = own
-        self._ledger = ledger
+        self._market = market
         self._store = store
         self._request_secret = request_secret
 
@@ -46,7 +47,7 @@ class JobKeys:
         found: Access | None = None
         awaited: NotYet | None = None
         faults = []
-        for ring in heeded_rings(self._ledger, job_id):
+        for ring in heeded_rings(self._market, job_id):
             try:
                 access = self._read(job_id, ring, lock)
             except NotYet as error:
@@ -65,16 +66,16 @@ class JobKeys:
         raise NoKey("; ".join(faults) or f"nobody has posted a key ring for job {job_id} yet")
 
     def _read(self, job_id: int, ring: PostedRing, lock: Lock) -> Access:
-        cid, pin = Cid(ring.cid), job_pin(self._ledger.market, job_id, 0)
+        cid, pin = Cid(ring.cid), job_pin(self._market.id, job_id, 0)
         data = fetch_verified(self._store, cid, ring.content_hash, limit=RING_LIMIT, name=pin)
         return open_ring(data, lock, self.own)
 
 
-def heeded_rings(ledger: Ledger, job_id: int) -> list[PostedRing]:
+def heeded_rings(market: Market, job_id: int) -> list[PostedRing]:
     """The opener's rings, then one of each node: anybody may post, and post anything."""
-    rings, opener = ledger.rings(job_id), ledger.opener(job_id)
+    rings, opener = market.key_rings.rings(job_id), market.auctions.opener(job_id)
     heeded = [ring for ring in rings if ring.poster == opener][:OPENER_RINGS_READ]
-    unread = set(ledger.nodes(job_id)) - {opener}
+    unread = set(market.nodes(job_id)) - {opener}
     for ring in rings:
         if ring.poster in unread:
             unread.remove(ring.poster)

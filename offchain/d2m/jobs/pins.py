@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from d2m.sealing.content import Market
+from d2m.sealing.content import MarketId
 from d2m.store.local import OWN_NAME
 
 _JOB = re.compile(r"(\d+)/(\d+)")
@@ -21,27 +21,27 @@ class Place(NamedTuple):
     """The job's round, 0 for what it began with; of a request the block in which it was made."""
 
 
-def market_prefix(market: Market) -> str:
+def market_prefix(market: MarketId) -> str:
     """With what the names of all pins of a market begin: others may be kept on the same node."""
     return f"{OWN_NAME}/{market.chain_id}-{market.jobs[2:10].lower()}/"
 
 
-def job_pin(market: Market, job_id: int, round_number: int) -> str:
+def job_pin(market: MarketId, job_id: int, round_number: int) -> str:
     """The name of a job's content that came of a round, 0 where the job began with it."""
     return f"{market_prefix(market)}{job_id}/{round_number}"
 
 
-def request_pin(market: Market, block: int) -> str:
+def request_pin(market: MarketId, block: int) -> str:
     """The name of what a request made at a block names."""
     return f"{market_prefix(market)}request/{block}"
 
 
-def offer_pin(market: Market) -> str:
+def offer_pin(market: MarketId) -> str:
     """The name of an offer's description, which stays."""
     return f"{market_prefix(market)}offer"
 
 
-def place_of(market: Market, name: str) -> Place | None:
+def place_of(market: MarketId, name: str) -> Place | None:
     """Purpose of a pin of this name; None for one that stays."""
     rest = name.removeprefix(market_prefix(market))
     if found := _JOB.fullmatch(rest):

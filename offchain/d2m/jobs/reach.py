@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.jobs.contents import Content, job_contents
 from d2m.jobs.desk import EVALUATION_LIMIT
@@ -36,13 +36,13 @@ def peers_of(store: Store) -> Sequence[Peer]:
     return store.node.peers()
 
 
-def reach(ledger: Ledger, store: Store, job_id: int) -> Iterator[Reached]:
+def reach(market: Market, store: Store, job_id: int) -> Iterator[Reached]:
     """Read all of a job's contents, as a member does. Raises PartyError where there is no job."""
-    if not 0 < job_id <= ledger.job_count():
+    if not 0 < job_id <= market.jobs.count():
         raise PartyError(f"there is no job {job_id}: `market status` lists them")
 
     def read(content: Content) -> Reached:
-        pin = job_pin(ledger.market, job_id, content.round)
+        pin = job_pin(market.id, job_id, content.round)
         named = (store, content.cid, content.content_hash)
         try:
             fetch_verified(*named, limit=EVALUATION_LIMIT, name=pin)
@@ -51,4 +51,4 @@ def reach(ledger: Ledger, store: Store, job_id: int) -> Iterator[Reached]:
         return Reached(content, "")
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(read, job_contents(ledger, job_id))
+        yield from pool.map(read, job_contents(market, job_id))

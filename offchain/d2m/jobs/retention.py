@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.jobs.contents import (
     SAMPLER,
     Content,
-    end_blocks,
     job_contents,
-    open_requests,
     request_contents,
 )
 from d2m.jobs.pins import market_prefix, place_of
@@ -34,15 +32,15 @@ class Retention:
     that were not accepted, whichever of the parties on that store pinned it.
     """
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
-        self._ledger = ledger
+    def __init__(self, market: Market, store: Store) -> None:
+        self._market = market
         self._store = store
         self._kept_until: dict[int, int] = {}
         self._next_sweep = 0
 
     def ended(self, job_id: int) -> None:
         """Take note of a job of the party's that has ended."""
-        self._kept_until[job_id] = end_blocks(self._ledger)[job_id] + KEEP_BLOCKS
+        self._kept_until[job_id] = self._market.jobs.end_blocks()[job_id] + KEEP_BLOCKS
 
     def forget(self) -> None:
         """Forget which jobs have ended: the chain was re-organised."""
@@ -68,19 +66,19 @@ class Retention:
         named = self._named_for_what_is_over(block)
         due, jobs = set(named), over | {job_id for job_id in named.values() if job_id is not None}
         for job_id in over:
-            due |= {content.cid for content in job_contents(self._ledger, job_id)}
+            due |= {content.cid for content in job_contents(self._market, job_id)}
         if due:
             for cid in due - self._kept_cids(jobs, block):
                 self._store.unpin(cid)
 
     def _named_for_what_is_over(self, block: int) -> dict[Cid, int | None]:
         """Pins of jobs that ended, and of requests that were made, long enough ago; their jobs."""
-        market = self._ledger.market
-        named = self._store.named(market_prefix(market))
-        ends = end_blocks(self._ledger) if named else {}
+        market_id = self._market.id
+        named = self._store.named(market_prefix(market_id))
+        ends = self._market.jobs.end_blocks() if named else {}
         found: dict[Cid, int | None] = {}
         for cid, name in named.items():
-            place = place_of(market, name)
+            place = place_of(market_id, name)
             if place is None:
                 continue
             since = place.number if place.job is None else ends.get(place.job)
@@ -93,13 +91,13 @@ class Retention:
 
         Sellers need the last sampler state of the jobs in `over`.
         """
-        ends, kept = end_blocks(self._ledger), list[Content]()
-        for job_id in range(1, self._ledger.job_count() + 1):
+        ends, kept = self._market.jobs.end_blocks(), list[Content]()
+        for job_id in range(1, self._market.jobs.count() + 1):
             if job_id not in ends or ends[job_id] + KEEP_BLOCKS > block:
-                kept += job_contents(self._ledger, job_id)
+                kept += job_contents(self._market, job_id)
             elif job_id in over:
-                kept += _last_sampler(job_contents(self._ledger, job_id))
-        for request in open_requests(self._ledger):
+                kept += _last_sampler(job_contents(self._market, job_id))
+        for request in self._market.auctions.open_requests():
             kept += request_contents(request)
         return {content.cid for content in kept}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.jobs.desk import Desk
 from d2m.jobs.keys import heeded_rings
 from d2m.jobs.pins import job_pin
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 def make_ring(desk: Desk, job_id: int) -> Ring:
     """The one right key ring of a job, by whoever holds its key. Raises SealError."""
-    access, members = desk.access(job_id), desk.ledger.member_keys(job_id)
+    access, members = desk.access(job_id), desk.market.member_keys(job_id)
     return build_ring(access.full_key(), access.lock.request_id, *members)
 
 
@@ -50,7 +50,7 @@ def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
             log.warning(
                 "a member's key is unusable: it gets none", job=job_id, public_key=public.hex()
             )
-        post_ring(desk.ledger, desk.store, job_id, ring)
+        post_ring(desk.market, desk.store, job_id, ring)
     return posted
 
 
@@ -60,10 +60,10 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     A member that was left out could not compute, and would be slashed for its silence. Nodes take
     turns by seat, a block each, so that only one of them pays.
     """
-    posted = heeded_rings(desk.ledger, job_id)
+    posted = heeded_rings(desk.market, job_id)
     if not posted:
         return False
-    ring, chain = make_ring(desk, job_id), desk.ledger.chain
+    ring, chain = make_ring(desk, job_id), desk.market.chain
     desk.pin(job_id, 0, ring.data)  # so that it is there also where the opener serves it to few
     if _posted_in(desk, job_id, ring) is not None or chain.address in {
         each.poster for each in posted
@@ -72,7 +72,7 @@ def mend(desk: Desk, job_id: int, seat: int) -> bool:
     if chain.block_number() <= posted[0].block + seat:
         return False
     log.warning("the key ring leaves members out, or gives them wrong keys", job=job_id)
-    post_ring(desk.ledger, desk.store, job_id, ring)
+    post_ring(desk.market, desk.store, job_id, ring)
     return True
 
 
@@ -80,14 +80,13 @@ def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
     """The block in which a ring was posted first, by whom readers heed."""
     wanted = content_hash(ring.data)
     blocks = [
-        each.block for each in heeded_rings(desk.ledger, job_id) if each.content_hash == wanted
+        each.block for each in heeded_rings(desk.market, job_id) if each.content_hash == wanted
     ]
     return min(blocks, default=None)
 
 
-def post_ring(ledger: Ledger, store: Store, job_id: int, ring: Ring) -> None:
+def post_ring(market: Market, store: Store, job_id: int, ring: Ring) -> None:
     """Pin a key ring, and say on chain where it is."""
-    cid = store.put(ring.data, name=job_pin(ledger.market, job_id, 0))
-    post = ledger.key_rings.functions.post
-    ledger.chain.send(post(job_id, content_hash(ring.data), cid.binary))
+    cid = store.put(ring.data, name=job_pin(market.id, job_id, 0))
+    market.key_rings.post(job_id, content_hash(ring.data), cid.binary)
     log.info("posted key ring", job=job_id, cid=str(cid))

@@ -24,7 +24,7 @@ from tenacity import (
 
 from d2m import metrics
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import ChainError, ChainUnreachable, NodeBehind, Reverted
 from d2m.chain.heads import Head
 from d2m.chain.lag import NodeState
@@ -101,11 +101,11 @@ class Party(ABC):
         self.key = key
         self.pay_to = chain.address
         """Receiver of the party's withdrawals."""
-        self.ledger = Ledger(chain)
+        self.market = Market(chain)
         self.store = ReadAhead(store, chain.block_number)
-        keys = JobKeys(self.ledger, self.store, key, request_secret)
-        self.desk = Desk(self.ledger, self.store, keys)
-        self._retention = Retention(self.ledger, self.store)
+        keys = JobKeys(self.market, self.store, key, request_secret)
+        self.desk = Desk(self.market, self.store, keys)
+        self._retention = Retention(self.market, self.store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
         chain.tell_waiting(lambda error: self.health.report(kind_of(error), error))
@@ -236,13 +236,13 @@ class Party(ABC):
         """One look at every job that has not ended, the one whose window closes first first."""
         memory = self.memory
         met = self._check_registered(block)
-        job_ids = range(1, self.ledger.job_count() + 1)
-        views = {each: self.ledger.situation(each) for each in job_ids if each not in memory.closed}
+        job_ids = range(1, self.market.jobs.count() + 1)
+        views = {each: self.market.situation(each) for each in job_ids if each not in memory.closed}
         states: list[JobState] = []
         for position, job_id in enumerate(sorted(views, key=lambda each: views[each].window_end)):
             view = views[job_id]
             if position and self._follow().number != block:
-                view = self.ledger.situation(job_id)  # a job before it took its time
+                view = self.market.situation(job_id)  # a job before it took its time
             if self.memory is not memory:
                 return  # the chain was re-organised meanwhile: what was read may be of no branch
             try:
@@ -331,12 +331,12 @@ class Party(ABC):
         that is not withdrawn stays the account's, and is asked for again after its next job.
         """
         chosen = sorted(set(tokens))
-        amounts = self.ledger.credits(self.chain.address, chosen)
+        amounts = self.market.lens.credits(self.chain.address, chosen)
         for token, amount in zip(chosen, amounts, strict=True):
             if not amount:
                 continue
             try:
-                self.chain.send(self.ledger.escrow.functions.withdraw(token, self.pay_to))
+                self.market.escrow.withdraw(token, self.pay_to)
                 self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
             except Reverted as refused:
                 metrics.NOT_WITHDRAWN.inc()
@@ -355,7 +355,7 @@ class Party(ABC):
             return
         del due_since[job_id]
         try:
-            self.chain.send(self.ledger.jobs.functions.advance(job_id))
+            self.market.jobs.advance(job_id)
         except Reverted as refused:
             # Somebody else was faster: the state that this look saw has passed.
             self.log.debug("advance not needed", job=job_id, why=str(refused))

@@ -51,7 +51,7 @@ class Purpose(IntEnum):
         return ("", "evaluation set", "update", "model", "key ring")[self]
 
 
-class Market(NamedTuple):
+class MarketId(NamedTuple):
     """One deployment on one chain."""
 
     chain_id: int
@@ -109,14 +109,14 @@ def check_lock(data: bytes, purpose: Purpose, lock: Lock) -> None:
 
 
 def seal_evaluation(
-    market: Market, opener: str, request_id: bytes, key: JobKey, plain: bytes
+    market: MarketId, opener: str, request_id: bytes, key: JobKey, plain: bytes
 ) -> bytes:
     """Seal the evaluation set of a request that `opener` (an address) is about to open."""
     clear = header(Purpose.EVALUATION, key.lock(request_id))
     return clear + _seal(key.evaluation_key, clear, _of_request(market, opener), plain)
 
 
-def open_evaluation(market: Market, opener: str, access: Access, sealed: bytes) -> bytes:
+def open_evaluation(market: MarketId, opener: str, access: Access, sealed: bytes) -> bytes:
     """The evaluation set. Raises Unreadable, and NoKey where only models may be read."""
     check_lock(sealed, Purpose.EVALUATION, access.lock)
     key = access.full_key().evaluation_key
@@ -126,13 +126,13 @@ def open_evaluation(market: Market, opener: str, access: Access, sealed: bytes) 
 # --- updates
 
 
-def seal_update(market: Market, post: Post, own: PrivateKey, lock: Lock, plain: bytes) -> bytes:
+def seal_update(market: MarketId, post: Post, own: PrivateKey, lock: Lock, plain: bytes) -> bytes:
     """Seal a seller's update, for the holders of the job key, from the seller's key `own`."""
     clear = header(Purpose.UPDATE, lock) + bytes(own.public_key)
     return clear + _seal(update_key(own, lock), clear, _of_post(market, post), plain)
 
 
-def open_update(market: Market, post: Post, access: Access, sealed: bytes) -> bytes:
+def open_update(market: MarketId, post: Post, access: Access, sealed: bytes) -> bytes:
     """The update posted there. Raises Unreadable, and NoKey where only models may be read.
 
     The seller's key comes with the update: that the update is the seller's is shown by who posted
@@ -150,7 +150,7 @@ def open_update(market: Market, post: Post, access: Access, sealed: bytes) -> by
 
 
 def seal_model(
-    market: Market, job_id: int, round_number: int, access: Access, plain: bytes
+    market: MarketId, job_id: int, round_number: int, access: Access, plain: bytes
 ) -> bytes:
     """Seal the model that a round gave."""
     clear = header(Purpose.MODEL, access.lock)
@@ -158,7 +158,7 @@ def seal_model(
 
 
 def open_model(
-    market: Market, job_id: int, round_number: int, access: Access, sealed: bytes
+    market: MarketId, job_id: int, round_number: int, access: Access, sealed: bytes
 ) -> bytes:
     """The model that a round gave. Raises Unreadable."""
     check_lock(sealed, Purpose.MODEL, access.lock)
@@ -169,16 +169,16 @@ def open_model(
 # --- inside
 
 
-def _of_request(market: Market, opener: str) -> bytes:
+def _of_request(market: MarketId, opener: str) -> bytes:
     return encode(["uint256", "address", "address"], [market.chain_id, market.house, opener])
 
 
-def _of_round(market: Market, job_id: int, round_number: int) -> bytes:
+def _of_round(market: MarketId, job_id: int, round_number: int) -> bytes:
     types = ["uint256", "address", "uint256", "uint256"]
     return encode(types, [market.chain_id, market.jobs, job_id, round_number])
 
 
-def _of_post(market: Market, post: Post) -> bytes:
+def _of_post(market: MarketId, post: Post) -> bytes:
     place = _of_round(market, post.job_id, post.round)
     return place + encode(["address", "uint256"], [post.seller, post.offer_index])
 

@@ -13,6 +13,7 @@ from web3.exceptions import BlockNotFound, TransactionNotFound
 
 from d2m.chain.artifacts import Artifact
 from d2m.chain.client import Chain
+from d2m.chain.contracts.contract import read_getter
 from d2m.chain.deployment.genesis import GENESIS, PARTS, Parameters, Plan
 from d2m.chain.deployment.record import Created, Record
 from d2m.chain.errors import HistoryForgotten
@@ -59,7 +60,7 @@ def check(chain: Chain, record: Record, artifacts: Mapping[str, Artifact]) -> It
         yield Check(f"{name}: code", fault)
         values = _expected_values(plan, artifacts[name])
         if fault is None and values:
-            found = {each: _read(chain, name, each) for each in values}
+            found = {each: read_getter(chain, name, each) for each in values}
             yield Check(f"{name}: {', '.join(values)}", _difference(found, values))
 
 
@@ -144,10 +145,6 @@ def _expected_values(plan: Plan, artifact: Artifact) -> dict[str, Any]:
 
 def _is_getter(entry: dict[str, Any]) -> bool:
     return entry["type"] == "function" and not entry["inputs"] and len(entry["outputs"]) == 1
-
-
-def _read(chain: Chain, name: str, getter: str) -> Any:
-    return chain.call(chain.contract(name).functions[getter]())
 
 
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str | None:

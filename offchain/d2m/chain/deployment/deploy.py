@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
@@ -11,6 +12,7 @@ from web3.types import BlockIdentifier, TxParams
 
 from d2m.chain.artifacts import Artifact, compiler_of
 from d2m.chain.client import Chain
+from d2m.chain.contracts.genesis import Genesis
 from d2m.chain.deployment.check import check
 from d2m.chain.deployment.genesis import GENESIS, PROXY, SALT, Parameters, Plan
 from d2m.chain.deployment.record import Created, Deployment, Record
@@ -24,7 +26,7 @@ from d2m.chain.errors import (
 from d2m.chain.feecap import check_fee_cap
 from d2m.chain.prepared import Prepared
 from d2m.chain.signer import Signer
-from d2m.chain.transactions import GAS_HEADROOM_PERCENT, Payload, RawCall, Receipt, Transaction
+from d2m.chain.transactions import GAS_HEADROOM_PERCENT, RawCall, Receipt, Transaction
 
 CHOOSY = ("SellerRegistry", "ConePool")
 """The parts whose constructors refuse some parameters."""
@@ -65,15 +67,13 @@ def deploy(
     _check_proxy(chain)
     _check_parameters(chain, plan)
     _check_fee_cap(chain, plan)
-    _ensure(
-        chain,
-        GENESIS,
-        plan.genesis,
-        RawCall(PROXY, SALT + plan.genesis_code, parameters.recorded()),
-    )
-    genesis = chain.contract(GENESIS)
+    beginning = RawCall(PROXY, SALT + plan.genesis_code, parameters.recorded())
+    begin = Transaction(beginning, step=f"deploy {GENESIS}")
+    _ensure(chain, GENESIS, plan.genesis, partial(chain.send_many, [begin]))
+    genesis = Genesis(chain)
     for name, address in plan.addresses.items():
-        _ensure(chain, name, address, genesis.functions.create(plan.creation_code(name)))
+        create = partial(genesis.create, name, plan.creation_code(name))
+        _ensure(chain, name, address, create)
     record = _record(chain, plan)
     reader = Chain(rpc, record.deployment, artifacts)
     for each in check(reader, record, artifacts):
@@ -84,11 +84,11 @@ def deploy(
 
 def _record(chain: Chain, plan: Plan) -> Record:
     """Record of how everything came to be, as `Genesis` tells it, whoever sent the transactions."""
-    genesis = chain.contract(GENESIS).functions
-    begun = chain.call(genesis.startBlock())
+    genesis = Genesis(chain)
+    begun = genesis.start_block()
     contracts = {GENESIS: _created(chain, plan, GENESIS, begun)}
     for part, name in enumerate(plan.names):
-        contracts[name] = _created(chain, plan, name, chain.call(genesis.createdIn(part)))
+        contracts[name] = _created(chain, plan, name, genesis.created_in(part))
     return Record(
         chain_id=chain.deployment.chain_id,
         block=begun,
@@ -153,12 +153,14 @@ def _check_fee_cap(chain: Chain, plan: Plan) -> None:
         ) from None
 
 
-def _ensure(chain: Chain, name: str, address: ChecksumAddress, creation: Payload) -> None:
+def _ensure(
+    chain: Chain, name: str, address: ChecksumAddress, create: Callable[[], object]
+) -> None:
     """Have a contract created, by this transaction or by one that came before it."""
     if _has_code(chain, address):
         return
     try:
-        chain.send_many([Transaction(creation, step=f"deploy {name}")])
+        create()
     except Reverted:
         if not _appears(chain, name, address):
             raise

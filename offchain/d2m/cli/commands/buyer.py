@@ -36,8 +36,8 @@ from d2m.errors import PartyError
 from d2m.learning.defaults import SPECS
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet, check_evaluation
-from d2m.parties.buyer.buyer import Bid, Buyer, withdraw_credit
-from d2m.parties.buyer.requester import Opener, cancel_auction, make_request, open_auction
+from d2m.parties.buyer.buyer import Bid, Buyer
+from d2m.parties.buyer.requester import Opener, make_request
 from d2m.parties.daemon import stop_on_signals
 from d2m.parties.secrets import bid_secret
 from d2m.protocol.amounts import shown_amount
@@ -74,8 +74,8 @@ def open_for(
     request_id = secrets.token_bytes(KEY_BYTES)
     key = JobKey.made_by(session.request_secret, request_id)
     asked = (tag, spec, evaluation, rules)
-    request = make_request(session.ledger, session.store, key, request_id, *asked)
-    return open_auction(session.chain, request, terms)
+    request = make_request(session.market, session.store, key, request_id, *asked)
+    return session.market.auctions.open(request, terms)
 
 
 def _check_token(session: Session, token: str) -> None:
@@ -109,7 +109,7 @@ def serve_buyer(session: Session, bidding: Bidding, *, gate: Callable[[], None] 
         if not session.is_dry:  # a dry run only looks
             buyer.wait_until_there()
         asked = (bidding.auction_id, bidding.limit)
-        estimate = estimate_bid(session.ledger, *asked, larger_deposit=bidding.larger_deposit)
+        estimate = estimate_bid(session.market, *asked, larger_deposit=bidding.larger_deposit)
         session.confirmation.confirm(estimate)
     stop_on_signals(buyer)
     gate()
@@ -129,7 +129,7 @@ def serve_keys(session: Session, auction_id: int, patience_blocks: int) -> None:
         patience_blocks=patience_blocks,
     )
     if session.confirmation is not None:
-        session.confirmation.confirm(estimate_keys(session.ledger, auction_id))
+        session.confirmation.confirm(estimate_keys(session.market, auction_id))
     stop_on_signals(opener)
     session.chain.settle_earlier()
     serve(session, opener, until=lambda: opener.is_done)
@@ -194,7 +194,7 @@ def commands(access: Access) -> click.Group:
     def cancel(caller: Caller, place: Place, auction_id: int) -> None:
         """Take back an own auction that nobody has bid in."""
         with caller.session(place) as session:
-            cancel_auction(session.ledger, auction_id)
+            session.market.auctions.cancel(auction_id)
             text = f"auction {auction_id} is cancelled"
             caller.answer(text, auction=auction_id, state="cancelled")
 
@@ -205,7 +205,7 @@ def commands(access: Access) -> click.Group:
     def withdraw(caller: Caller, place: Place, token: str, to: ChecksumAddress | None) -> None:
         """Withdraw what the market owes the account, in ether or in a token."""
         with caller.session(place) as session:
-            amount = withdraw_credit(session.ledger, token, to)
+            amount = session.market.escrow.withdraw(token, to)
             caller.answer(f"withdrew {shown_amount(amount, token)}", amount=amount, token=token)
 
     buyer.add_command(open_, "open")

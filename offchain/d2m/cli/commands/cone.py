@@ -13,7 +13,7 @@ from d2m.cli.commands.serving import after, no_gate, serve
 from d2m.cli.estimates import estimate_cone
 from d2m.cli.options import Place, Serving, place_options, serving_options, to_option
 from d2m.cli.session import Session
-from d2m.parties.cone.node import ConeNode, Voting, leave_pool, vote_honestly, withdraw_stake
+from d2m.parties.cone.node import ConeNode, Voting, vote_honestly
 from d2m.parties.daemon import stop_on_signals
 from d2m.parties.monitor import monitored
 from d2m.parties.secrets import salt_secret
@@ -31,7 +31,7 @@ def serve_cone(
     torch.set_num_threads(1)
     chain, store = session.chain, session.store  # before anybody is asked
     if session.confirmation is not None:
-        session.confirmation.confirm(estimate_cone(session.ledger))
+        session.confirmation.confirm(estimate_cone(session.market))
     yoda = chain.deployment.contracts["Yoda"]
     node = ConeNode(
         chain,
@@ -73,7 +73,7 @@ def commands(access: Access) -> click.Group:
         Serve on until the running jobs have ended.
         """
         with caller.session(place) as session:
-            block = leave_pool(session.ledger)
+            block = session.market.pool.leave()
             text = f"left the pool: the stake can be withdrawn from block {block} on"
             caller.answer(text, unlock_block=block)
 
@@ -83,7 +83,7 @@ def commands(access: Access) -> click.Group:
     def withdraw(caller: Caller, place: Place, to: ChecksumAddress | None) -> None:
         """Take the stake of a node that has left."""
         with caller.session(place) as session:
-            amount = withdraw_stake(session.ledger, to)
+            amount = session.market.pool.withdraw_stake(to)
             caller.answer(f"withdrew the stake: {shown_amount(amount)}", amount=amount)
 
     cone.add_command(serve)

@@ -81,15 +81,15 @@ def commands(access: Access) -> click.Group:
     ) -> None:
         """Show running and latest jobs and auctions, or all of one job, auction or account."""
         with _looking(as_json):
-            ledger = read_only(rpc, deployment)
+            contracts = read_only(rpc, deployment)
             parts = []
             if job_id is not None:
-                parts.append(job_status(ledger, job_id))
+                parts.append(job_status(contracts, job_id))
             if auction_id is not None:
-                parts.append(auction_status(ledger, auction_id))
+                parts.append(auction_status(contracts, auction_id))
             if account is not None:
-                parts.append(account_status(ledger, account))
-            chosen = parts or [market_status(ledger)]
+                parts.append(account_status(contracts, account))
+            chosen = parts or [market_status(contracts)]
         for facts in chosen:
             if as_json:
                 click.echo(json.dumps({"type": "answer", **plain(facts)}))
@@ -110,8 +110,8 @@ def commands(access: Access) -> click.Group:
     def export(rpc: str, place: Place, job_id: int, out: Path) -> None:
         """Write all content of a job to a CAR file, which `ipfs dag import` reads."""
         with one_line_errors():
-            ledger = read_only(rpc, place.deployment)
-            missing = export_job(ledger, open_store(place.store, place.ipfs), job_id, out)
+            contracts = read_only(rpc, place.deployment)
+            missing = export_job(contracts, open_store(place.store, place.ipfs), job_id, out)
         for content in missing:
             click.echo(f"not to be had: {content.role} of round {content.round}, {content.cid}")
         click.echo(f"{out}: {out.stat().st_size} bytes")

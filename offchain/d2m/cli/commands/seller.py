@@ -63,7 +63,7 @@ def serve_seller(
     gate()
     if session.confirmation is not None:
         tags = len(offering.tags)
-        session.confirmation.confirm(estimate_seller(session.ledger, offering.offer_id, tags))
+        session.confirmation.confirm(estimate_seller(session.market, offering.offer_id, tags))
     session.chain.settle_earlier()
     seller = Seller(
         session.chain,
@@ -87,7 +87,7 @@ def ensure_offer(session: Session, samples: Samples, offering: Offering) -> int:
     """Have the data stand under its tags; the offer's id."""
     described = {"tags": sorted(offering.tags), "samples": len(samples.labels)}
     return offers.ensure_offered(
-        session.ledger,
+        session.market,
         session.store,
         offering.tags,
         json.dumps(described).encode(),
@@ -159,7 +159,7 @@ def commands(access: Access) -> click.Group:
     def list_(caller: Caller, place: Place) -> None:
         """Show the account's offers that have not left."""
         with caller.session(place) as session:
-            for offer_id, each in offers.standing_offers(session.ledger).items():
+            for offer_id, each in offers.standing_offers(session.market).items():
                 tags = [text_of(tag) for tag in each.tags]
                 state = "listed" if each.listed else "paused"
                 text = f"offer {offer_id}: {state}, {', '.join(tags)}"
@@ -171,7 +171,7 @@ def commands(access: Access) -> click.Group:
     def pause(caller: Caller, place: Place, offer_id: int) -> None:
         """Take an offer off its tags; running jobs keep it."""
         with caller.session(place) as session:
-            offers.pause(session.ledger, offer_id)
+            offers.pause(session.market, offer_id)
             caller.answer(f"offer {offer_id} is paused", offer=offer_id, state="paused")
 
     @access.signing
@@ -180,7 +180,7 @@ def commands(access: Access) -> click.Group:
     def resume(caller: Caller, place: Place, offer_id: int) -> None:
         """Put a paused offer back under its tags."""
         with caller.session(place) as session:
-            offers.resume(session.ledger, offer_id)
+            offers.resume(session.market, offer_id)
             caller.answer(f"offer {offer_id} is listed", offer=offer_id, state="listed")
 
     @access.signing
@@ -189,7 +189,7 @@ def commands(access: Access) -> click.Group:
     def leave(caller: Caller, place: Place, offer_id: int) -> None:
         """End an offer; running jobs keep it, its bond follows a day of blocks later."""
         with caller.session(place) as session:
-            block = offers.leave(session.ledger, offer_id)
+            block = offers.leave(session.market, offer_id)
             text = f"offer {offer_id} has left: its bond can be withdrawn from block {block} on"
             caller.answer(text, offer=offer_id, state="left", unlock_block=block)
 
@@ -202,7 +202,7 @@ def commands(access: Access) -> click.Group:
     ) -> None:
         """Take the bond of an offer that has left."""
         with caller.session(place) as session:
-            amount = offers.withdraw_bond(session.ledger, offer_id, to)
+            amount = session.market.registry.withdraw_bond(offer_id, to)
             text = f"withdrew the bond of offer {offer_id}: {shown_amount(amount)}"
             caller.answer(text, offer=offer_id, amount=amount)
 

@@ -27,7 +27,7 @@ from d2m.protocol.types import JobState
 
 def record(run: Run) -> dict[str, Any]:
     """All facts of a finished run, in the shape of `report.Report`."""
-    source, ledger = Source(run), run.ledger
+    source, market = Source(run), run.market
     rounds = rounds_facts(source)
     mined = mined_transactions(run.chain)
     accepted = [played["accuracy"] for played in rounds if played["accuracy"] is not None]
@@ -49,8 +49,8 @@ def record(run: Run) -> dict[str, Any]:
         "slashes": slashes(source),
         "nodes": node_accounts(source, rounds),
         "contract_balances_wei": balances(source),
-        "stakes_wei": {"ConePool": stakes(ledger), "SellerRegistry": bonds(ledger)},
-        "escrow_owes_wei": escrow_owes(ledger),
+        "stakes_wei": {"ConePool": stakes(market), "SellerRegistry": bonds(market)},
+        "escrow_owes_wei": escrow_owes(market),
         "conservation": conservation(source, mined),
         "gas": gas_by_step(mined),
         "delivery": delivery

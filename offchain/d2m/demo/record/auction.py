@@ -12,10 +12,10 @@ KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 def auction_facts(source: Source) -> Facts:
     """The auction and the match."""
     opened = source.logs("AuctionHouse", "AuctionOpened")[0]
-    auction = source.ledger.auction(opened["auctionId"])
+    auction = source.market.auctions.auction(opened["auctionId"])
     won = source.logs("AuctionHouse", "AuctionWon")
     stage = source.run.stage
-    matched = source.ledger.sellers(source.run.job_id) if source.job else []
+    matched = source.market.jobs.sellers(source.run.job_id) if source.job else []
     everybody = [seller.address for seller in (*stage.sellers, stage.bystander)]
     is_open = auction.kind == AuctionKind.OPEN
     return {
@@ -56,7 +56,7 @@ def _open_bids(source: Source, auction: Auction) -> list[Facts]:
 
 def _sealed_bids(source: Source, auction: Auction) -> list[Facts]:
     revealed = _revealed(source)
-    forfeit_bps = source.run.chain.call(source.ledger.auctions.functions.FORFEIT_BPS())
+    forfeit_bps = source.market.auctions.forfeit_bps()
     bids = []
     for bid in source.logs("AuctionHouse", "BidSealed"):
         bidder, deposit = bid["bidder"], bid["deposit"]

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from d2m.chain.contracts import Ledger
-from d2m.protocol.types import ETHER, Node, Offer, Pots
+from d2m.chain.contracts.market import Market
+from d2m.protocol.types import ETHER, Pots
 
 
-def stakes(ledger: Ledger) -> int:
+def stakes(market: Market) -> int:
     """Wei that the pool holds for all nodes that ever joined."""
-    joined = {log["args"]["node"] for log in ledger.chain.logs("ConePool", "NodeJoined")}
-    node_of = ledger.pool.functions.nodeOf
-    found = ledger.chain.call_many([node_of(address) for address in sorted(joined)])
-    return sum(Node(*node).stake for node in found)
+    return sum(node.stake for node in market.pool.all_nodes())
 
 
-def bonds(ledger: Ledger) -> int:
+def bonds(market: Market) -> int:
     """Wei that the registry holds for all offers."""
-    registry = ledger.registry.functions
-    count = ledger.chain.call(registry.offerCount())
-    found = ledger.chain.call_many([registry.offerOf(i) for i in range(1, count + 1)])
-    return sum(Offer(*offer).bond for offer in found)
+    return sum(offer.bond for offer in market.registry.all_offers())
 
 
-def escrow_owes(ledger: Ledger) -> dict[str, int]:
+def escrow_owes(market: Market) -> dict[str, int]:
     """Wei that the escrow owes, by what for."""
-    chain, escrow = ledger.chain, ledger.escrow.functions
-    auctions = chain.call(ledger.auctions.functions.auctionCount())
-    purses = chain.call_many([escrow.purseOf(i) for i in range(1, auctions + 1)])
-    jobs = range(1, ledger.job_count() + 1)
-    pots = [Pots(*each) for each in chain.call_many([escrow.potsOf(job) for job in jobs])]
-    credited = {log["args"]["account"] for log in chain.logs("Escrow", "Credited")}
-    credit = chain.call_many([escrow.credit(ETHER, account) for account in sorted(credited)])
+    purses = market.escrow.purses(range(1, market.auctions.count() + 1))
+    pots = market.escrow.pots(range(1, market.jobs.count() + 1))
     return {
         "auctions' purses": sum(purses),
         "unsettled prices": sum(each.price for each in pots if not each.settled),
         "sellers' pots": sum(each.seller_pot - each.seller_paid for each in pots),
         "CONE pots": sum(_unclaimed(each.cone_pot, each) for each in pots),
         "slash pots": sum(_unclaimed(each.slash_pot, each) for each in pots),
-        "credits": sum(credit),
+        "credits": sum(market.escrow.all_credits(ETHER)),
     }
 
 

@@ -92,7 +92,7 @@ def _account(source: Source, node: ChecksumAddress, conducts: list[str]) -> Fact
         "pay_wei": sum(log["amount"] for log in paid),
         "slash_share_wei": sum(log["slashed"] for log in paid),
         "slashed_wei": sum(log["amount"] for log in lost),
-        "stake_left_wei": source.ledger.node(node).stake,
+        "stake_left_wei": source.market.pool.node(node).stake,
     }
 
 
@@ -111,6 +111,6 @@ def _share(source: Source, seller: Member) -> str:
         return "no round was accepted"
     job_id = source.run.job_id
     earned = source.desk.contributions(job_id, source.job.accepted_rounds)
-    index = source.ledger.sellers(job_id).index(seller.address)
+    index = source.market.jobs.sellers(job_id).index(seller.address)
     total = sum(earned)
     return f"{100 * earned[index] / total:.2f} % of contributions" if total else "none was kept"

@@ -7,7 +7,7 @@ from collections import Counter
 from d2m.demo.record.source import Facts, Source, conduct_text
 from d2m.learning.draws import PROBABILITY_ONE
 from d2m.protocol.sortition import execution_set
-from d2m.protocol.types import WAD, Job, MiniRound, Offence, Tally, fields
+from d2m.protocol.types import WAD, Job, Offence, Tally, fields
 
 
 class DigestMismatch(AssertionError):
@@ -23,7 +23,7 @@ def rounds_facts(source: Source) -> list[Facts]:
 
 
 def _round(source: Source, job: Job, number: int, sample: int) -> Facts:
-    sellers = source.ledger.sellers(source.run.job_id)
+    sellers = source.market.jobs.sellers(source.run.job_id)
     played: Facts = {
         "round": number,
         "accuracy": None,
@@ -43,8 +43,8 @@ def _round(source: Source, job: Job, number: int, sample: int) -> Facts:
 
 def _accepted_round(source: Source, number: int) -> Facts:
     """Facts of an accepted result; computed again from its inputs, as anybody can."""
-    job_id, sellers = source.run.job_id, source.ledger.sellers(source.run.job_id)
-    result = source.ledger.result(job_id, number)
+    job_id, sellers = source.run.job_id, source.market.jobs.sellers(source.run.job_id)
+    result = source.market.jobs.result(job_id, number)
     log = source.logs("Jobs", "RoundAccepted", round=number)[0]
     if source.desk.answer(job_id, number).result.digest != log["digest"]:
         raise DigestMismatch(f"round {number}: the accepted digest is not the computed one")
@@ -90,10 +90,7 @@ def _mini_round(source: Source, opened: Facts, tally: Tally) -> Facts:
     votes = {
         log["node"]: "0x" + log["result"].hex() for log in source.logs("Yoda", "Revealed", **place)
     }
-    mini_round_of = source.ledger.yoda.functions.miniRoundOf
-    kept = MiniRound(
-        *source.run.chain.call(mini_round_of(source.run.job_id, *place.values())),
-    )
+    kept = source.market.yoda.mini_round(source.run.job_id, *place.values())
     return {
         "mini_round": opened["miniRound"],
         "asked": opened["asked"] - opened["askedBefore"],
@@ -114,11 +111,11 @@ def _mini_round(source: Source, opened: Facts, tally: Tally) -> Facts:
 def _voters(source: Source, opened: Facts, votes: dict[str, str]) -> list[Facts]:
     """Everybody asked, by seat: what it voted for, and how the contract judges it."""
     job_id, number, mini_round = source.run.job_id, opened["round"], opened["miniRound"]
-    nodes = source.ledger.nodes(job_id)
-    draw_seed = source.ledger.seed(job_id, number, opened["firstMiniRound"])
+    nodes = source.market.nodes(job_id)
+    draw_seed = source.market.yoda.seed(job_id, number, opened["firstMiniRound"])
     seats = execution_set(len(nodes), opened["askedBefore"], opened["asked"], draw_seed)
     places = [Offence(number, mini_round, seat) for seat in seats]
-    judged = source.ledger.conduct(job_id, places)
+    judged = source.market.yoda.conduct(job_id, places)
     return [
         {
             "node": nodes[seat],

@@ -25,16 +25,16 @@ class Source:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.ledger = run.ledger
+        self.market = run.market
         store = ReadAhead(LocalStore(run.stage.store))
-        self.desk = Desk(run.ledger, store, opener_keys(run, store))
+        self.desk = Desk(run.market, store, opener_keys(run, store))
         self.behaviour = {member.address: member.behaviour for member in run.stage.members()}
         self._logs: dict[tuple[str, str], list[Facts]] = {}
 
     @cached_property
     def job(self) -> Job | None:
         """The job's record, None where the auction came to nothing."""
-        return self.ledger.situation(self.run.job_id).job if self.run.job_id else None
+        return self.market.situation(self.run.job_id).job if self.run.job_id else None
 
     def logs(self, contract: str, event: str, **arguments: object) -> list[Facts]:
         """The arguments of all events of a kind that have these arguments among them.
@@ -60,9 +60,9 @@ class Source:
 
 def opener_keys(run: Run, store: Store) -> JobKeys:
     """The keys of the buyer that opened the auction: they read all that the job's members do."""
-    signer, ledger = signer_of(run.stage.buyers[0]), run.ledger
-    secret = request_secret(signer, ledger.market.chain_id, ledger.market.house)
-    return JobKeys(ledger, store, encryption_key(signer), secret)
+    signer, market = signer_of(run.stage.buyers[0]), run.market
+    secret = request_secret(signer, market.id.chain_id, market.id.house)
+    return JobKeys(market, store, encryption_key(signer), secret)
 
 
 def conduct_text(conduct: int) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
-from web3.contract.contract import ContractFunction
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.erc20 import Erc20
 from d2m.chain.errors import Reverted
-from d2m.chain.tokens import approve_exactly
 from d2m.errors import PartyError
 from d2m.files import write_file
 from d2m.learning.network.exact import predict
@@ -120,7 +119,7 @@ class Buyer(AuctionParty):
         """Whether it leads an auction under its auction's id, or has sealed a bid there."""
         if auction.kind == AuctionKind.OPEN:
             return auction.leader == self.chain.address
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         return made.commitment != NO_COMMITMENT
 
     def take_part(self, auction: Auction, block: int) -> None:
@@ -152,14 +151,14 @@ class Buyer(AuctionParty):
     def _bid_openly(self, auction: Auction, block: int) -> None:
         if auction.leader == self.chain.address or block >= auction.close_block:
             return
-        auctions = self.ledger.auctions.functions
-        minimum = self.chain.call(auctions.minimumBid(self._auction_id))
+        minimum = self.market.auctions.minimum_bid(self._auction_id)
         if minimum <= self._bid.limit:
-            self._pay(auction, auctions.bid(self._auction_id, minimum), minimum)
+            bid = partial(self.market.auctions.bid, self._auction_id, minimum)
+            self._pay(auction, bid, minimum)
 
     def _bid_sealed(self, auction: Auction, block: int) -> None:
         """Seal the bid while bids are sealed, then reveal it."""
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         if block < auction.close_block:
             self.look_again(auction.close_block)
             if made.commitment == NO_COMMITMENT and self._bid.limit >= auction.reserve:
@@ -170,8 +169,8 @@ class Buyer(AuctionParty):
     def _seal(self, auction: Auction) -> None:
         larger = self._bid.larger_deposit
         tier = tier_for(self._bid.limit, auction.reserve, auction.token, larger=larger)
-        seal = self.ledger.auctions.functions.sealBid
-        bid = seal(self._auction_id, self._commitment(), tier)
+        seal = self.market.auctions.seal_bid
+        bid = partial(seal, self._auction_id, self._commitment(), tier)
         self._pay(auction, bid, auction.reserve << tier)
 
     def _reveal(self, made: SealedBid) -> None:
@@ -181,42 +180,42 @@ class Buyer(AuctionParty):
                 " name that one, or it cannot be revealed and loses a fifth of its deposit"
             )
         salt = bid_salt(self._bid.secret, self._auction_id)
-        reveal = self.ledger.auctions.functions.revealBid
-        self._send("revealed bid", reveal(self._auction_id, self._bid.limit, salt))
+        reveal = self.market.auctions.reveal_bid
+        self._send("revealed bid", partial(reveal, self._auction_id, self._bid.limit, salt))
 
     def _commitment(self) -> bytes:
         return sealed_commitment(
             self.chain.deployment.chain_id,
-            self.ledger.auctions.address,
+            self.market.auctions.address,
             self.chain.address,
             self._auction_id,
             self._bid.limit,
             bid_salt(self._bid.secret, self._auction_id),
         )
 
-    def _pay(self, auction: Auction, bid: ContractFunction, amount: int) -> None:
-        """Send a bid with `amount`, approving no more than that where it is in a token."""
+    def _pay(self, auction: Auction, bid: Callable[..., object], amount: int) -> None:
+        """Send a bid, with `amount` as its `value`, or approving no more where it is in a token."""
         self._register_key()
         self.log.info("bids", auction=self._auction_id, amount=amount, token=auction.token)
         if auction.token == ETHER:
-            self._send("bid", bid, value=amount)
+            self._send("bid", partial(bid, value=amount))
             return
-        spender = self.ledger.escrow.address
-        approve_exactly(self.chain, auction.token, spender, amount)
+        token, spender = Erc20(self.chain, auction.token), self.market.escrow.address
+        token.approve_exactly(spender, amount)
         if not self._send("bid", bid):
-            approve_exactly(self.chain, auction.token, spender, 0)
+            token.approve_exactly(spender, 0)
 
     def _register_key(self) -> None:
         """Have a key stand on the chain, before bidding and as long as a bid does."""
         public = bytes(self.key.public_key)
-        if self.ledger.buyer_key(self.chain.address) != public:
-            self.chain.send(self.ledger.key_rings.functions.register(public))
+        if self.market.key_rings.key(self.chain.address) != public:
+            self.market.key_rings.register(public)
             self.log.info("registered key", public_key=public.hex())
 
-    def _send(self, done: str, function: ContractFunction, *, value: int = 0) -> bool:
+    def _send(self, done: str, send: Callable[[], object]) -> bool:
         """Send what the auction may no longer take; any other refusal is the user's to mend."""
         try:
-            self.chain.send(function, value=value)
+            send()
         except Reverted as refused:
             if refused.name not in TOO_LATE:
                 raise
@@ -229,10 +228,10 @@ class Buyer(AuctionParty):
 
     def _leave(self, auction: Auction) -> None:
         """Take back what the auction still holds of the buyer's, and withdraw."""
-        made = self.ledger.sealed_bid(self._auction_id, self.chain.address)
+        made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         if made.commitment != NO_COMMITMENT and not made.closed:
-            reclaim = self.ledger.auctions.functions.reclaim
-            self._send("reclaimed", reclaim(self._auction_id, self.chain.address))
+            reclaim = self.market.auctions.reclaim
+            self._send("reclaimed", partial(reclaim, self._auction_id, self.chain.address))
         self.withdraw(auction.token)
 
     def _receive(self, job_id: int, job: Job) -> Delivery:
@@ -247,7 +246,7 @@ class Buyer(AuctionParty):
         delivery = Delivery(
             job=job_id,
             rounds=last_round,
-            model_cid=str(Cid(self.ledger.result(job_id, last_round).model_cid)),
+            model_cid=str(Cid(self.market.jobs.result(job_id, last_round).model_cid)),
             model_hash="0x" + on_chain.hex(),
             hash_matches=content_hash(sealed) == on_chain,
             file_hash="0x" + content_hash(data).hex(),
@@ -257,10 +256,3 @@ class Buyer(AuctionParty):
         write_file(self._folder / DELIVERY_FILE, json.dumps(asdict(delivery), indent=2) + "\n")
         self.log.info("delivered", **asdict(delivery))
         return delivery
-
-
-def withdraw_credit(ledger: Ledger, token: str, to: ChecksumAddress | None = None) -> int:
-    """Withdraw the account's credit in `token`, to itself by default; in its smallest unit."""
-    withdraw = ledger.escrow.functions.withdraw(token, to or ledger.chain.address)
-    receipt = ledger.chain.send(withdraw)
-    return int(ledger.chain.events(receipt, "Escrow", "Withdrawn")[0]["args"]["amount"])

@@ -10,7 +10,7 @@ from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
 
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Reverted
 from d2m.errors import PartyError
 from d2m.jobs.pins import request_pin
@@ -26,7 +26,6 @@ from d2m.protocol.types import (
     JobView,
     Request,
     Rules,
-    Terms,
     tag_of,
 )
 from d2m.sealing.content import seal_evaluation
@@ -74,7 +73,7 @@ class AuctionMemory(Memory):
 
 
 def make_request(
-    ledger: Ledger,
+    market: Market,
     store: Store,
     key: JobKey,
     request_id: bytes,
@@ -88,10 +87,10 @@ def make_request(
     The specification stays in the clear: sellers and bidders decide by it. `key` is the one that
     the account makes for `request_id`, 32 bytes that no other request of the account has.
     """
-    plain, opener = encode_evaluation(evaluation), ledger.chain.address
-    sealed = seal_evaluation(ledger.market, opener, request_id, key, plain)
+    plain, opener = encode_evaluation(evaluation), market.chain.address
+    sealed = seal_evaluation(market.id, opener, request_id, key, plain)
     spec_bytes = spec.to_bytes()
-    pin = request_pin(ledger.market, ledger.chain.block_number())
+    pin = request_pin(market.id, market.chain.block_number())
     return Request(
         tag=tag_of(tag),
         spec_hash=content_hash(spec_bytes),
@@ -158,12 +157,12 @@ class AuctionParty(Party):
 
     def _find(self) -> Auction | None:
         """The auction that was meant; None, and said once, where it is not on the chain."""
-        there = self.ledger.auction(self._auction_id)
+        there = self.market.auctions.auction(self._auction_id)
         if self._agreed is None and there.state != AuctionState.NONE:
             self._agreed = Agreed.of(there)
         if self._agreed is None:
             self._say(
-                f"there is no auction {self._auction_id}, {self.ledger.auction_count()} have been"
+                f"there is no auction {self._auction_id}, {self.market.auctions.count()} have been"
                 " opened so far: it is waited for"
             )
             return None
@@ -178,8 +177,8 @@ class AuctionParty(Party):
         return self._find_elsewhere(self._agreed)
 
     def _find_elsewhere(self, agreed: Agreed) -> Auction | None:
-        for auction_id in self.ledger.auctions_of(agreed.opener):
-            auction = self.ledger.auction(auction_id)
+        for auction_id in self.market.auctions.opened_by(agreed.opener):
+            auction = self.market.auctions.auction(auction_id)
             if Agreed.of(auction) == agreed:
                 self._say(
                     f"auction {self._auction_id} has the id {auction_id} since the chain was"
@@ -217,7 +216,10 @@ class AuctionParty(Party):
 
     def act(self, job_id: int, view: JobView) -> None:
         """Hand out the job's key, as its opener. A running job needs no more of its buyer."""
-        if self.memory.handed_out is None and self.ledger.opener(job_id) == self.chain.address:
+        if (
+            self.memory.handed_out is None
+            and self.market.auctions.opener(job_id) == self.chain.address
+        ):
             self.memory.handed_out = hand_out(self.desk, job_id, view.job)
 
     def finish(self, job_id: int, view: JobView) -> None:
@@ -238,8 +240,8 @@ class AuctionParty(Party):
         if auction.opener != self.chain.address or auction.state == AuctionState.CANCELLED:
             return -LASTING_BLOCKS
         if auction.state == AuctionState.VOID:
-            return self.ledger.void_in(self._auction_id)
-        if self.ledger.situation(auction.job_id).job.state.ended:
+            return self.market.auctions.void_in(self._auction_id)
+        if self.market.situation(auction.job_id).job.state.ended:
             return -LASTING_BLOCKS
         return self.memory.handed_out
 
@@ -255,9 +257,9 @@ class AuctionParty(Party):
             self.look_again(turn)
 
     def _close(self) -> None:
-        request = self.ledger.auction_request(self._auction_id)
+        request = self.market.auctions.request(self._auction_id)
         try:
-            self.chain.send(self.ledger.auctions.functions.close(self._auction_id, request))
+            self.market.auctions.close(self._auction_id, request)
             self.log.info("closed auction", auction=self._auction_id)
         except Reverted as refused:
             self.log.debug("closing not needed", auction=self._auction_id, why=str(refused))
@@ -274,7 +276,7 @@ class Opener(AuctionParty):
     def look(self, block: int) -> None:
         """Raises PartyError where the auction is not the account's own."""
         if self._agreed is not None and self._agreed.opener != self.chain.address:
-            own = ", ".join(map(str, self.ledger.auctions_of(self.chain.address))) or "none"
+            own = ", ".join(map(str, self.market.auctions.opened_by(self.chain.address))) or "none"
             raise PartyError(
                 f"auction {self._auction_id} was opened by {self._agreed.opener}: only that account"
                 f" can hand out its job's key (this account's auctions: {own})"
@@ -284,15 +286,3 @@ class Opener(AuctionParty):
     def see_off(self, auction: Auction, block: int) -> None:
         """Done once the members have the key, or there is no job to have one for."""
         self.memory.is_done = self.has_handed_out(auction, block)
-
-
-def open_auction(chain: Chain, request: Request, terms: Terms) -> int:
-    """Open an auction; its id."""
-    auctions = chain.contract("AuctionHouse")
-    receipt = chain.send(auctions.functions.open(request, terms))
-    return int(chain.events(receipt, "AuctionHouse", "AuctionOpened")[0]["args"]["auctionId"])
-
-
-def cancel_auction(ledger: Ledger, auction_id: int) -> None:
-    """Take back an auction of the account's that nobody has bid in."""
-    ledger.chain.send(ledger.auctions.functions.cancel(auction_id))

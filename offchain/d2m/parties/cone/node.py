@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from eth_typing import ChecksumAddress
 from nacl.public import PrivateKey
-from web3.contract.contract import ContractFunction
 
 from d2m import metrics
 from d2m.chain.client import Chain
-from d2m.chain.contracts import Ledger
 from d2m.chain.errors import Reverted
 from d2m.errors import NotRegistered
 from d2m.jobs.deliveries import chosen_answer
@@ -71,11 +70,11 @@ def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
     answers = desk.answers(job_id, poll.round)
     if len(answers) > 1:
-        reveals = desk.ledger.reveals_in_round(job_id, poll.round)
-        node = desk.ledger.chain.address
+        reveals = desk.market.yoda.reveals_in_round(job_id, poll.round)
+        node = desk.market.chain.address
         answers = [chosen_answer(answers, reveals, node, poll.mini_round)]
     result = answers[0].result
-    seed = desk.ledger.seed(job_id, poll.round, poll.mini_round)
+    seed = desk.market.yoda.seed(job_id, poll.round, poll.mini_round)
     return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
 
@@ -119,12 +118,11 @@ class ConeNode(Party):
 
     def join(self) -> None:
         """Take a seat unless the node has one, topping up a stake that slashing has shortened."""
-        pool = self.ledger.pool
-        node = self.ledger.node(self.chain.address)
+        node = self.market.pool.node(self.chain.address)
         if node.stake and not node.exit_block:
             return
-        missing = self.chain.call(pool.functions.stakeUnit()) - node.stake
-        self.chain.send(pool.functions.join(bytes(self.key.public_key)), value=missing)
+        missing = self.market.pool.stake_unit() - node.stake
+        self.market.pool.join(bytes(self.key.public_key), missing)
         self.log.info("staked", wei=missing)
 
     def keep_registered(self, block: int) -> None:
@@ -133,13 +131,13 @@ class ConeNode(Party):
         A stake that slashing has shortened is topped up only when the node starts: that is more
         money than its owner has agreed to. A node that has left has wanted to.
         """
-        node = self.ledger.node(self.chain.address)
+        node = self.market.pool.node(self.chain.address)
         if not node.stake and self._was_seated and not self.memory.is_seated:
             self.log.warning("the seat is gone, the chain was re-organised: taken again")
             self.join()
-            node = self.ledger.node(self.chain.address)
+            node = self.market.pool.node(self.chain.address)
         self._was_seated = self.memory.is_seated = bool(node.stake and not node.exit_block)
-        missing = self.chain.call(self.ledger.pool.functions.stakeUnit()) - node.stake
+        missing = self.market.pool.stake_unit() - node.stake
         if missing and not self._was_seated:
             raise NotRegistered(
                 f"the node has no seat, {shown_amount(missing)} of its stake are missing: start"
@@ -148,7 +146,7 @@ class ConeNode(Party):
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the job froze the node's seat."""
-        return self.chain.address in self.ledger.nodes(job_id)
+        return self.chain.address in self.market.nodes(job_id)
 
     def act(self, job_id: int, view: JobView) -> None:
         """See to the key ring; vote when asked; open a result of its own; slash who failed."""
@@ -168,7 +166,7 @@ class ConeNode(Party):
         for start in range(0, len(votes), VOTES_AT_ONCE):
             part = votes[start : start + VOTES_AT_ONCE]
             try:
-                self.chain.send(self.ledger.escrow.functions.claimCone(job_id, seat, part))
+                self.market.escrow.claim_cone(job_id, seat, part)
             except Reverted as refused:
                 # Anybody may have claimed for this node before.
                 self.log.info("votes not claimed", job=job_id, why=str(refused))
@@ -187,18 +185,18 @@ class ConeNode(Party):
     # --- voting
 
     def _take_part(self, job_id: int, view: JobView) -> None:
-        poll, yoda = view.poll, self.ledger.yoda.functions
+        poll, yoda = view.poll, self.market.yoda
         rank = self._rank(job_id, poll.round, poll.first_mini_round)
         if not poll.asked_before <= rank < poll.asked:
             return
         position = rank - poll.asked_before
         committed = view.mini_round.has_committed(position)
-        if not committed and self._is_open(yoda.isCommitting(job_id)):
+        if not committed and yoda.is_committing(job_id):
             self._commit(job_id, poll)
         elif not committed:
             self.missed("committed", job=job_id, round=poll.round, mini_round=poll.mini_round)
         pending = committed and not view.mini_round.has_revealed(position)
-        if pending and self._is_open(yoda.isRevealing(job_id)):
+        if pending and yoda.is_revealing(job_id):
             self._reveal(job_id, poll, position)
         elif pending and self.chain.block_number() > poll.reveal_deadline:
             self.missed("revealed", job=job_id, round=poll.round, mini_round=poll.mini_round)
@@ -218,8 +216,8 @@ class ConeNode(Party):
         if vote is None or self.memory is not memory:
             return  # re-organised meanwhile: the seed may have been none when it was read
         commitment = self._ballot(job_id, poll).commitment(vote.result_word, vote.audit, salt)
-        commit = self.ledger.yoda.functions.commit
-        self._send("committed", job_id, poll, commit(job_id, self._seat(job_id), commitment))
+        commit = partial(self.market.yoda.commit, job_id, self._seat(job_id), commitment)
+        self._send("committed", job_id, poll, commit)
 
     def _reveal(self, job_id: int, poll: Poll, position: int) -> None:
         """Reveal the vote, unless what the node has committed to is another one.
@@ -233,9 +231,9 @@ class ConeNode(Party):
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
         if vote is None:
             return
-        reveal = self.ledger.yoda.functions.reveal
-        function = reveal(job_id, position, vote.result_word, vote.audit, salt)
-        if self._send("revealed", job_id, poll, function) == "CommitmentMismatch":
+        words = (vote.result_word, vote.audit, salt)
+        reveal = partial(self.market.yoda.reveal, job_id, position, *words)
+        if self._send("revealed", job_id, poll, reveal) == "CommitmentMismatch":
             self.memory.silenced.add(place)
             self.log.error(
                 "silent: the vote is another one now than what was committed, which is wrong or"
@@ -252,7 +250,7 @@ class ConeNode(Party):
     def _ballot(self, job_id: int, poll: Poll) -> Ballot:
         return Ballot(
             chain_id=self.chain.deployment.chain_id,
-            yoda=self.ledger.yoda.address,
+            yoda=self.market.yoda.address,
             node=self.chain.address,
             job_id=job_id,
             round=poll.round,
@@ -262,15 +260,11 @@ class ConeNode(Party):
     def _salt(self, job_id: int, poll: Poll) -> bytes:
         return self._ballot(job_id, poll).salt(self._secret)
 
-    def _is_open(self, window: ContractFunction) -> bool:
-        """Whether a window is open in the block in which a transaction sent now would be mined."""
-        return bool(self.chain.call(window, block="pending"))
-
-    def _send(self, done: str, job_id: int, poll: Poll, function: ContractFunction) -> str:
+    def _send(self, done: str, job_id: int, poll: Poll, send: Callable[[], object]) -> str:
         """Send a vote's transaction; the name of the refusal, if any: it is looked at again."""
         place = {"job": job_id, "round": poll.round, "mini_round": poll.mini_round}
         try:
-            self.chain.send(function)
+            send()
             metrics.DONE.labels(done).inc()
             self.log.info(done, **place)
         except Reverted as refused:
@@ -289,7 +283,7 @@ class ConeNode(Party):
         if result is None or not self._has_turn(job_id, poll.round, view.verdict, first_turn):
             return
         try:
-            self.chain.send(self.ledger.jobs.functions.open(job_id, result.abi_tuple))
+            self.market.jobs.open(job_id, result)
             metrics.DONE.labels("opened").inc()
             self.log.info("opened", job=job_id, round=job.round, digest=digest.hex())
         except Reverted as refused:
@@ -300,16 +294,16 @@ class ConeNode(Party):
         if not self._right_votes(job_id):
             return
         last = job.accepted_rounds
-        first_turn = self.ledger.opened(job_id, last).block
-        verdict = self.ledger.verdict(job_id, last)
+        first_turn = self.market.jobs.opened(job_id, last).block
+        verdict = self.market.yoda.verdict(job_id, last)
         if not self._has_turn(job_id, last, verdict, first_turn):
             return
         known = [each for r in range(1, last + 1) for each in self._offences_in(job_id, r)]
-        offences = self.ledger.unpunished(job_id, known)
+        offences = self.market.pool.unpunished(job_id, known)
         for start in range(0, len(offences), OFFENCES_AT_ONCE):
             part = offences[start : start + OFFENCES_AT_ONCE]
             try:
-                self.chain.send(self.ledger.pool.functions.slash(job_id, part))
+                self.market.pool.slash(job_id, part)
                 self.log.info("slashed", job=job_id, offences=len(part))
             except Reverted as refused:
                 self.log.debug("slashing not needed", job=job_id, why=str(refused))
@@ -317,7 +311,7 @@ class ConeNode(Party):
     def _offences_in(self, job_id: int, round_number: int) -> list[Offence]:
         key = (job_id, round_number)
         if key not in self.memory.offences:
-            self.memory.offences[key] = find_offences(self.ledger, job_id, round_number)
+            self.memory.offences[key] = find_offences(self.market, job_id, round_number)
         return self.memory.offences[key]
 
     def _has_turn(self, job_id: int, round_number: int, verdict: Verdict, first_turn: int) -> bool:
@@ -346,29 +340,16 @@ class ConeNode(Party):
         """(round, mini-round) of the node's votes that were judged right."""
         seat = self._seat(job_id)
         places = [Offence(each["round"], each["miniRound"], seat) for each in self._reveals(job_id)]
-        judged = zip(places, self.ledger.conduct(job_id, places), strict=True)
+        judged = zip(places, self.market.yoda.conduct(job_id, places), strict=True)
         return [(at.round, at.mini_round) for at, conduct in judged if conduct == Conduct.RIGHT]
 
     def _reveals(self, job_id: int) -> list[dict[str, Any]]:
-        return self.ledger.reveals(job_id, self.chain.address)
+        return self.market.yoda.reveals(job_id, self.chain.address)
 
     def _seat(self, job_id: int) -> int:
-        return self.ledger.nodes(job_id).index(self.chain.address)
+        return self.market.nodes(job_id).index(self.chain.address)
 
     def _rank(self, job_id: int, round_number: int, first_mini_round: int) -> int:
         """The node's rank in the draw that began with `first_mini_round`."""
-        seed = self.ledger.seed(job_id, round_number, first_mini_round)
-        return permute(self._seat(job_id), len(self.ledger.nodes(job_id)), seed)
-
-
-def leave_pool(ledger: Ledger) -> int:
-    """Give up the account's seat; the block from which its stake may be withdrawn."""
-    receipt = ledger.chain.send(ledger.pool.functions.leave())
-    return int(ledger.chain.events(receipt, "ConePool", "NodeLeft")[0]["args"]["unlockBlock"])
-
-
-def withdraw_stake(ledger: Ledger, to: ChecksumAddress | None = None) -> int:
-    """Have the stake of an account that has left paid, to itself by default; in wei."""
-    withdraw = ledger.pool.functions.withdrawStake(to or ledger.chain.address)
-    receipt = ledger.chain.send(withdraw)
-    return int(ledger.chain.events(receipt, "ConePool", "StakeWithdrawn")[0]["args"]["amount"])
+        seed = self.market.yoda.seed(job_id, round_number, first_mini_round)
+        return permute(self._seat(job_id), len(self.market.nodes(job_id)), seed)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.protocol.sortition import asked_after, permute
 from d2m.protocol.types import Frozen, Offence, Verdict
 
 
-def find_offences(ledger: Ledger, job_id: int, round_number: int) -> list[Offence]:
+def find_offences(market: Market, job_id: int, round_number: int) -> list[Offence]:
     """Every offence of an opened round, punished or not, in both draws."""
-    view, verdict = ledger.situation(job_id), ledger.verdict(job_id, round_number)
+    view, verdict = market.situation(job_id), market.yoda.verdict(job_id, round_number)
     if not verdict.offences:
         return []
-    asked = list(_asked(ledger, job_id, round_number, view.frozen, verdict))
-    conducts = ledger.conduct(job_id, asked)
+    asked = list(_asked(market, job_id, round_number, view.frozen, verdict))
+    conducts = market.yoda.conduct(job_id, asked)
     return [place for place, conduct in zip(asked, conducts, strict=True) if conduct.is_offence]
 
 
@@ -25,7 +25,7 @@ def last_draw(verdict: Verdict) -> int:
 
 
 def _asked(
-    ledger: Ledger, job_id: int, round_number: int, frozen: Frozen, verdict: Verdict
+    market: Market, job_id: int, round_number: int, frozen: Frozen, verdict: Verdict
 ) -> Iterator[Offence]:
     """Where each seat was asked, mini-round by mini-round."""
     last = verdict.last_mini_round
@@ -33,7 +33,7 @@ def _asked(
     if verdict.redrawn_at:
         draws.append((verdict.redrawn_at, last))
     for first, until in draws:
-        seed = ledger.seed(job_id, round_number, first)
+        seed = market.yoda.seed(job_id, round_number, first)
         by_rank = sorted(range(frozen.seats), key=lambda seat: permute(seat, frozen.seats, seed))
         for mini_round in range(first, until + 1):
             before = asked_after(frozen.base, mini_round - first, frozen.seats)

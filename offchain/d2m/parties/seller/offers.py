@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from eth_typing import ChecksumAddress
 
-from d2m.chain.contracts import Ledger
+from d2m.chain.contracts.market import Market
 from d2m.errors import NotRegistered, PartyError
 from d2m.jobs.pins import offer_pin
 from d2m.protocol.types import Offer, tag_of, text_of
@@ -17,7 +16,7 @@ log = structlog.get_logger()
 
 
 def ensure_offered(
-    ledger: Ledger,
+    market: Market,
     store: Store,
     tags: Sequence[str],
     description: bytes,
@@ -31,32 +30,32 @@ def ensure_offered(
     one bond. A paused offer is resumed; one that has left stays as it is, for its last jobs.
     Raises PartyError when `offer_id` is not the account's.
     """
-    wanted, cid = sorted(tag_of(tag) for tag in tags), _described(ledger, store, description)
+    wanted, cid = sorted(tag_of(tag) for tag in tags), _described(market, store, description)
     if offer_id is None:
-        offer_id = _find(standing_offers(ledger), wanted, cid)
+        offer_id = _find(standing_offers(market), wanted, cid)
     if offer_id is None:
-        return _make(ledger, wanted, cid, public_key)
-    offer = _named(ledger, offer_id)
+        return _make(market, wanted, cid, public_key)
+    offer = _named(market, offer_id)
     if offer.exit_block:
         log.info("offer has left, only its running jobs are served", offer=offer_id)
         return offer_id
-    _change(ledger, offer_id, offer, wanted, cid, public_key)
+    _change(market, offer_id, offer, wanted, cid, public_key)
     return offer_id
 
 
-def restore(ledger: Ledger, offer_id: int, known: Offer) -> int:
+def restore(market: Market, offer_id: int, known: Offer) -> int:
     """Have an offer stand again as it was last seen before the chain was re-organised; its id.
 
     Ids count all sellers' offers, so in another order there are others: an offer is known by what
     it says. One that is gone is made again for the same bond. Raises NotRegistered where it is
     gone and had not been listed.
     """
-    ours = ledger.offers_by(ledger.chain.address)
+    ours = market.registry.offers_by(market.chain.address)
     same = [each for each, offer in ours.items() if _says(offer) == _says(known)]
     found = offer_id if offer_id in same or not same else same[0]
     if found in ours:
         if known.listed and not ours[found].exit_block:
-            _change(ledger, found, ours[found], *_says(known), known.public_key)
+            _change(market, found, ours[found], *_says(known), known.public_key)
         return found
     if not known.listed:
         raise NotRegistered(
@@ -64,55 +63,42 @@ def restore(ledger: Ledger, offer_id: int, known: Offer) -> int:
             " or start it again to offer the data anew"
         )
     log.warning("the offer is gone, the chain was re-organised: made again", offer=offer_id)
-    return _make(ledger, *_says(known), known.public_key)
+    return _make(market, *_says(known), known.public_key)
 
 
-def standing_offers(ledger: Ledger) -> dict[int, Offer]:
+def standing_offers(market: Market) -> dict[int, Offer]:
     """The account's offers that have not left, paused ones included, by id."""
-    made = ledger.offers_by(ledger.chain.address)
+    made = market.registry.offers_by(market.chain.address)
     return {offer_id: offer for offer_id, offer in made.items() if not offer.exit_block}
 
 
-def pause(ledger: Ledger, offer_id: int) -> None:
+def pause(market: Market, offer_id: int) -> None:
     """Take an offer off its tags; running jobs keep it."""
-    pausing = ledger.registry.functions.pause(offer_id)
-    ledger.chain.send(pausing, size=_tag_count(ledger, offer_id))
+    market.registry.pause(offer_id, _tag_count(market, offer_id))
 
 
-def resume(ledger: Ledger, offer_id: int) -> None:
+def resume(market: Market, offer_id: int) -> None:
     """Put a paused offer back under its tags."""
-    resuming = ledger.registry.functions.resume(offer_id)
-    ledger.chain.send(resuming, size=_tag_count(ledger, offer_id))
+    market.registry.resume(offer_id, _tag_count(market, offer_id))
 
 
-def leave(ledger: Ledger, offer_id: int) -> int:
+def leave(market: Market, offer_id: int) -> int:
     """End an offer; the block from which its bond can be withdrawn."""
-    leaving = ledger.registry.functions.leave(offer_id)
-    receipt = ledger.chain.send(leaving, size=_tag_count(ledger, offer_id))
-    logs = ledger.chain.events(receipt, "SellerRegistry", "OfferLeft")
-    return int(logs[0]["args"]["unlockBlock"])
+    return market.registry.leave(offer_id, _tag_count(market, offer_id))
 
 
-def withdraw_bond(ledger: Ledger, offer_id: int, to: ChecksumAddress | None = None) -> int:
-    """Have the bond of an offer that has left paid, to the account by default; in wei."""
-    withdraw = ledger.registry.functions.withdrawBond(offer_id, to or ledger.chain.address)
-    receipt = ledger.chain.send(withdraw)
-    logs = ledger.chain.events(receipt, "SellerRegistry", "BondWithdrawn")
-    return int(logs[0]["args"]["amount"])
-
-
-def _tag_count(ledger: Ledger, offer_id: int) -> int:
+def _tag_count(market: Market, offer_id: int) -> int:
     """Number of tags that listing or unlisting an offer costs by; 1 for one that is not there."""
-    return max(1, len(ledger.offer(offer_id).tags))
+    return max(1, len(market.registry.offer(offer_id).tags))
 
 
 def _says(offer: Offer) -> tuple[list[bytes], bytes]:
     return list(offer.tags), offer.metadata_cid
 
 
-def _described(ledger: Ledger, store: Store, description: bytes) -> bytes:
+def _described(market: Market, store: Store, description: bytes) -> bytes:
     """The binary CID of an offer's description, pinned."""
-    return store.put(description, name=offer_pin(ledger.market)).binary
+    return store.put(description, name=offer_pin(market.id)).binary
 
 
 def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None:
@@ -120,8 +106,8 @@ def _find(offers: dict[int, Offer], tags: list[bytes], cid: bytes) -> int | None
     return same[0] if same else None
 
 
-def _named(ledger: Ledger, offer_id: int) -> Offer:
-    ours = ledger.offers_by(ledger.chain.address)
+def _named(market: Market, offer_id: int) -> Offer:
+    ours = market.registry.offers_by(market.chain.address)
     if offer_id not in ours:
         known = ", ".join(str(each) for each in ours) or "none"
         raise PartyError(f"offer {offer_id} is not this account's (yours: {known})")
@@ -129,24 +115,20 @@ def _named(ledger: Ledger, offer_id: int) -> Offer:
 
 
 def _change(
-    ledger: Ledger, offer_id: int, offer: Offer, tags: list[bytes], cid: bytes, public_key: bytes
+    market: Market, offer_id: int, offer: Offer, tags: list[bytes], cid: bytes, public_key: bytes
 ) -> None:
     """Have a standing offer say this, and be listed."""
-    registry = ledger.registry.functions
     if (*_says(offer), offer.public_key) != (tags, cid, public_key):
         most_tags = max(len(offer.tags), len(tags))
-        ledger.chain.send(registry.update(offer_id, tags, cid, public_key), size=most_tags)
+        market.registry.update(offer_id, tags, cid, public_key, most_tags=most_tags)
         log.info("changed offer", offer=offer_id, tags=[text_of(tag) for tag in tags])
     if not offer.listed:
-        ledger.chain.send(registry.resume(offer_id), size=len(tags))
+        market.registry.resume(offer_id, len(tags))
         log.info("resumed offer", offer=offer_id)
 
 
-def _make(ledger: Ledger, tags: list[bytes], cid: bytes, public_key: bytes) -> int:
-    registry = ledger.registry.functions
-    bond = ledger.chain.call(registry.bondUnit())
-    receipt = ledger.chain.send(registry.offer(tags, cid, public_key), value=bond)
-    logs = ledger.chain.events(receipt, "SellerRegistry", "Offered")
-    offer_id = int(logs[0]["args"]["offerId"])
+def _make(market: Market, tags: list[bytes], cid: bytes, public_key: bytes) -> int:
+    bond = market.registry.bond_unit()
+    offer_id = market.registry.make_offer(tags, cid, public_key, bond)
     log.info("offered", offer=offer_id, bond_wei=bond)
     return offer_id

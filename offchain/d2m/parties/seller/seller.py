@@ -99,7 +99,7 @@ class Seller(Party):
         self._samples = samples
         self._offer_id = offer_id
         self._training = training
-        self._offer = self.ledger.offer(offer_id)
+        self._offer = self.market.registry.offer(offer_id)
         """As it was last seen: what it says finds it again under another number."""
         self._trained = lru_cache(maxsize=UPDATES_REMEMBERED)(self._encoded_update)
 
@@ -114,16 +114,18 @@ class Seller(Party):
         Changes by the owner meanwhile, a pause or the end of the offer too, are left as they are.
         """
         if not self.memory.is_offered:
-            offer_id = restore(self.ledger, self._offer_id, self._offer)
+            offer_id = restore(self.market, self._offer_id, self._offer)
             if offer_id != self._offer_id:
                 self.log.warning("offer has another id now", was=self._offer_id, offer=offer_id)
             self._offer_id = offer_id
             self.memory.is_offered = True
-        self._offer = self.ledger.offer(self._offer_id)
+        self._offer = self.market.registry.offer(self._offer_id)
 
     def concerns(self, job_id: int, job: Job) -> bool:
         """Whether the offer was matched. Before the first sample nothing is asked of it."""
-        return job.state != JobState.SEEDING and self._offer_id in self.ledger.offers(job_id).ids
+        return (
+            job.state != JobState.SEEDING and self._offer_id in self.market.jobs.offers(job_id).ids
+        )
 
     def act(self, job_id: int, view: JobView) -> None:
         """Train and post when sampled."""
@@ -149,9 +151,9 @@ class Seller(Party):
         job_id, round_number = place
         self.desk.pin(job_id, round_number, sealed)
         cid = Cid.of(sealed)
-        post = self.ledger.jobs.functions.postUpdate
         try:
-            self.chain.send(post(job_id, round_number, index, content_hash(sealed), cid.binary))
+            named = (content_hash(sealed), cid.binary)
+            self.market.jobs.post_update(job_id, round_number, index, *named)
         except Reverted as refused:
             self.look_again(self.chain.block_number() + 1)
             if self.memory.refused.get(place) != str(refused):
@@ -165,7 +167,7 @@ class Seller(Party):
         """The update of one round, as only nodes and buyer can read it, and only there."""
         lock = self.desk.lock(post.job_id)  # before training: without it nothing can be posted
         update = self._trained(post.job_id, post.round)
-        return seal_update(self.ledger.market, post, self.key, lock, update)
+        return seal_update(self.market.id, post, self.key, lock, update)
 
     def update(self, job_id: int, round_number: int) -> IntVector:
         """The update of one round, int32 (d,): the same whenever it is computed again.
@@ -194,7 +196,7 @@ class Seller(Party):
 
     def _index(self, job_id: int) -> int:
         """Where the offer stands among the job's."""
-        return self.ledger.offers(job_id).ids.index(self._offer_id)
+        return self.market.jobs.offers(job_id).ids.index(self._offer_id)
 
     def _claim(self, job_id: int, last_round: int) -> None:
         index = self._index(job_id)
@@ -203,9 +205,8 @@ class Seller(Party):
         except KeyError:
             self.log.info("no share", job=job_id)
             return
-        claim = self.ledger.escrow.functions.claimSeller
         try:
-            self.chain.send(claim(job_id, index, share.start, share.end, proof))
+            self.market.escrow.claim_seller(job_id, index, share.start, share.end, proof)
         except Reverted as refused:
             # Anybody may have claimed for this seller before.
             self.log.info("share not claimed", job=job_id, why=str(refused))
