@@ -1,4 +1,4 @@
-"""What figures were made on."""
+"""The machine that figures were made on."""
 
 from __future__ import annotations
 

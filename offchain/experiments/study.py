@@ -23,7 +23,7 @@ class NotRecorded(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Study(ABC):
-    """What the command line knows of a study."""
+    """A study, as the command line knows it."""
 
     name: str
     about: str
@@ -31,13 +31,13 @@ class Study(ABC):
     takes: str = ""
     """How long, as docs/experiments.md has it; empty where it does not say."""
     options: Sequence[click.Option] = ()
-    """Of `run`; what they give are the keyword arguments."""
+    """Options of `run`; their values are its keyword arguments."""
     report_options: Sequence[click.Option] = ()
     """The same of `report`."""
     by_name_alone: bool = False
     """Whether it is left out where no study is named."""
     interrupted: ClassVar[str]
-    """What Ctrl-C leaves, for who pressed it."""
+    """Words on what Ctrl-C leaves, for the person who pressed it."""
 
     @abstractmethod
     def run(self, out: Path, **options: Any) -> Iterator[str]:
@@ -61,7 +61,7 @@ class Recorded(Study):
     told: Callable[[Facts], Iterable[str]] = lambda _: ()
     """The result in a few lines."""
     fault: Callable[[Facts], str] = lambda _: ""
-    """What must not be, if it is; then the command fails."""
+    """A finding that must not be, if there is one; then the command fails."""
     interrupted: ClassVar[str] = "interrupted: nothing is written"
 
     def run(self, out: Path, **options: Any) -> Iterator[str]:

@@ -64,14 +64,14 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
         }
 
         # Had the lie won, the next round would have found all that it starts from.
-        desk = market.desk(20)
-        vote = VOTING["colluding"](desk, 1, contracts.situation(1).poll)
+        rounds = market.rounds(20)
+        vote = VOTING["colluding"](rounds, 1, contracts.situation(1).poll)
         assert vote is not None
         assert vote.result is not None
         assert vote.result_word == lie
         model = market.store.get(Cid(vote.result.model_cid), limit=LIMIT)
         sampler = market.store.get(Cid(vote.result.sampler_cid), limit=LIMIT)
-        plain = open_model(contracts.id, 1, 1, desk.access(1), model)
-        wrong = decode_model(plain, desk.spec(1).model)
-        assert (wrong != decode_model(desk.model(1, 1), desk.spec(1).model)).any()
-        assert parse_sampler(sampler)[2] == desk.state_before(1, 1).draws
+        plain = open_model(contracts.id, 1, 1, rounds.inputs.access(1), model)
+        wrong = decode_model(plain, rounds.inputs.spec(1).model)
+        assert (wrong != decode_model(rounds.inputs.model(1, 1), rounds.inputs.spec(1).model)).any()
+        assert parse_sampler(sampler)[2] == rounds.inputs.state_before(1, 1).draws

@@ -237,11 +237,11 @@ def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
         market.look_until(lambda: market.contracts.jobs.count() == 1, others)
         market.look_until(lambda: market.job().state.ended, [*others, *sellers])
         seller = market.seller(0)
-        reachable = seller.desk.store
+        reachable = seller.inputs.store
         away = IpfsStore("/ip4/127.0.0.1/tcp/9", patience=Patience(pause=0.01))
-        seller.desk.store = ReadAhead(away)
+        seller.inputs.store = ReadAhead(away)
         seller.look(seller.chain.block_number())
         assert seller.jobs_ended == 0
-        seller.desk.store = reachable
+        seller.inputs.store = reachable
         seller.look(seller.chain.block_number())
         assert seller.jobs_ended == 1

@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from d2m.chain.contracts.jobs import Opened, PostedUpdate
 from d2m.chain.contracts.key_rings import PostedRing
 from d2m.jobs.answer import answer
-from d2m.jobs.desk import Desk
+from d2m.jobs.rounds import RoundComputer
 from d2m.learning.round import KEPT, LATE, MALFORMED, TOO_LARGE
 from d2m.learning.updates import encode_update
 from d2m.protocol.types import JobState
@@ -68,9 +68,9 @@ def has_keys(market: World) -> bool:
 
 
 @pytest.fixture
-def desk(market: World) -> Desk:
+def rounds(market: World) -> RoundComputer:
     """A node's, with nothing remembered."""
-    return market.desk(NODE)
+    return market.rounds(NODE)
 
 
 class Executed:
@@ -131,23 +131,25 @@ TOO_LONG = {
 }
 
 
-def posted(desk: Desk, data: bytes) -> PostedUpdate:
-    return PostedUpdate(content_hash(data), desk.store.put(data).binary)
+def posted(rounds: RoundComputer, data: bytes) -> PostedUpdate:
+    return PostedUpdate(content_hash(data), rounds.inputs.store.put(data).binary)
 
 
-def sealed(market: World, desk: Desk, plain: bytes, **changes: Any) -> bytes:
+def sealed(market: World, rounds: RoundComputer, plain: bytes, **changes: Any) -> bytes:
     """An update as the first seller seals it, for its place or another."""
     post = Post(1, 1, market.signer(SELLER).address, 0)._replace(**changes)
-    return seal_update(desk.market.id, post, market.key(SELLER), desk.lock(1), plain)
+    return seal_update(
+        rounds.inputs.market.id, post, market.key(SELLER), rounds.inputs.lock(1), plain
+    )
 
 
 def verdicts(
-    desk: Desk, updates: dict[int, PostedUpdate], monkeypatch: pytest.MonkeyPatch
+    rounds: RoundComputer, updates: dict[int, PostedUpdate], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[int, str], list[Any]]:
     """The reason by index, and what was logged."""
-    monkeypatch.setattr(desk.market.jobs, "updates", lambda _job, _round: updates)
+    monkeypatch.setattr(rounds.inputs.market.jobs, "updates", lambda _job, _round: updates)
     with capture_logs() as logs:
-        output = desk.output(1, 1)
+        output = rounds.output(1, 1)
     return {verdict.index: verdict.reason for verdict in output.verdicts}, list(logs)
 
 
@@ -160,11 +162,11 @@ def said(logs: list[Any], *events: str) -> list[str]:
 
 
 def test_a_well_formed_update_is_kept(
-    market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    market: World, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the refusals below say something."""
-    update = posted(desk, sealed(market, desk, GOOD))
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, sealed(market, rounds, GOOD))
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == KEPT
     assert set(reasons.values()) == {KEPT, LATE}
     assert said(logs, "update unreadable") == []
@@ -172,10 +174,10 @@ def test_a_well_formed_update_is_kept(
 
 @pytest.mark.parametrize("name", RUBBISH)
 def test_a_seller_seals_rubbish(
-    name: str, market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    name: str, market: World, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = posted(desk, sealed(market, desk, RUBBISH[name]))
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, sealed(market, rounds, RUBBISH[name]))
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] in (MALFORMED, TOO_LARGE)
     (why,) = said(logs, "update refused")
     assert why
@@ -183,10 +185,10 @@ def test_a_seller_seals_rubbish(
 
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
 def test_a_seller_posts_rubbish_that_is_not_sealed(
-    name: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    name: str, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = posted(desk, {**RUBBISH, **TOO_LONG}[name])
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, {**RUBBISH, **TOO_LONG}[name])
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
     (why,) = said(logs, "update unreadable", "update malformed")
     assert "no sealed update" in why or "allowed are" in why
@@ -194,10 +196,10 @@ def test_a_seller_posts_rubbish_that_is_not_sealed(
 
 @pytest.mark.parametrize("name", TOO_LONG)
 def test_an_update_that_is_too_long_is_not_even_read(
-    name: str, market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    name: str, market: World, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = posted(desk, sealed(market, desk, TOO_LONG[name]))
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, sealed(market, rounds, TOO_LONG[name]))
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
     (why,) = said(logs, "update malformed")
     assert "allowed are" in why
@@ -207,7 +209,7 @@ def test_an_update_that_is_too_long_is_not_even_read(
 def test_a_pickle_is_not_executed(
     is_sealed: bool,
     market: World,
-    desk: Desk,
+    rounds: RoundComputer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -216,8 +218,8 @@ def test_a_pickle_is_not_executed(
     pickle.loads(data)
     assert path.exists(), "it would have been seen"
     path.unlink()
-    update = posted(desk, sealed(market, desk, data) if is_sealed else data)
-    reasons, _logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, sealed(market, rounds, data) if is_sealed else data)
+    reasons, _logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
     assert not path.exists()
 
@@ -228,10 +230,10 @@ def test_a_pickle_is_not_executed(
     ids=str,
 )
 def test_an_update_sealed_for_another_place(
-    change: dict[str, Any], market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, Any], market: World, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = posted(desk, sealed(market, desk, GOOD, **change))
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+    update = posted(rounds, sealed(market, rounds, GOOD, **change))
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
     (why,) = said(logs, "update unreadable")
     assert "sealed for another place" in why
@@ -243,38 +245,45 @@ def test_a_copied_update_is_refused_by_every_node_alike(
     """The second seller posts the first one's hash and CID as its own."""
     answers = []
     for account in (NODE, NODE + 1):
-        desk = market.desk(account)
-        update = posted(desk, sealed(market, desk, GOOD))
-        reasons, _logs = verdicts(desk, {0: update, 1: update}, monkeypatch)
+        rounds = market.rounds(account)
+        update = posted(rounds, sealed(market, rounds, GOOD))
+        reasons, _logs = verdicts(rounds, {0: update, 1: update}, monkeypatch)
         assert (reasons[0], reasons[1]) == (KEPT, MALFORMED)
-        spec, seal = desk.spec(1), desk.model_seal(1, 1)
-        answers.append(answer(1, 1, desk.output(1, 1), spec, seal).result.digest)
+        spec, seal = rounds.inputs.spec(1), rounds.inputs.model_seal(1, 1)
+        answers.append(answer(1, 1, rounds.output(1, 1), spec, seal).result.digest)
     assert answers[0] == answers[1]
 
 
-def test_a_content_hash_of_other_content(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = posted(desk, b"one")._replace(content_hash=content_hash(b"other"))
-    reasons, logs = verdicts(desk, {0: update}, monkeypatch)
+def test_a_content_hash_of_other_content(
+    rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = posted(rounds, b"one")._replace(content_hash=content_hash(b"other"))
+    reasons, logs = verdicts(rounds, {0: update}, monkeypatch)
     assert reasons[0] == MALFORMED
     assert "treat it as not delivered" in said(logs, "update malformed")[0]
 
 
 @pytest.mark.parametrize("cid", [b"\1", b"\xff" * 36, bytes(64)])
-def test_a_cid_that_is_none(cid: bytes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cid_that_is_none(
+    cid: bytes, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     update = PostedUpdate(content_hash(b"one"), cid)
-    assert verdicts(desk, {0: update}, monkeypatch)[0][0] == MALFORMED
+    assert verdicts(rounds, {0: update}, monkeypatch)[0][0] == MALFORMED
 
 
 # --- evaluation sets
 
 
 def point_at(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, data: bytes, *, what: str = "evaluation"
+    rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch, data: bytes, *, what: str = "evaluation"
 ) -> None:
     """Have the request name other content."""
-    names = {f"{what}_hash": content_hash(data), f"{what}_cid": desk.store.put(data).binary}
-    changed = desk.market.jobs.request(1)._replace(**names)
-    monkeypatch.setattr(desk.market.jobs, "request", lambda _job: changed)
+    names = {
+        f"{what}_hash": content_hash(data),
+        f"{what}_cid": rounds.inputs.store.put(data).binary,
+    }
+    changed = rounds.inputs.market.jobs.request(1)._replace(**names)
+    monkeypatch.setattr(rounds.inputs.market.jobs, "request", lambda _job: changed)
 
 
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
@@ -283,44 +292,48 @@ def test_a_buyer_names_rubbish_as_evaluation_set(
     name: str,
     is_sealed: bool,
     market: World,
-    desk: Desk,
+    rounds: RoundComputer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = {**RUBBISH, **TOO_LONG}[name]
     if is_sealed:
         key = JobKey.made_by(market.request_secret(1), REQUEST_ID)
         opener = market.signer(1).address
-        data = seal_evaluation(desk.market.id, opener, REQUEST_ID, key, data)
-    point_at(desk, monkeypatch, data)
+        data = seal_evaluation(rounds.inputs.market.id, opener, REQUEST_ID, key, data)
+    point_at(rounds, monkeypatch, data)
     with pytest.raises(TOLERATED) as refused:
-        desk.evaluation(1)
+        rounds.inputs.evaluation(1)
     assert str(refused.value)
     assert not isinstance(refused.value, NotFound)
 
 
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
 def test_a_buyer_names_rubbish_as_specification(
-    name: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    name: str, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    point_at(desk, monkeypatch, {**RUBBISH, **TOO_LONG}[name], what="spec")
+    point_at(rounds, monkeypatch, {**RUBBISH, **TOO_LONG}[name], what="spec")
     with pytest.raises(TOLERATED) as refused:
-        desk.spec(1)
+        rounds.inputs.spec(1)
     assert str(refused.value)
     assert not isinstance(refused.value, NotFound)
 
 
 def test_another_buyers_evaluation_set_is_of_no_use(
-    market: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    market: World, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands on chain for all to copy, in a request of another opener."""
-    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
+    monkeypatch.setattr(
+        rounds.inputs.market.auctions, "opener", lambda _job: market.signer(2).address
+    )
     with pytest.raises(NoKey, match="nobody has posted"):
-        desk.evaluation(1)
+        rounds.inputs.evaluation(1)
     monkeypatch.undo()
-    assert desk.access(1).job_key is not None
-    monkeypatch.setattr(desk.market.auctions, "opener", lambda _job: market.signer(2).address)
+    assert rounds.inputs.access(1).job_key is not None
+    monkeypatch.setattr(
+        rounds.inputs.market.auctions, "opener", lambda _job: market.signer(2).address
+    )
     with pytest.raises(SealError, match="sealed for another place"):
-        desk.evaluation(1)
+        rounds.inputs.evaluation(1)
 
 
 # --- models
@@ -329,23 +342,23 @@ def test_another_buyers_evaluation_set_is_of_no_use(
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
 @pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "not sealed"])
 def test_an_accepted_model_is_rubbish(
-    name: str, is_sealed: bool, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    name: str, is_sealed: bool, rounds: RoundComputer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More nodes lie than the job tolerates: whoever goes on from it says why it cannot."""
     data = {**RUBBISH, **TOO_LONG}[name]
     if is_sealed:
-        data = seal_model(desk.market.id, 1, 1, desk.access(1), data)
-    monkeypatch.setattr(desk.market.jobs, "opened", lambda *_place: accepted(desk, data))
+        data = seal_model(rounds.inputs.market.id, 1, 1, rounds.inputs.access(1), data)
+    monkeypatch.setattr(rounds.inputs.market.jobs, "opened", lambda *_place: accepted(rounds, data))
     with pytest.raises(TOLERATED) as refused:
-        desk.state_before(1, 2)
+        rounds.inputs.state_before(1, 2)
     assert str(refused.value)
     assert not isinstance(refused.value, NotFound)
 
 
-def accepted(desk: Desk, model: bytes) -> Opened:
+def accepted(rounds: RoundComputer, model: bytes) -> Opened:
     """An honest result, but for its model."""
-    honest = desk.answer(1, 1).result
-    cid = desk.store.put(model).binary
+    honest = rounds.answer(1, 1).result
+    cid = rounds.inputs.store.put(model).binary
     return Opened(replace(honest, model_hash=content_hash(model), model_cid=cid), 1)
 
 
@@ -355,18 +368,24 @@ def accepted(desk: Desk, model: bytes) -> Opened:
 @pytest.mark.parametrize("name", [*RUBBISH, *TOO_LONG])
 @pytest.mark.parametrize("is_headed", [True, False], ids=["with a header", "as it is"])
 def test_a_key_ring_is_rubbish(
-    name: str, is_headed: bool, desk: Desk, market: World, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    is_headed: bool,
+    rounds: RoundComputer,
+    market: World,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clear = header(Purpose.RING, desk.lock(1)) if is_headed else b""
+    clear = header(Purpose.RING, rounds.inputs.lock(1)) if is_headed else b""
     data = clear + {**RUBBISH, **TOO_LONG}[name]
-    ring = PostedRing(market.signer(1).address, 1, content_hash(data), desk.store.put(data).binary)
+    ring = PostedRing(
+        market.signer(1).address, 1, content_hash(data), rounds.inputs.store.put(data).binary
+    )
     good = market.contracts.key_rings.rings(1)
-    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring])
+    monkeypatch.setattr(rounds.inputs.market.key_rings, "rings", lambda _job: [ring])
     with pytest.raises(NoKey, match=f"{ring.poster}'s key ring: ."):
-        desk.access(1)
-    monkeypatch.setattr(desk.market.key_rings, "rings", lambda _job: [ring, *good])
-    assert desk.access(1).job_key is not None, "the next ring serves"
+        rounds.inputs.access(1)
+    monkeypatch.setattr(rounds.inputs.market.key_rings, "rings", lambda _job: [ring, *good])
+    assert rounds.inputs.access(1).job_key is not None, "the next ring serves"
 
 
-def test_the_header_is_as_long_as_it_says(desk: Desk) -> None:
-    assert len(header(Purpose.RING, desk.lock(1))) == HEADER_BYTES
+def test_the_header_is_as_long_as_it_says(rounds: RoundComputer) -> None:
+    assert len(header(Purpose.RING, rounds.inputs.lock(1))) == HEADER_BYTES

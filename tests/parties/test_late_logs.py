@@ -41,14 +41,14 @@ def test_updates_that_the_logs_do_not_tell_of_yet_are_waited_for(tmp_path: Path)
         market.register()
         market.open(EVERYBODY)
         market.look_until(lambda: is_deciding(market), SELLING)
-        desk = market.node(0).desk
-        desk.market = Market(Chain(url, market.deployment, artifacts(), market.signer(20)))
+        inputs = market.node(0).inputs
+        inputs.market = Market(Chain(url, market.deployment, artifacts(), market.signer(20)))
         with pytest.raises(LogsUnready, match=r"tell of \d updates in round 1 of job 1") as met:
-            desk._posted(1, 1)
+            inputs._posted(1, 1)
         assert kind_of(met.value) == "logs"
         assert "logs" in REMEDIES
         late.is_late = False
-        assert len(desk._posted(1, 1)) == market.job().posted.bit_count()
+        assert len(inputs._posted(1, 1)) == market.job().posted.bit_count()
 
 
 def is_deciding(market: World) -> bool:

@@ -36,7 +36,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield found
 
 
-class Desk:
+class Account:
     """A seller's account, and what it would offer."""
 
     def __init__(self, market: World, account: int) -> None:
@@ -48,62 +48,62 @@ class Desk:
 
 
 def test_an_offer_is_made_once_and_found_again(market: World) -> None:
-    desk = Desk(market, 10)
-    first = desk.offer()
-    assert desk.offer() == first
-    assert list(offers.standing_offers(desk.market)) == [first]
-    assert offers.standing_offers(desk.market)[first].bond == BOND
+    account = Account(market, 10)
+    first = account.offer()
+    assert account.offer() == first
+    assert list(offers.standing_offers(account.market)) == [first]
+    assert offers.standing_offers(account.market)[first].bond == BOND
 
 
 def test_other_data_are_another_offer_unless_one_is_named(market: World) -> None:
-    desk = Desk(market, 11)
-    first, second = desk.offer(), desk.offer(b"second")
+    account = Account(market, 11)
+    first, second = account.offer(), account.offer(b"second")
     assert first != second
-    assert desk.offer(b"third", "weather", offer_id=second) == second
-    standing = offers.standing_offers(desk.market)
+    assert account.offer(b"third", "weather", offer_id=second) == second
+    standing = offers.standing_offers(account.market)
     assert sorted(standing) == [first, second]
-    assert standing[second].metadata_cid == desk.store.put(b"third").binary
+    assert standing[second].metadata_cid == account.store.put(b"third").binary
     with pytest.raises(PartyError, match=rf"yours: {first}, {second}"):
-        desk.offer(offer_id=999)
+        account.offer(offer_id=999)
 
 
 def test_a_paused_offer_is_resumed_by_serving_it(market: World) -> None:
-    desk = Desk(market, 12)
-    offer_id = desk.offer()
-    offers.pause(desk.market, offer_id)
-    assert not offers.standing_offers(desk.market)[offer_id].listed
+    account = Account(market, 12)
+    offer_id = account.offer()
+    offers.pause(account.market, offer_id)
+    assert not offers.standing_offers(account.market)[offer_id].listed
     with pytest.raises(Reverted) as refused:
-        offers.pause(desk.market, offer_id)
+        offers.pause(account.market, offer_id)
     assert "already" in explained(refused.value)
-    assert desk.offer() == offer_id
-    assert offers.standing_offers(desk.market)[offer_id].listed
-    offers.pause(desk.market, offer_id)
-    offers.resume(desk.market, offer_id)
-    assert offers.standing_offers(desk.market)[offer_id].listed
+    assert account.offer() == offer_id
+    assert offers.standing_offers(account.market)[offer_id].listed
+    offers.pause(account.market, offer_id)
+    offers.resume(account.market, offer_id)
+    assert offers.standing_offers(account.market)[offer_id].listed
 
 
 def test_the_bond_of_an_offer_comes_back_a_day_after_it_left(market: World) -> None:
-    desk = Desk(market, 13)
-    offer_id = desk.offer()
-    block = offers.leave(desk.market, offer_id)
+    account = Account(market, 13)
+    offer_id = account.offer()
+    block = offers.leave(account.market, offer_id)
     with pytest.raises(Reverted) as refused:
-        desk.market.registry.withdraw_bond(offer_id)
+        account.market.registry.withdraw_bond(offer_id)
     assert f"until block {block}" in explained(refused.value)
     market.mine_to(block)
     friend = market.signer(FRIEND).address
-    before = desk.market.chain.balance(friend)
-    assert desk.market.registry.withdraw_bond(offer_id, friend) == BOND
-    assert desk.market.chain.balance(friend) == before + BOND
+    before = account.market.chain.balance(friend)
+    assert account.market.registry.withdraw_bond(offer_id, friend) == BOND
+    assert account.market.chain.balance(friend) == before + BOND
     # Its last jobs can still be served; the same data without a name are a new offer.
-    assert desk.offer(offer_id=offer_id) == offer_id
-    assert offers.standing_offers(desk.market) == {}
-    assert desk.offer() != offer_id
+    assert account.offer(offer_id=offer_id) == offer_id
+    assert offers.standing_offers(account.market) == {}
+    assert account.offer() != offer_id
 
 
 def test_an_offer_of_somebody_else_is_not_touched(market: World) -> None:
-    offer_id = Desk(market, 14).offer()
+    offer_id = Account(market, 14).offer()
     with pytest.raises(Reverted) as refused:
-        offers.leave(Desk(market, 15).market, offer_id)
+        offers.leave(Account(market, 15).market, offer_id)
     assert f"offer {offer_id} is not this account's" in explained(refused.value)
 
 

@@ -20,7 +20,7 @@ from d2m.chain.contracts.market import Market
 from d2m.chain.contracts.yoda import NO_SEED
 from d2m.chain.deployment.genesis import BLOCK_HASHES
 from d2m.chain.heads import HeadWatch
-from d2m.jobs.desk import Desk
+from d2m.jobs.rounds import RoundComputer
 from d2m.parties.buyer.requester import LASTING_BLOCKS
 from d2m.parties.cone.node import ConeNode, Vote, vote_honestly
 from d2m.parties.daemon import Party
@@ -150,12 +150,12 @@ def test_a_vote_read_while_the_chain_is_reorganised_is_not_committed_to(tmp_path
     with voting(tmp_path) as (market, node):
         reads = []
 
-        def lose_the_opening(desk: Desk, job_id: int, poll: Poll) -> Vote:
+        def lose_the_opening(rounds: RoundComputer, job_id: int, poll: Poll) -> Vote:
             reads.append(poll)
             if len(reads) != 2:  # the first is made while the seed settles
-                return vote_honestly(desk, job_id, poll)
+                return vote_honestly(rounds, job_id, poll)
             reorganise(node.chain, poll.seed_block + 1)
-            vote = vote_honestly(desk, job_id, poll)
+            vote = vote_honestly(rounds, job_id, poll)
             assert node.market.yoda.seed(job_id, poll.round, poll.mini_round) == NO_SEED
             chain = market.chain(0)
             chain.send(market.contracts.jobs.functions.advance(job_id))
@@ -410,13 +410,13 @@ def test_nothing_that_a_party_knows_of_the_chain_survives_a_reorganisation(
                 name for name, value in known(party).items() if isinstance(value, Sized) and value
             }
             # Computed rounds are kept by all that they follow from, so they hold on any branch.
-            assert kept <= {"Party._told", "HeadWatch._seen", "Desk._computed"}
+            assert kept <= {"Party._told", "HeadWatch._seen", "RoundComputer._computed"}
             assert party.memory == party.new_memory()
 
 
 def known(party: Party) -> dict[str, object]:
     """What a party and its parts hold, by class and name."""
-    parts = [party, party.market, party.desk, party._retention]
+    parts = [party, party.market, party.inputs, party.rounds, party._retention]
     parts += [each for each in vars(party.market).values() if isinstance(each, DeployedContract)]
     parts += [party.chain, party.chain.heads, party.chain._sender]
     settings = ("watches", "_samples", "_folder", "_artifacts", "_names", "deployment", "_secret")

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.jobs import rings
-from d2m.jobs.desk import Desk
+from d2m.jobs.inputs import JobInputs
 from d2m.jobs.keys import JobKeys
+from d2m.jobs.rounds import RoundComputer
 from d2m.learning.round import parse_sampler
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import encode_evaluation
@@ -41,10 +42,11 @@ ALL_SELLERS = tuple(f"seller {number}" for number in range(len(SELLERS)))
 BRIEF = RULES._replace(rounds=1, commit_blocks=15, reveal_blocks=15)
 
 
-def only_rings(market: World, account: int, key: PrivateKey | None = None) -> Desk:
-    """The desk of an account that reads key rings and made no request."""
+def only_rings(market: World, account: int, key: PrivateKey | None = None) -> RoundComputer:
+    """The rounds of an account that reads key rings and made no request."""
     contracts, store = market.contracts, ReadAhead(market.store)
-    return Desk(contracts, store, JobKeys(contracts, store, key or market.key(account)))
+    keys = JobKeys(contracts, store, key or market.key(account))
+    return RoundComputer(JobInputs(contracts, store, keys))
 
 
 def is_collecting(market: World) -> bool:
@@ -70,7 +72,7 @@ def test_only_members_read_a_job(tmp_path: Path) -> None:
 
         # In the clear are the specification, the sampler's states and descriptions of data.
         plain = encode_evaluation(market.evaluation)
-        model = only_rings(market, WINNER).model(1, 1)
+        model = only_rings(market, WINNER).inputs.model(1, 1)
         for blob in pinned(market):
             assert blob not in plain or len(blob) < 64
             assert blob != model
@@ -78,17 +80,17 @@ def test_only_members_read_a_job(tmp_path: Path) -> None:
             assert is_sealed(blob) or is_public(blob)
 
         nodes = [only_rings(market, NODE + number) for number in range(len(NODES))]
-        for desk in [*nodes, only_rings(market, WINNER), market.desk(OPENER)]:
-            assert encode_evaluation(desk.evaluation(1)) == plain
-            assert desk.model(1, 1) == model
+        for rounds in [*nodes, only_rings(market, WINNER), market.rounds(OPENER)]:
+            assert encode_evaluation(rounds.inputs.evaluation(1)) == plain
+            assert rounds.inputs.model(1, 1) == model
         for number in range(len(SELLERS)):
-            desk = only_rings(market, SELLER + number)
-            assert desk.model(1, 1) == model
+            rounds = only_rings(market, SELLER + number)
+            assert rounds.inputs.model(1, 1) == model
             with pytest.raises(NoKey, match="key of the models only"):
-                desk.evaluation(1)
+                rounds.inputs.evaluation(1)
             with pytest.raises(NoKey, match="key of the models only"):
-                desk.output(1, 1)
-        stranger = only_rings(market, STRANGER)
+                rounds.output(1, 1)
+        stranger = only_rings(market, STRANGER).inputs
         for read in (stranger.evaluation, stranger.access):
             with pytest.raises(NoKey, match="no entry for the key"):
                 read(1)
@@ -96,7 +98,7 @@ def test_only_members_read_a_job(tmp_path: Path) -> None:
             stranger.model(1, 1)
         # An account that lost the key it had registered, and goes on with another.
         with pytest.raises(NoKey, match="was another key registered"):
-            only_rings(market, NODE, PrivateKey.generate()).access(1)
+            only_rings(market, NODE, PrivateKey.generate()).inputs.access(1)
 
         folder = tmp_path / "delivered-1"
         delivery = json.loads((folder / "delivery.json").read_text())
@@ -143,8 +145,8 @@ def test_without_a_key_ring_the_job_fails_and_the_buyer_has_its_money_back(
 
 def hand_out_only(market: World, readers: Sequence[bytes], trainers: Sequence[bytes]) -> Ring:
     """The opener posts a ring with some of the members."""
-    desk = market.desk(OPENER)
-    access = desk.access(1)
+    rounds = market.rounds(OPENER)
+    access = rounds.inputs.access(1)
     ring = build_ring(access.full_key(), access.lock.request_id, readers, trainers)
     rings.post_ring(Market(market.chain(OPENER)), market.store, 1, ring)
     return ring
@@ -163,7 +165,7 @@ def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> Non
         ring = hand_out_only(market, members.readers[2:3], members.trainers[:1])
         assert len(ring.data) < 4 * ENTRY_BYTES
         with pytest.raises(NoKey, match="no entry"):
-            only_rings(market, NODE).access(1)
+            only_rings(market, NODE).inputs.access(1)
 
         market.look_until(lambda: len(market.contracts.key_rings.rings(1)) == 2, ALL_NODES)
         market.look_until(lambda: True, ALL_NODES)
@@ -171,9 +173,9 @@ def test_nodes_give_a_key_to_whom_the_opener_has_left_out(tmp_path: Path) -> Non
         assert first.content_hash == content_hash(ring.data)
         assert mended.poster == market.signer(NODE + 2).address
         for number in range(len(NODES)):
-            assert only_rings(market, NODE + number).access(1).job_key is not None
+            assert only_rings(market, NODE + number).inputs.access(1).job_key is not None
         for number in range(len(SELLERS)):
-            assert only_rings(market, SELLER + number).access(1).job_key is None
+            assert only_rings(market, SELLER + number).inputs.access(1).job_key is None
 
         # What members register from now on changes nothing, and nobody pays for it again.
         offers = market.contracts.jobs.offers(1).ids
@@ -191,11 +193,11 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         market.register()
         market.open()
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
-        ring = rings.make_ring(market.desk(OPENER), 1)
+        ring = rings.make_ring(market.rounds(OPENER).inputs, 1)
         for _time in range(2):
             rings.post_ring(Market(market.chain(STRANGER)), market.store, 1, ring)
         with pytest.raises(NoKey, match="nobody has posted"):
-            only_rings(market, NODE).access(1)
+            only_rings(market, NODE).inputs.access(1)
 
         for _time in range(2):  # the second time as after kill -9
             opener = new_opener(market, OPENER)
@@ -207,7 +209,7 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         assert [each.content_hash for each in market.contracts.key_rings.rings(1)] == [
             content_hash(ring.data)
         ] * 3
-        assert only_rings(market, NODE).access(1).job_key is not None
+        assert only_rings(market, NODE).inputs.access(1).job_key is not None
 
 
 def new_opener(market: World, account: int, secret_of: int | None = None) -> Opener:

@@ -69,9 +69,9 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         # The copier copies the digest that won, and its audit gives it away.
         assert ("copier", Conduct.WRONG_AUDIT, STAKE // 4) in slashes(market)
 
-        desk = market.desk(20)
+        rounds = market.rounds(20)
         for number in range(1, RULES.rounds + 1):
-            assert desk.answer(1, number).result == contracts.jobs.result(1, number)
+            assert rounds.answer(1, number).result == contracts.jobs.result(1, number)
         delivery = json.loads((tmp_path / "delivered-1" / "delivery.json").read_text())
         last = contracts.jobs.result(1, RULES.rounds)
         assert delivery["hash_matches"]

@@ -29,8 +29,9 @@ from d2m.clients.anvil import Anvil, start_anvil
 from d2m.clients.geth import Geth
 from d2m.data.datasets import load
 from d2m.data.partition import dirichlet
-from d2m.jobs.desk import Desk
+from d2m.jobs.inputs import JobInputs
 from d2m.jobs.keys import JobKeys
+from d2m.jobs.rounds import RoundComputer
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet
 from d2m.parties.buyer.buyer import DELIVERY_FILE, Bid, Buyer
@@ -152,11 +153,12 @@ class World:
         house = self.deployment.contracts["AuctionHouse"]
         return request_secret(self.signer(account), self.anvil.chain_id, house)
 
-    def desk(self, account: int) -> Desk:
-        """The desk of an account: it reads what the account may."""
+    def rounds(self, account: int) -> RoundComputer:
+        """The rounds that an account computes, by inputs that it may read."""
         contracts, secret = self.contracts, self.request_secret(account)
         store = ReadAhead(self.store)
-        return Desk(contracts, store, JobKeys(contracts, store, self.key(account), secret))
+        keys = JobKeys(contracts, store, self.key(account), secret)
+        return RoundComputer(JobInputs(contracts, store, keys))
 
     @property
     def store(self) -> LocalStore:

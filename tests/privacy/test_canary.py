@@ -152,7 +152,7 @@ def play(market: World, places: Places) -> None:
 
 def _opened(market: World) -> Iterator[tuple[str, bytes]]:
     """The posted updates as a job's members read them."""
-    contracts, access = market.contracts, market.desk(A_NODE).access(1)
+    contracts, access = market.contracts, market.rounds(A_NODE).inputs.access(1)
     for index, posted in contracts.jobs.updates(1, 1).items():
         sealed = market.store.get(Cid(posted.cid), limit=UPDATE_LIMIT)
         post = Post(1, 1, contracts.jobs.sellers(1)[index], index)

@@ -56,7 +56,7 @@ def test_killed_before_it_posted_a_seller_posts_the_recorded_answer(
         seller = market.seller(number)
         seller.look(seller.chain.block_number())
         index = market.contracts.jobs.offers(1).ids.index(number + 1)
-        post, lock = Post(1, 1, seller.chain.address, index), seller.desk.lock(1)
+        post, lock = Post(1, 1, seller.chain.address, index), seller.inputs.lock(1)
         plain, key = encode_update(computed), market.key(10 + number)
         sealed = seal_update(market.contracts.id, post, key, lock, plain)
         assert market.contracts.jobs.updates(1, 1)[index].content_hash == content_hash(sealed)

@@ -14,8 +14,8 @@ from d2m.chain.client import Chain
 from d2m.chain.deployment.check import immutable_offsets
 from d2m.chain.deployment.genesis import GENESIS, SALT
 from d2m.chain.deployment.record import Record
+from d2m.cli.commands.market import INPUT_FILE
 from d2m.clients.anvil import Anvil
-from scripts._verification import INPUT_FILE
 from tests.scripts.conftest import ape_run
 
 pytestmark = pytest.mark.slow  # all contracts are compiled once more, with the optimiser

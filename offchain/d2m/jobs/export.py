@@ -12,7 +12,7 @@ from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.files import writing
 from d2m.jobs.contents import Content, job_contents
-from d2m.jobs.desk import EVALUATION_LIMIT
+from d2m.jobs.inputs import EVALUATION_LIMIT
 from d2m.jobs.pins import job_pin
 from d2m.store.car import write_car
 from d2m.store.cid import Cid

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.jobs.contents import Content, job_contents
-from d2m.jobs.desk import EVALUATION_LIMIT
+from d2m.jobs.inputs import EVALUATION_LIMIT
 from d2m.jobs.pins import job_pin
 from d2m.store.errors import MALFORMED, NotFound
 from d2m.store.fetch import fetch_verified

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from d2m.chain.contracts.market import Market
-from d2m.jobs.desk import Desk
+from d2m.jobs.inputs import JobInputs
 from d2m.jobs.keys import heeded_rings
 from d2m.jobs.pins import job_pin
 from d2m.protocol.types import Job, JobState
@@ -18,13 +18,13 @@ from d2m.store.local import Store
 log = structlog.get_logger()
 
 
-def make_ring(desk: Desk, job_id: int) -> Ring:
+def make_ring(inputs: JobInputs, job_id: int) -> Ring:
     """The one right key ring of a job, by whoever holds its key. Raises SealError."""
-    access, members = desk.access(job_id), desk.market.member_keys(job_id)
+    access, members = inputs.access(job_id), inputs.market.member_keys(job_id)
     return build_ring(access.full_key(), access.lock.request_id, *members)
 
 
-def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
+def hand_out(inputs: JobInputs, job_id: int, job: Job) -> int | None:
     """Post the job's key ring, as its opener, unless it is posted.
 
     Returns the block since which nobody waits for it: that of the post, 0 where the job has ended
@@ -36,7 +36,7 @@ def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
     if job.state.ended:
         return 0
     try:
-        ring = make_ring(desk, job_id)
+        ring = make_ring(inputs, job_id)
     except StoreError as error:
         log.warning("cannot hand out the key now", job=job_id, why=str(error))
         return None
@@ -44,43 +44,43 @@ def hand_out(desk: Desk, job_id: int, job: Job) -> int | None:
         # Trying again is of no use: what the request names is not sealed with this account's key.
         log.error("no key to hand out", job=job_id, why=str(error))
         return 0
-    posted = _posted_in(desk, job_id, ring)
+    posted = _posted_in(inputs, job_id, ring)
     if posted is None:
         for public in ring.unusable:
             log.warning(
                 "a member's key is unusable: it gets none", job=job_id, public_key=public.hex()
             )
-        post_ring(desk.market, desk.store, job_id, ring)
+        post_ring(inputs.market, inputs.store, job_id, ring)
     return posted
 
 
-def mend(desk: Desk, job_id: int, seat: int) -> bool:
+def mend(inputs: JobInputs, job_id: int, seat: int) -> bool:
     """Post the right key ring where no posted one is, as the node on a seat; whether all is well.
 
     A member that was left out could not compute, and would be slashed for its silence. Nodes take
     turns by seat, a block each, so that only one of them pays.
     """
-    posted = heeded_rings(desk.market, job_id)
+    posted = heeded_rings(inputs.market, job_id)
     if not posted:
         return False
-    ring, chain = make_ring(desk, job_id), desk.market.chain
-    desk.pin(job_id, 0, ring.data)  # so that it is there also where the opener serves it to few
-    if _posted_in(desk, job_id, ring) is not None or chain.address in {
+    ring, chain = make_ring(inputs, job_id), inputs.market.chain
+    inputs.pin(job_id, 0, ring.data)  # so that it is there also where the opener serves it to few
+    if _posted_in(inputs, job_id, ring) is not None or chain.address in {
         each.poster for each in posted
     }:
         return True
     if chain.block_number() <= posted[0].block + seat:
         return False
     log.warning("the key ring leaves members out, or gives them wrong keys", job=job_id)
-    post_ring(desk.market, desk.store, job_id, ring)
+    post_ring(inputs.market, inputs.store, job_id, ring)
     return True
 
 
-def _posted_in(desk: Desk, job_id: int, ring: Ring) -> int | None:
+def _posted_in(inputs: JobInputs, job_id: int, ring: Ring) -> int | None:
     """The block in which a ring was posted first, by whom readers heed."""
     wanted = content_hash(ring.data)
     blocks = [
-        each.block for each in heeded_rings(desk.market, job_id) if each.content_hash == wanted
+        each.block for each in heeded_rings(inputs.market, job_id) if each.content_hash == wanted
     ]
     return min(blocks, default=None)
 

@@ -30,9 +30,10 @@ from d2m.chain.heads import Head
 from d2m.chain.lag import NodeState
 from d2m.chain.remedies import explained
 from d2m.errors import NotRegistered
-from d2m.jobs.desk import Desk
+from d2m.jobs.inputs import JobInputs
 from d2m.jobs.keys import JobKeys
 from d2m.jobs.retention import Retention
+from d2m.jobs.rounds import RoundComputer
 from d2m.parties.health import (
     CONTENT,
     FINAL,
@@ -104,7 +105,8 @@ class Party(ABC):
         self.market = Market(chain)
         self.store = ReadAhead(store, chain.block_number)
         keys = JobKeys(self.market, self.store, key, request_secret)
-        self.desk = Desk(self.market, self.store, keys)
+        self.inputs = JobInputs(self.market, self.store, keys)
+        self.rounds = RoundComputer(self.inputs)
         self._retention = Retention(self.market, self.store)
         self.log = structlog.get_logger().bind(party=type(self).__name__, address=chain.address)
         self.health = Health(self.log)
@@ -140,7 +142,7 @@ class Party(ABC):
     def forget(self) -> None:
         """Forget everything that was read from the chain: it has been re-organised."""
         self.memory = self.new_memory()
-        self.desk.forget()
+        self.inputs.forget()
         self.chain.forget()
         self._retention.forget()
         self._next_look = 0

@@ -1,4 +1,4 @@
-"""What the commands on cells and grids can be told."""
+"""Options of the commands on cells and grids."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ FOLDER = Path("build/experiments/chain")
 def replay(run: Run) -> Iterator[tuple[bytes, float]]:
     """Digest and accuracy of every accepted round of a finished run, computed without its chain."""
     stage, market, spec = run.stage, run.market, run.stage.spec
-    desk = Source(run).desk  # for the seal alone: digests name sealed models
+    inputs = Source(run).inputs  # for the seal alone: digests name sealed models
     job = market.situation(run.job_id).job
     evaluation = EvaluationSet(*read_samples(stage.evaluation_file))
     state = initial_state(spec, len(stage.sellers), job.sample_seed)
@@ -48,7 +48,7 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
         }
         seed = market.yoda.round_seed(run.job_id, number)
         output = next_state(state, updates, evaluation, seed, spec)
-        found = answer(run.job_id, number, output, spec, desk.model_seal(run.job_id, number))
+        found = answer(run.job_id, number, output, spec, inputs.model_seal(run.job_id, number))
         yield found.result.digest, output.metric_numerator / output.metric_denominator
         state = output.state
 

@@ -39,7 +39,7 @@ from experiments.machine import machine
 from experiments.study import REPORT, Facts, Recorded, command, option
 
 RECORDED = REPORT / "exactness"
-"""What workers printed on other machines; a file's name says on which."""
+"""Outputs of workers on other machines; a file's name says of which."""
 SELLERS = 9
 SAMPLES = 64
 CLASSES = 10

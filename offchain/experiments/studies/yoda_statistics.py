@@ -31,7 +31,7 @@ BYZANTINE_BPS = (3000, 4000)
 SHARES_BPS = (1000, 2000, 3000, 4000)
 ERROR_PPM = 1000
 BASE = 4
-"""Of the sizes 4 + 2^(i-1), for which the likelihood test's published figures are."""
+"""Pools of the sizes 4 + 2^(i-1), for which the likelihood test's published figures are."""
 BATCH = 50
 """Tallies that share a call: 50 of a pool of 200 stay far below a block's gas."""
 

@@ -92,7 +92,7 @@ class ConePool(DeployedContract):
     def slash(self, job_id: int, offences: Sequence[Offence]) -> Receipt:
         """Slash for what nodes did in opened rounds of a running job; for anyone.
 
-        What was punished before is passed over. Refused with NotRunning once the job has ended, and
-        with NoOffence where a seat did nothing wrong or it cannot be told yet.
+        Offences that were punished before are passed over. Refused with NotRunning once the job
+        has ended, and with NoOffence where a seat did nothing wrong or it cannot be told yet.
         """
         return self.chain.send(self.functions.slash(job_id, offences))

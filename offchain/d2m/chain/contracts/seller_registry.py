@@ -12,7 +12,7 @@ from d2m.protocol.types import Offer
 
 
 class SellerRegistry(DeployedContract):
-    """`ISellerRegistry`. Who lists an offer or takes it off says by how many tags: gas goes by it.
+    """`ISellerRegistry`. Listing and taking off say the number of tags: gas goes by it.
 
     All writes on an offer are refused with NotYourOffer where it is another's or has left.
     """

@@ -110,7 +110,7 @@ def _share(source: Source, seller: Member) -> str:
     if source.job is None or not source.job.accepted_rounds:
         return "no round was accepted"
     job_id = source.run.job_id
-    earned = source.desk.contributions(job_id, source.job.accepted_rounds)
+    earned = source.inputs.contributions(job_id, source.job.accepted_rounds)
     index = source.market.jobs.sellers(job_id).index(seller.address)
     total = sum(earned)
     return f"{100 * earned[index] / total:.2f} % of contributions" if total else "none was kept"

@@ -46,9 +46,9 @@ def _accepted_round(source: Source, number: int) -> Facts:
     job_id, sellers = source.run.job_id, source.market.jobs.sellers(source.run.job_id)
     result = source.market.jobs.result(job_id, number)
     log = source.logs("Jobs", "RoundAccepted", round=number)[0]
-    if source.desk.answer(job_id, number).result.digest != log["digest"]:
+    if source.computer.answer(job_id, number).result.digest != log["digest"]:
         raise DigestMismatch(f"round {number}: the accepted digest is not the computed one")
-    output = source.desk.output(job_id, number)
+    output = source.computer.output(job_id, number)
     return {
         "accuracy": result.metric_numerator / result.metric_denominator,
         "numerator": result.metric_numerator,

@@ -9,8 +9,9 @@ from eth_typing import ChecksumAddress
 
 from d2m.demo.run import Run
 from d2m.demo.stage import signer_of
-from d2m.jobs.desk import Desk
+from d2m.jobs.inputs import JobInputs
 from d2m.jobs.keys import JobKeys
+from d2m.jobs.rounds import RoundComputer
 from d2m.parties.secrets import encryption_key, request_secret
 from d2m.protocol.types import Conduct, Job
 from d2m.store.ahead import ReadAhead
@@ -27,7 +28,8 @@ class Source:
         self.run = run
         self.market = run.market
         store = ReadAhead(LocalStore(run.stage.store))
-        self.desk = Desk(run.market, store, opener_keys(run, store))
+        self.inputs = JobInputs(run.market, store, opener_keys(run, store))
+        self.computer = RoundComputer(self.inputs)
         self.behaviour = {member.address: member.behaviour for member in run.stage.members()}
         self._logs: dict[tuple[str, str], list[Facts]] = {}
 

@@ -237,10 +237,10 @@ class Buyer(AuctionParty):
     def _receive(self, job_id: int, job: Job) -> Delivery:
         last_round, on_chain = job.accepted_rounds, job.model_hash
         sealed, data = (
-            self.desk.sealed_model(job_id, last_round),
-            self.desk.model(job_id, last_round),
+            self.inputs.sealed_model(job_id, last_round),
+            self.inputs.model(job_id, last_round),
         )
-        spec, evaluation = self.desk.spec(job_id), self.desk.evaluation(job_id)
+        spec, evaluation = self.inputs.spec(job_id), self.inputs.evaluation(job_id)
         weights = decode_model(data, spec.model)
         correct = evaluation.correct(predict(spec.model, weights, evaluation.inputs))
         delivery = Delivery(

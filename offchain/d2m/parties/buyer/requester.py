@@ -220,7 +220,7 @@ class AuctionParty(Party):
             self.memory.handed_out is None
             and self.market.auctions.opener(job_id) == self.chain.address
         ):
-            self.memory.handed_out = hand_out(self.desk, job_id, view.job)
+            self.memory.handed_out = hand_out(self.inputs, job_id, view.job)
 
     def finish(self, job_id: int, view: JobView) -> None:
         """Nothing: an opener as such is owed nothing by a job."""

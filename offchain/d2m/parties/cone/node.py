@@ -15,8 +15,8 @@ from d2m.chain.client import Chain
 from d2m.chain.errors import Reverted
 from d2m.errors import NotRegistered
 from d2m.jobs.deliveries import chosen_answer
-from d2m.jobs.desk import Desk
 from d2m.jobs.rings import mend
+from d2m.jobs.rounds import RoundComputer
 from d2m.parties.cone.offences import find_offences, last_draw
 from d2m.parties.daemon import Memory, Party
 from d2m.protocol.amounts import shown_amount
@@ -61,20 +61,20 @@ class Vote:
 class Voting(Protocol):
     """How a node comes to its vote in the present mini-round."""
 
-    def __call__(self, desk: Desk, job_id: int, poll: Poll, /) -> Vote | None:
+    def __call__(self, rounds: RoundComputer, job_id: int, poll: Poll, /) -> Vote | None:
         """The vote; asked again for the same mini-round it gives the same words. None: silence."""
         ...
 
 
-def vote_honestly(desk: Desk, job_id: int, poll: Poll) -> Vote:
+def vote_honestly(rounds: RoundComputer, job_id: int, poll: Poll) -> Vote:
     """Compute the round from its public inputs and pin the result."""
-    answers = desk.answers(job_id, poll.round)
+    answers = rounds.answers(job_id, poll.round)
     if len(answers) > 1:
-        reveals = desk.market.yoda.reveals_in_round(job_id, poll.round)
-        node = desk.market.chain.address
+        reveals = rounds.inputs.market.yoda.reveals_in_round(job_id, poll.round)
+        node = rounds.inputs.market.chain.address
         answers = [chosen_answer(answers, reveals, node, poll.mini_round)]
     result = answers[0].result
-    seed = desk.market.yoda.seed(job_id, poll.round, poll.mini_round)
+    seed = rounds.inputs.market.yoda.seed(job_id, poll.round, poll.mini_round)
     return Vote(result.digest, audit_word(seed, result.predictions_hash), result)
 
 
@@ -152,7 +152,7 @@ class ConeNode(Party):
         """See to the key ring; vote when asked; open a result of its own; slash who failed."""
         self._mend_ring(job_id, view.job)
         if view.job.state in (JobState.COLLECTING, JobState.DECIDING):
-            self.desk.read_ahead(job_id, view.job.round)
+            self.inputs.read_ahead(job_id, view.job.round)
         if view.job.state == JobState.DECIDING and view.poll.phase == Phase.VOTING:
             self._take_part(job_id, view)
         elif view.job.state == JobState.OPENING:
@@ -179,7 +179,7 @@ class ConeNode(Party):
         if job_id in self.memory.rings_seen or job.state == JobState.SEEDING:
             return
         with suppress(SealError, StoreError):  # said where the node needs the key itself
-            if mend(self.desk, job_id, self._seat(job_id)):
+            if mend(self.inputs, job_id, self._seat(job_id)):
                 self.memory.rings_seen.add(job_id)
 
     # --- voting
@@ -208,7 +208,7 @@ class ConeNode(Party):
         if self.chain.block_number() < settled:
             self.look_again(settled)
             return
-        self.desk.forget()
+        self.inputs.forget()
         memory = self.memory
         del memory.votes[job_id, poll.round, poll.mini_round]
         vote, salt = self._vote(job_id, poll), self._salt(job_id, poll)
@@ -244,7 +244,7 @@ class ConeNode(Party):
     def _vote(self, job_id: int, poll: Poll) -> Vote | None:
         key = (job_id, poll.round, poll.mini_round)
         if key not in self.memory.votes:
-            self.memory.votes[key] = self._voting(self.desk, job_id, poll)
+            self.memory.votes[key] = self._voting(self.rounds, job_id, poll)
         return self.memory.votes[key]
 
     def _ballot(self, job_id: int, poll: Poll) -> Ballot:
@@ -334,7 +334,7 @@ class ConeNode(Party):
         known = [vote for key, vote in self.memory.votes.items() if key[:2] == (job_id, poll.round)]
         if known or all(each["round"] != poll.round for each in self._reveals(job_id)):
             return known
-        return [self._voting(self.desk, job_id, poll)]
+        return [self._voting(self.rounds, job_id, poll)]
 
     def _right_votes(self, job_id: int) -> list[tuple[int, int]]:
         """(round, mini-round) of the node's votes that were judged right."""

@@ -137,7 +137,7 @@ class Seller(Party):
             self.missed("posted", job=job_id, round=job.round)
         if job.state != JobState.COLLECTING:
             return
-        self.desk.read_ahead(job_id, job.round)
+        self.inputs.read_ahead(job_id, job.round)
         try:
             sealed = self._seal(Post(job_id, job.round, self.chain.address, index))
         except BudgetSpent as refused:
@@ -149,7 +149,7 @@ class Seller(Party):
     def _post(self, place: tuple[int, int], index: int, sealed: bytes) -> None:
         """Post an update. A refusal is met again at the next look, if the chain still wants one."""
         job_id, round_number = place
-        self.desk.pin(job_id, round_number, sealed)
+        self.inputs.pin(job_id, round_number, sealed)
         cid = Cid.of(sealed)
         try:
             named = (content_hash(sealed), cid.binary)
@@ -165,7 +165,7 @@ class Seller(Party):
 
     def _seal(self, post: Post) -> bytes:
         """The update of one round, as only nodes and buyer can read it, and only there."""
-        lock = self.desk.lock(post.job_id)  # before training: without it nothing can be posted
+        lock = self.inputs.lock(post.job_id)  # before training: without it nothing can be posted
         update = self._trained(post.job_id, post.round)
         return seal_update(self.market.id, post, self.key, lock, update)
 
@@ -178,8 +178,8 @@ class Seller(Party):
         training = RoundTraining(
             job=f"{deployment.chain_id}/{deployment.contracts['Jobs']}/{job_id}",
             round_number=round_number,
-            spec=self.desk.spec(job_id),
-            weights=self.desk.state_before(job_id, round_number).weights,
+            spec=self.inputs.spec(job_id),
+            weights=self.inputs.state_before(job_id, round_number).weights,
             seed=training_seed(self.chain.address, job_id, round_number),
         )
         return self._training(self._samples, training)
@@ -201,7 +201,7 @@ class Seller(Party):
     def _claim(self, job_id: int, last_round: int) -> None:
         index = self._index(job_id)
         try:
-            share, proof = contribution_proof(self.desk.contributions(job_id, last_round), index)
+            share, proof = contribution_proof(self.inputs.contributions(job_id, last_round), index)
         except KeyError:
             self.log.info("no share", job=job_id)
             return
