@@ -42,18 +42,9 @@ chaos: setup ## play jobs while processes, chain and IPFS nodes are killed and c
 
 reproduce: setup ## run the paper's experiments, hours, and rebuild docs/experiments: ARGS="--full"
 	@$(BIN)/python -m experiments run $(ARGS)
-	@$(BIN)/python -m experiments report $(filter --full,$(ARGS))
-	@$(BIN)/python -m experiments.sampler
-	@$(BIN)/python -m experiments.contributions
-	@$(BIN)/python -m experiments.membership
-	@$(BIN)/python -m experiments.deviations
-	@$(BIN)/python -m experiments.exactness $(foreach file,$(wildcard docs/experiments/exactness/*.txt),--recorded $(file))
-	@$(BIN)/python -m experiments.training
-	@$(BIN)/python -m experiments.chain
-	@$(BIN)/python -m tests.contracts.yoda_statistics
 
 statistics: setup ## simulate the vote with the contract's arithmetic: docs/experiments/yoda.md
-	@$(BIN)/python -m tests.contracts.yoda_statistics $(ARGS)
+	@$(BIN)/python -m experiments run yoda $(ARGS)
 
 gas: setup ## measure the gas of every call and the size of every contract: docs/gas
 	@$(BIN)/python -m tests.contracts.gas

@@ -1,1 +1,1 @@
-"""Experiments without a chain, on the same round computation that CONE nodes run."""
+"""The paper's experiments, studies beside them, and the benchmark beside other frameworks."""

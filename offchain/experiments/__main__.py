@@ -1,180 +1,183 @@
-"""The paper's experiments: `python -m experiments --help`."""
+"""Experiments: `python -m experiments list` names the studies, `run` and `report` make their pages.
+
+Most play without a chain, on the round computation that CONE nodes run.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-import torch
-from rich.console import Console
+from click.core import ParameterSource
 
 from d2m.data.errors import DataError
-from experiments.cells import METHODS, SELLER_ATTACKS, VOTES, Cell
-from experiments.engines import ENGINES, EngineMissing
-from experiments.grids import GRIDS
-from experiments.progress import rounds_shown
-from experiments.report import ResultsMissing, save
-from experiments.results import Results
-from experiments.run import run_cell
-from experiments.tables import cell_of, summary
-from experiments.votes import Outcome, outcomes
+from experiments.paper.batch import run_cells
+from experiments.paper.cells import Cell
+from experiments.paper.engines import EngineMissing
+from experiments.paper.options import CELL, DEVICE, FOLDER
+from experiments.paper.run import run_cell
+from experiments.paper.study import Grid, play
+from experiments.paper.tables import summary
+from experiments.registry import STUDIES
+from experiments.study import REPORT, NotRecorded, Study
 
-RESULTS = Path(".build/experiments")
-REPORT = Path("docs/experiments")
+STOPPED = 130
+"""Exit status of a program that Ctrl-C ended."""
+_MORE = "python -m experiments {} NAME --help shows the options of a study."
 
-F = TypeVar("F", bound=Callable[..., Any])
-_folder = click.option(
-    "--results",
+
+class _Stopped(click.ClickException):
+    """Ctrl-C, with what it leaves."""
+
+    exit_code = STOPPED
+
+    def show(self, file: Any = None) -> None:
+        """Say it."""
+        click.echo(self.message, err=True)
+
+
+@contextmanager
+def _told_when_stopped(study: Study) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _Stopped(study.interrupted) from None
+
+
+class _OnStudies(click.Command):
+    """A command on studies, named first: it has their options, those of grids where none is."""
+
+    def __init__(
+        self, *args: Any, options_of: Callable[[Study], Sequence[click.Option]], **attributes: Any
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self.epilog = _MORE.format(self.name)
+        self._options_of = options_of
+        self._own = self.params
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options of the studies named."""
+        named = [STUDIES[name] for name in takewhile(STUDIES.__contains__, args)]
+        asked = named or [study for study in STUDIES.values() if isinstance(study, Grid)]
+        options = {each.name: each for study in asked for each in self._options_of(study)}
+        self.params = [*self._own, *options.values()]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call with the studies, each with its options."""
+        names = ctx.params["names"]
+        if unknown := set(names) - STUDIES.keys():
+            raise click.UsageError(f"no study is called {min(unknown)}: choose of list", ctx)
+        chosen = [
+            study
+            for study in STUDIES.values()
+            if study.name in names or not (names or study.by_name_alone)
+        ]
+        given = {
+            name
+            for name in ctx.params
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        } - {each.name for each in self._own}
+        known = {each.name for study in chosen for each in self._options_of(study)}
+        if given - known:
+            raise click.UsageError(f"no study named here has --{min(given - known)}", ctx)
+        studies = [(study, self._values(ctx, study, given)) for study in chosen]
+        assert self.callback is not None
+        return ctx.invoke(self.callback, studies=studies, out=ctx.params["out"])
+
+    def _values(self, ctx: click.Context, study: Study, given: set[str]) -> dict[str, Any]:
+        return {
+            str(each.name): ctx.params[str(each.name)]
+            if each.name in given
+            else each.process_value(ctx, each.get_default(ctx))
+            for each in self._options_of(study)
+        }
+
+
+_names = click.argument("names", metavar="[NAME]…", nargs=-1)
+_out = click.option(
+    "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=RESULTS,
+    default=REPORT,
     show_default=True,
-    help="Folder of results and checkpoints.",
+    help="Folder of records, pages and plots.",
 )
-_device = click.option(
-    "--device",
-    type=click.Choice(("cpu", "cuda")),
-    default="cpu",
-    show_default=True,
-    callback=lambda _context, _parameter, value: _available(value),
-    help="Where sellers train; on a GPU all of a round at once.",
-)
-_full = click.option("--full", is_flag=True, help="The full grid: many hours on two cores.")
-
-
-def _available(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise click.BadParameter(
-            "PyTorch sees no GPU: set up with D2M_TORCH=cuda on a machine that has one"
-        )
-    return device
+Chosen = Iterable[tuple[Study, dict[str, Any]]]
 
 
 @click.group(help=__doc__)
 def main() -> None:
-    """Experiments without a chain, on the round computation that CONE nodes run."""
+    """The commands below."""
 
 
-@main.command()
-@click.argument("grids", nargs=-1, type=click.Choice(list(GRIDS)))
-@_full
-@_folder
-@_device
-@click.option("--engine", type=click.Choice(list(ENGINES)), default="local", show_default=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=os.cpu_count(),
-    show_default="one for each core",
-    help="Cells at a time; each takes one core.",
-)
-def run(
-    grids: Sequence[str], full: bool, results: Path, device: str, engine: str, workers: int
-) -> None:
-    """Run grids, all of them when none is named. What is finished is not run again.
+@main.command("list")
+def list_studies() -> None:
+    """Name every study, what it asks, and how long it takes."""
+    for study in STUDIES.values():
+        notes = filter(None, [study.takes, "by name alone" if study.by_name_alone else ""])
+        click.echo(f"{study.name:13}  {study.about}  {', '.join(notes)}".rstrip())
+    click.echo("All together: 2 hours on two cores; with --full days.")
 
-    Ctrl-C stops; the same command goes on from the last round of every cell.
+
+@main.command(name="run", cls=_OnStudies, options_of=lambda study: study.options)
+@_names
+@_out
+def run(studies: Chosen, out: Path) -> None:
+    """Run studies, all of them when none is named, and write their records, pages and plots.
+
+    An option reaches each study named that has it. Cells of grids that are finished are not run
+    again; after Ctrl-C the same command goes on from the last round of every cell.
     """
-    cells = unique(cell for name in grids or GRIDS for cell in GRIDS[name](full))
-    for batch in _phases(cells):
-        missing = [c for c in batch if not Results(results).read(c)]
-        _run_batch(missing, results, engine, workers, device)
+    grids = {study: options for study, options in studies if isinstance(study, Grid)}
+    if grids:
+        with _told_when_stopped(next(iter(grids))):
+            play(list(grids), **next(iter(grids.values())))
+    for study, options in studies:
+        with _told_when_stopped(study):
+            for line in study.run(out, **options):
+                click.echo(line)
 
 
-@main.command()
-@_full
-@_folder
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=REPORT)
-def report(full: bool, results: Path, out: Path) -> None:
-    """Rebuild the tables and plots of every grid that has been run."""
-    for name in GRIDS:
+@main.command(name="report", cls=_OnStudies, options_of=lambda study: study.report_options)
+@_names
+@_out
+def report(studies: Chosen, out: Path) -> None:
+    """Rebuild the pages and plots of studies that have been run, of all when none is named."""
+    for study, options in studies:
         try:
-            for path in save(name, Results(results), full, out):
+            for path in study.report(out, **options):
                 click.echo(path)
-        except ResultsMissing as missing:
+        except NotRecorded as missing:
             click.echo(f"left out: {missing}", err=True)
 
 
-def _cell_options(command: F) -> F:
-    defaults = Cell()
-    for option in reversed(
-        (
-            click.option("--dataset", default=defaults.dataset),
-            click.option("--partition", default=defaults.partition, help="Such as iid, label:2."),
-            click.option("--sellers", default=defaults.sellers),
-            click.option("--rounds", default=defaults.rounds),
-            click.option("--method", type=click.Choice(list(METHODS)), default=defaults.method),
-            click.option(
-                "--attack",
-                type=click.Choice(SELLER_ATTACKS),
-                default=defaults.attack,
-                help="Of the Byzantine sellers.",
-            ),
-            click.option("--byzantine-sellers", default=0, help="In basis points."),
-            click.option(
-                "--voting",
-                type=click.Choice(VOTES),
-                default=defaults.voting,
-                help="Of the Byzantine nodes.",
-            ),
-            click.option("--byzantine-nodes", default=0, help="In basis points."),
-            click.option("--yoda/--no-yoda", default=True, help="Vote, or believe one node."),
-            click.option("--seed", default=defaults.seed),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-@main.command(context_settings={"show_default": True})
-@_cell_options
-@_folder
-@_device
 def cell(results: Path, device: str, **values: Any) -> None:
     """Run one cell, resuming it where it was interrupted, and print its row."""
     chosen = Cell(**values)
-    _run_batch([chosen], results, "local", 1, device)
+    run_cells([chosen], results, "local", 1, device)
     click.echo(summary(run_cell(chosen, results)))
 
 
-def unique(cells: Iterable[Cell]) -> list[Cell]:
-    """Each cell once, in the order of appearance."""
-    return list(dict.fromkeys(cells))
-
-
-def _phases(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
-    """First what others share: what honest nodes learn. Then the rest."""
-    shared = unique(c.learning for c in cells if all(vote is Outcome.TRUE for vote in outcomes(c)))
-    return shared, [c for c in cells if c not in shared]
-
-
-def _run_batch(cells: list[Cell], folder: Path, engine: str, workers: int, device: str) -> None:
-    if not cells:
-        return
-    console = Console(stderr=True, soft_wrap=True)
-    left = {c: c.rounds for c in cells}
-    total = sum(left.values())
-    with rounds_shown(console, total) as show:
-        for result in ENGINES[engine](cells, folder, min(workers, len(cells)), device):
-            if result is not None:
-                left.pop(cell_of(result))
-                console.print(summary(result), highlight=False)
-            under_way = sum(Results(folder).rounds_done(c) for c in left)
-            show(total - sum(left.values()) + under_way)
+main.add_command(
+    click.Command("cell", params=[*CELL, FOLDER, DEVICE], callback=cell, help=cell.__doc__)
+)
 
 
 def _started() -> int:
-    # Ended like Ctrl-C: workers must not outlive the command.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ape ends a program on Ctrl-C without a word. SIGTERM: workers must not outlive the command.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     try:
         main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped; the same command goes on where it was", err=True)
-        return 130
+        click.echo(Grid.interrupted, err=True)
+        return STOPPED
     except click.ClickException as error:
         error.show()
         return error.exit_code

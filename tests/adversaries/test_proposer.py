@@ -14,7 +14,7 @@ import pytest
 from d2m.protocol.likelihood import Pool
 from d2m.protocol.sortition import execution_set
 from d2m.protocol.types import Conduct, Phase
-from experiments.yoda import Digest, Setting, exact_oracle, play_draw, shuffled
+from experiments.studies.yoda import Digest, Setting, exact_oracle, play_draw, shuffled
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.adversaries.wealth import Ledger
 from tests.contracts.evm import height, rpc

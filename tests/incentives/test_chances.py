@@ -15,7 +15,7 @@ from d2m.incentives.chances import Vote
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after
 from d2m.protocol.types import PPM
-from experiments.yoda import Digest, Setting, exact_oracle, simulate
+from experiments.studies.yoda import Digest, Setting, exact_oracle, simulate
 
 VOTES = st.builds(
     Vote,

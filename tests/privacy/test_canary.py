@@ -3,7 +3,7 @@
 Three sellers are processes with a key file each: an honest one, a private one, and a leaking one,
 which shows that the search finds what it is meant to find. A record counts as found in any of the
 forms of `canary.forms`. What an update tells about records by being trained on them is no such
-form: `experiments.membership` measures that. Updates are searched sealed and opened.
+form: `experiments.studies.membership` measures that. Updates are searched sealed and opened.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from experiments.speed.job import CONVOLUTION, PERCEPTRON, Job
 from experiments.speed.ours import MODELS
 from experiments.speed.table import markdown
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RECORDS = ROOT / "docs" / "experiments"
 DATASET, SMALL_DATASET, ALPHA, SEED = "fashion-mnist", "digits", 0.5, 1
 SELLERS, MORE_SELLERS, DRAWS = 50, 200, 10
@@ -87,7 +87,7 @@ def run(contender: Contender, cores: Sequence[int]) -> dict[str, Any]:
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, str(len(cores)))}
     # Neither peer shall spend the measured time on reporting home.
     environment |= {"FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    environment["PYTHONPATH"] = str(ROOT)  # of Ray's workers
+    environment["PYTHONPATH"] = str(ROOT / "offchain")  # of Ray's workers
     environment |= contender.variables
     start = time.monotonic()
     with log.open("w", encoding="utf-8") as output:
@@ -131,10 +131,10 @@ def _machine() -> dict[str, Any]:
 @click.option("--cores", type=click.IntRange(1), multiple=True, default=(1, 2), show_default=True)
 @click.option("--only", type=click.Choice([c.name for c in CONTENDERS]), multiple=True)
 @click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), default=RECORDS, show_default=True
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=RECORDS, show_default=True
 )
 def main(
-    rounds: int, repetitions: int, cores: tuple[int, ...], only: tuple[str, ...], output: Path
+    rounds: int, repetitions: int, cores: tuple[int, ...], only: tuple[str, ...], out: Path
 ) -> None:
     """Run all contenders by turns and write the records."""
     present = sorted(os.sched_getaffinity(0))
@@ -165,10 +165,10 @@ def main(
         "repetitions": repetitions,
         "runs": runs,
     }
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "bench.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (output / "bench.md").write_text(markdown(record), encoding="utf-8")
-    click.echo(f"written: {output / 'bench.md'}")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (out / "bench.md").write_text(markdown(record), encoding="utf-8")
+    click.echo(f"written: {out / 'bench.md'}")
 
 
 def _arguments() -> list[str]:

@@ -1,0 +1,1 @@
+"""Questions beside the paper's: a `Study` each, named STUDY in its module."""
