@@ -100,7 +100,8 @@ def _fault(facts: Facts) -> str:
 
 STUDY = Recorded(
     name="yoda",
-    about="The vote, simulated with the contract's arithmetic: how often it errs, whom it asks.",
+    about="The vote simulated with the contract's test: how often it errs, how many nodes it asks.",
+    takes="3 min beside other work",
     options=(
         option("--rounds", type=click.IntRange(1), default=100_000),
         option("--seed", default=1, help="Same seed, same table."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -154,7 +154,12 @@ class Table:
 
     def facts(self) -> Facts:
         """All of it, fit for JSON."""
-        return {**asdict(self), "rows": [row.facts() for row in self.rows]}
+        return {
+            "command": self.command,
+            "decided": self.decided,
+            "different": self.different,
+            "rows": [row.facts() for row in self.rows],
+        }
 
 
 def pages(facts: Facts, folder: Path) -> list[Path]:
