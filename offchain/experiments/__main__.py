@@ -170,8 +170,9 @@ main.add_command(
 
 
 def _started() -> int:
-    # Ended like Ctrl-C: workers must not outlive the command.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ape ends a program on Ctrl-C without a word. SIGTERM: workers must not outlive the command.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     try:
         main(standalone_mode=False)
     except click.exceptions.Abort:
