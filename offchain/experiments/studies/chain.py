@@ -36,9 +36,9 @@ FOLDER = Path("build/experiments/chain")
 
 def replay(run: Run) -> Iterator[tuple[bytes, float]]:
     """Digest and accuracy of every accepted round of a finished run, computed without its chain."""
-    stage, ledger, spec = run.stage, run.ledger, run.stage.spec
+    stage, market, spec = run.stage, run.market, run.stage.spec
     inputs = Source(run).inputs  # for the seal alone: digests name sealed models
-    job = ledger.situation(run.job_id).job
+    job = market.situation(run.job_id).job
     evaluation = EvaluationSet(*read_samples(stage.evaluation_file))
     state = initial_state(spec, len(stage.sellers), job.sample_seed)
     for number in range(1, job.accepted_rounds + 1):
@@ -46,7 +46,7 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
             index: encode_update(_update(run, stage.sellers[index], state))
             for index in state.sampled
         }
-        seed = ledger.round_seed(run.job_id, number)
+        seed = market.yoda.round_seed(run.job_id, number)
         output = next_state(state, updates, evaluation, seed, spec)
         found = answer(run.job_id, number, output, spec, inputs.model_seal(run.job_id, number))
         yield found.result.digest, output.metric_numerator / output.metric_denominator
@@ -63,9 +63,9 @@ def _update(run: Run, seller: Member, state: State) -> IntVector:
 
 def accepted(run: Run) -> list[bytes]:
     """The digests that the contracts accepted, by round."""
-    job = run.ledger.situation(run.job_id).job
+    job = run.market.situation(run.job_id).job
     rounds = range(1, job.accepted_rounds + 1)
-    return [run.ledger.verdict(run.job_id, number).digest for number in rounds]
+    return [run.market.yoda.verdict(run.job_id, number).digest for number in rounds]
 
 
 def run(**sizes: Any) -> Facts:

@@ -50,7 +50,7 @@ NODE_DEVIATIONS = {
 }
 """How many nodes deviate alike; of 50, f = 0.3 tolerates 15."""
 SELLER_COUNTS = (1, 2)
-"""Of the demo's twelve: one alone, and as many as its job tolerates."""
+"""Deviating sellers among the demo's twelve: one alone, and as many as its job tolerates."""
 TRUE, LIE = b"true", b"wrong"
 
 
@@ -66,7 +66,7 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one round: what was accepted, and the payoff of every node asked, in wei by seat."""
+    """Outcome of one round: accepted digest, and the payoff of every node asked, in wei by seat."""
 
     accepted: bytes | None
     payoffs: Mapping[int, float]
@@ -115,7 +115,7 @@ def _is_accepted(
 
 
 def _ballot(seat: int, kind: str | None, tally: Counter[bytes]) -> Ballot:
-    """What a node votes for, given the votes of earlier mini-rounds."""
+    """Vote of a node, given the votes of earlier mini-rounds."""
     if kind == "silent":
         return Ballot(seat, None)
     if kind == "copier":
@@ -183,7 +183,7 @@ def _all_honest(seed: int) -> digits.Outcome:
 
 
 def _share(outcome: digits.Outcome, sellers: int) -> float:
-    """Of all contributions, each of the last sellers' on average."""
+    """Average part that each of the last sellers has in all contributions."""
     return sum(outcome.contributions[-sellers:]) / sum(outcome.contributions) / sellers
 
 
