@@ -12,7 +12,7 @@ ARGS ?=
 # A file's tests share a chain, so files go to workers whole. A debugger needs one process: ARGS="-n 0".
 TEST := $(BIN)/ape test tests --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test test-all chaos reproduce statistics gas thorough mutations audit bench-learning check format clean
+.PHONY: help setup demo test test-all chaos reproduce statistics gas model-check mutations audit bench-learning check format clean
 
 help: ## show this help
 	@echo 'make <target> [ARGS="…"]'
@@ -47,13 +47,13 @@ statistics: setup ## simulate the vote with the contract's arithmetic: docs/expe
 	@$(BIN)/python -m experiments run yoda $(ARGS)
 
 gas: setup ## measure the gas of every call and the size of every contract: docs/gas
-	@$(BIN)/python -m tests.contracts.gas
+	@$(BIN)/python -m tools.gas
 
-thorough: setup ## play the whole market against its model, 100,000 steps: docs/stateful.md
-	@$(BIN)/python -m tests.market_machine.thorough --record docs/stateful.md $(ARGS)
+model-check: setup ## play the whole market against its model, 100,000 steps: docs/model-check.md
+	@$(BIN)/python -m tools.model_check.thorough --record docs/model-check.md $(ARGS)
 
 mutations: setup ## plant a bug at a time and have the state machine find it: docs/mutations.md
-	@$(BIN)/python -m tests.market_machine.mutations --record docs/mutations.md $(ARGS)
+	@$(BIN)/python -m tools.model_check.mutations --record docs/mutations.md $(ARGS)
 
 audit: ## slither and halmos on the contracts, with tools of their own: docs/audit
 	@tools/setup/setup.sh audit

@@ -10,7 +10,7 @@ from hypothesis import settings
 from d2m.clients.binaries import skip_reason
 
 if TYPE_CHECKING:
-    from tests.contracts.play import Market, People
+    from tests.support.play import Market, People
 
 # An example plays on a real chain or trains: how long it takes says nothing about what it tests.
 settings.register_profile("d2m", deadline=None)
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def people(accounts: Any) -> People:
-    from tests.contracts.play import People
+    from tests.support.play import People
 
     return People.of(accounts)
 
@@ -37,7 +37,7 @@ def people(accounts: Any) -> People:
 @pytest.fixture(scope="module")
 def market(people: People) -> Market:
     """Every contract, deployed and wired; nobody has joined yet."""
-    from tests.contracts.play import deploy_market
+    from tests.support.play import deploy_market
 
     return deploy_market(people.deployer)
 
@@ -45,7 +45,7 @@ def market(people: People) -> Market:
 @pytest.fixture(scope="module")
 def staffed(market: Market, people: People) -> Market:
     """The market with all sellers registered under one tag and all nodes seated."""
-    from tests.contracts.play import join_nodes, register_sellers
+    from tests.support.play import join_nodes, register_sellers
 
     register_sellers(market, people.sellers)
     join_nodes(market, people.nodes)

@@ -8,8 +8,8 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.ballots import RoundResult
 from d2m.protocol.types import JobState, Phase
-from tests.contracts.evm import mine_past
-from tests.contracts.play import CONTRIBUTIONS, Play, Vote
+from tests.support.evm import mine_past
+from tests.support.play import CONTRIBUTIONS, Play, Vote
 
 LIE = keccak(b"lie")
 MADE_UP = keccak(b"made up")

@@ -6,8 +6,7 @@ import pytest
 
 from d2m.protocol.types import Terms
 from tests.adversaries.moves import pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.bidding import (
+from tests.support.bidding import (
     DEPOSIT,
     FIRST_PRICE,
     FORFEIT,
@@ -15,7 +14,8 @@ from tests.contracts.bidding import (
     TIER,
     Bidding,
 )
-from tests.contracts.play import TERMS, Market, People, Play
+from tests.support.play import TERMS, Market, People, Play
+from tests.support.wealth import Ledger
 
 KINDS = pytest.mark.parametrize("terms", [FIRST_PRICE, SECOND_PRICE], ids=["first", "second"])
 HONEST_BID = 8000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from d2m.protocol.types import Conduct
 from tests.adversaries.moves import LIE, MADE_UP, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.batches import Batch, Opening, sign
-from tests.contracts.evm import look, mine_past, refusal, rewound, send
-from tests.contracts.play import STAKE, Play, Vote
+from tests.support.batches import Batch, Opening, sign
+from tests.support.evm import look, mine_past, refusal, rewound, send
+from tests.support.play import STAKE, Play, Vote
+from tests.support.wealth import Ledger
 
 
 def undecided_first_mini_round(play: Play) -> None:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from d2m.learning.earnings import contribution_proof, contributions_root
 from d2m.protocol.types import tag_of
-from tests.contracts.bidding import Bidding
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import look, send
-from tests.contracts.play import (
+from tests.support.bidding import Bidding
+from tests.support.crowd import Crowd
+from tests.support.evm import look, send
+from tests.support.play import (
     BOND,
     CID,
     HASH,

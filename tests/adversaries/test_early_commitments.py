@@ -7,9 +7,9 @@ from dataclasses import replace
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, Phase
-from tests.contracts.batches import Batch, sign
-from tests.contracts.evm import mine_past, refusal, send
-from tests.contracts.play import Play, Vote
+from tests.support.batches import Batch, sign
+from tests.support.evm import mine_past, refusal, send
+from tests.support.play import Play, Vote
 
 FALSE = keccak(b"false")
 

@@ -7,10 +7,9 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.bidding import Bidding
-from tests.contracts.evm import events, look, one_block, queue, refusal, send, simulate
-from tests.contracts.play import (
+from tests.support.bidding import Bidding
+from tests.support.evm import events, look, one_block, queue, refusal, send, simulate
+from tests.support.play import (
     BOND,
     CID,
     KEY,
@@ -23,7 +22,8 @@ from tests.contracts.play import (
     Play,
     win,
 )
-from tests.contracts.refusals import commit_is_refused
+from tests.support.refusals import commit_is_refused
+from tests.support.wealth import Ledger
 
 UNBONDING = 7200
 SEEDS = 20_000

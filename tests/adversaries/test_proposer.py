@@ -16,9 +16,8 @@ from d2m.protocol.sortition import execution_set
 from d2m.protocol.types import Conduct, Phase
 from experiments.studies.yoda import Digest, Setting, exact_oracle, play_draw, shuffled
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.evm import height, rpc
-from tests.contracts.play import (
+from tests.support.evm import height, rpc
+from tests.support.play import (
     STAKE,
     Market,
     People,
@@ -28,6 +27,7 @@ from tests.contracts.play import (
     register_sellers,
     win,
 )
+from tests.support.wealth import Ledger
 
 SEATS, SET, COLLUDERS = 12, 5, 3
 MAJORITY = 3

@@ -10,10 +10,9 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast
-from tests.adversaries.wealth import Ledger
-from tests.contracts.bidding import SALT, SECOND_PRICE, Bidding
-from tests.contracts.evm import event, events, look, mine_past, refusal, rpc, send
-from tests.contracts.play import (
+from tests.support.bidding import SALT, SECOND_PRICE, Bidding
+from tests.support.evm import event, events, look, mine_past, refusal, rpc, send
+from tests.support.play import (
     BOND,
     CID,
     KEY,
@@ -27,6 +26,7 @@ from tests.contracts.play import (
     Vote,
     win,
 )
+from tests.support.wealth import Ledger
 
 DAY = b"\x61" + (7200).to_bytes(2, "big")  # PUSH2 of the unbonding blocks, too many to mine
 SOON = b"\x61" + (1).to_bytes(2, "big")

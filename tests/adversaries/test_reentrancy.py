@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from d2m.protocol.types import ETHER
-from tests.adversaries.wealth import wealth
-from tests.contracts.bidding import Bidding
-from tests.contracts.evm import act, balance, deploy, event, helper, look, mine, rpc, send
-from tests.contracts.play import BOND, CID, KEY, STAKE, TAG, TERMS, Market, People
+from tests.support.bidding import Bidding
+from tests.support.evm import act, balance, deploy, event, helper, look, mine, rpc, send
+from tests.support.play import BOND, CID, KEY, STAKE, TAG, TERMS, Market, People
+from tests.support.wealth import wealth
 
 BID = 10_000
 SHORT = 10

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from d2m.protocol.types import ETHER, AuctionState, JobState, tag_of
-from tests.adversaries.wealth import Ledger
-from tests.contracts.bidding import FIRST_PRICE, SALT, Bidding, sealed_commitment
-from tests.contracts.evm import act, deploy, helper, look, send
-from tests.contracts.play import (
+from tests.support.bidding import FIRST_PRICE, SALT, Bidding, sealed_commitment
+from tests.support.evm import act, deploy, helper, look, send
+from tests.support.play import (
     RULES,
     TERMS,
     Market,
@@ -18,6 +17,7 @@ from tests.contracts.play import (
     Play,
     request,
 )
+from tests.support.wealth import Ledger
 
 BID = 10_000
 HOSTILE = pytest.mark.parametrize("kind", ["Actor", "GasBurner"])

@@ -8,9 +8,9 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct
-from tests.contracts.batches import Batch, sign
-from tests.contracts.evm import act, deploy, helper, look, refusal, rewound
-from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, win
+from tests.support.batches import Batch, sign
+from tests.support.evm import act, deploy, helper, look, refusal, rewound
+from tests.support.play import KEY, RULES, STAKE, Market, People, Play, win
 
 TRUE, FALSE = keccak(b"true"), keccak(b"false")
 

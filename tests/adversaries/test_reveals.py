@@ -6,10 +6,10 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, JobState, Phase
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.evm import look, refusal, rewound, send
-from tests.contracts.play import STAKE, Play, tally
-from tests.contracts.refusals import advance_is_refused
+from tests.support.evm import look, refusal, rewound, send
+from tests.support.play import STAKE, Play, tally
+from tests.support.refusals import advance_is_refused
+from tests.support.wealth import Ledger
 
 SILENCE = STAKE // 50
 """2 % of the stake unit."""

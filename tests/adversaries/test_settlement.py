@@ -9,11 +9,10 @@ import pytest
 from d2m.learning.earnings import contribution_proof
 from d2m.protocol.types import ETHER, JobState, Pots
 from tests.adversaries.moves import pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.bidding import Bidding
-from tests.contracts.evm import balance, look, refusal, rewound, send
-from tests.contracts.payments import EARNERS, claim_seller_is_refused, withdraw_everything
-from tests.contracts.play import (
+from tests.support.bidding import Bidding
+from tests.support.evm import balance, look, refusal, rewound, send
+from tests.support.payments import EARNERS, claim_seller_is_refused, withdraw_everything
+from tests.support.play import (
     BOND,
     CID,
     CONTRIBUTIONS,
@@ -28,7 +27,8 @@ from tests.contracts.play import (
     request,
     win,
 )
-from tests.contracts.refusals import advance_is_refused, open_is_refused
+from tests.support.refusals import advance_is_refused, open_is_refused
+from tests.support.wealth import Ledger
 
 ANOTHER_TAG = TAG[::-1]
 AWKWARD = (1, 2, 7, 9_999, 10_001, 10**18 + 1)

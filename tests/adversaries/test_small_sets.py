@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from d2m.protocol.types import Conduct
 from tests.adversaries.moves import LIE, MADE_UP, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.evm import rewound
-from tests.contracts.play import STAKE, Play, Vote
+from tests.support.evm import rewound
+from tests.support.play import STAKE, Play, Vote
+from tests.support.wealth import Ledger
 
 DEARER_REVEAL = 100_000
 """Gas: four fresh words of storage and their hashes, with room."""

@@ -9,9 +9,8 @@ import pytest
 
 from d2m.protocol.types import ETHER, Conduct
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
-from tests.adversaries.wealth import Ledger
-from tests.contracts.evm import look, refusal
-from tests.contracts.play import (
+from tests.support.evm import look, refusal
+from tests.support.play import (
     CID,
     KEY,
     RULES,
@@ -21,6 +20,7 @@ from tests.contracts.play import (
     Play,
     request,
 )
+from tests.support.wealth import Ledger
 
 EVERYBODYS = {
     "SellerRegistry": {"offer"},

@@ -11,8 +11,8 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState, Node, Phase
-from tests.contracts.evm import look
-from tests.contracts.play import PRICE, RULES, STAKE, Market, People, Play, win
+from tests.support.evm import look
+from tests.support.play import PRICE, RULES, STAKE, Market, People, Play, win
 
 LIE = keccak(b"lie")
 SEATS = 12

@@ -12,7 +12,7 @@ from d2m.chain.deployment.record import Deployment
 from d2m.chain.errors import CertificateRefused, WrongChain
 from d2m.chain.provider import AUTHORITIES
 from d2m.clients.anvil import Anvil
-from tests.chain.tls import self_signed
+from tests.support.tls import self_signed
 
 
 @pytest.mark.parametrize(

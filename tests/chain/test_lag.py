@@ -28,7 +28,7 @@ from d2m.chain.lag import (
 from d2m.chain.provider import NamedErrorProvider
 from d2m.chain.reverts import ErrorLibrary
 from d2m.clients.anvil import Anvil, start_anvil
-from tests.chain.relay import Ask, relay
+from tests.support.relay import Ask, relay
 
 HOUR = 3600.0
 GAPS = SAMPLE_BLOCKS

@@ -14,7 +14,7 @@ from d2m.chain.deployment.record import Deployment
 from d2m.chain.errors import AskedTooOften, NodeRefused
 from d2m.chain.signer import KeySigner
 from d2m.clients.anvil import Anvil
-from tests.chain.relay import Ask, relay
+from tests.support.relay import Ask, relay
 
 SAYINGS = (
     '"pending" is not yet supported',

@@ -36,7 +36,7 @@ from d2m.chain.provider import ATTEMPTS
 from d2m.chain.refusals import refusal
 from d2m.chain.signer import KeySigner
 from d2m.clients.anvil import Anvil
-from tests.chain.relay import Ask, Reply, raw_relay, refused
+from tests.support.relay import Ask, Reply, raw_relay, refused
 
 WORDS: list[tuple[str, type[NodeRefused]]] = [
     # geth, reth, Erigon

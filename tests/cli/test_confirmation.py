@@ -33,7 +33,7 @@ from d2m.protocol.amounts import shown_amount
 from d2m.protocol.types import ETHER, AuctionState
 from d2m.store.choice import NODE_VARIABLE
 from d2m.store.errors import StoreError
-from tests.parties.world import BOND, STAKE, TERMS, World, world
+from tests.support.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
 ASKS = Mode()

@@ -17,7 +17,7 @@ from d2m.errors import PartyError
 from d2m.learning.defaults import SPECS
 from d2m.protocol import bounds
 from d2m.protocol.types import ETHER, tag_of
-from tests.parties.world import RULES
+from tests.support.world import RULES
 
 NOWHERE = "http://127.0.0.1:9"
 """No node: whoever asks it fails with other words."""

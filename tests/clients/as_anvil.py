@@ -15,7 +15,7 @@ from eth_account import Account
 
 from d2m.clients.binaries import ClientFailed
 from d2m.clients.geth import Geth, Rules
-from tests.chain.relay import Ask, relay
+from tests.support.relay import Ask, relay
 
 GWEI = 10**9
 MAX_FEE = 1000 * GWEI

@@ -11,10 +11,10 @@ import ape
 
 from d2m.clients.geth import Rules, start_geth
 from tests.clients.as_anvil import ape_keys, as_anvil
-from tests.contracts.evm import limit_needed
-from tests.contracts.gas import measure, staff
-from tests.contracts.gas_record import Meter
-from tests.contracts.gas_usual import NODE_KEYS
+from tests.support.evm import limit_needed
+from tools.gas.measure import measure, staff
+from tools.gas.record import Meter
+from tools.gas.usual import NODE_KEYS
 
 
 def measured(rules: Rules) -> dict[str, list[int]]:

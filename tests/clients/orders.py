@@ -19,7 +19,7 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from d2m.clients.geth import Geth
-from tests.chain.relay import Ask, relay
+from tests.support.relay import Ask, relay
 
 PATIENCE_SECONDS = 300
 """Before a test gives up on parties that neither end nor send."""

@@ -6,7 +6,7 @@ import pytest
 
 from d2m.clients.geth import Rules
 from tests.clients.gas_on_geth import measured
-from tests.contracts.gas_record import by_rules, flat, grown
+from tools.gas.record import by_rules, flat, grown
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

@@ -35,7 +35,7 @@ from d2m.chain.signer import KeySigner
 from d2m.chain.transactions import RawCall
 from d2m.clients.geth import Geth, Rules, start_geth
 from d2m.protocol.types import ETHER
-from tests.parties.world import ACCOUNTS, STAKE, World, artifacts, world_on
+from tests.support.world import ACCOUNTS, STAKE, World, artifacts, world_on
 
 BLOCK_SECONDS = 0.1
 FIRST, SECOND, FRIEND = 3, 4, 5

@@ -23,9 +23,9 @@ from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from d2m.data.partition import dirichlet
 from d2m.protocol.types import ETHER, JobState
-from tests.parties.world import TAG, artifacts
 from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
 from tests.support.keys import key_options
+from tests.support.world import TAG, artifacts
 from tools.chaos.options import small_spec
 
 SELLERS, NODES = 2, 5

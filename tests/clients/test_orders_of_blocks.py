@@ -18,7 +18,7 @@ from d2m.parties.daemon import Party
 from d2m.parties.seller import offers
 from d2m.protocol.types import JobState
 from tests.clients.orders import Orders, Played, orders
-from tests.parties.world import ACCOUNTS, NODES, RANDOM_SEED, RULES, SELLERS, TERMS, World, world_on
+from tests.support.world import ACCOUNTS, NODES, RANDOM_SEED, RULES, SELLERS, TERMS, World, world_on
 
 SHORT_AUCTION = TERMS._replace(window_blocks=20)
 SELLING = tuple(f"seller {number}" for number in range(len(SELLERS)))

@@ -28,7 +28,7 @@ from tests.clients.walk import (
     shuffle,
     take_turn,
 )
-from tests.parties.world import ACCOUNTS, BOND, STAKE, world_on
+from tests.support.world import ACCOUNTS, BOND, STAKE, world_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.clients, pytest.mark.usefixtures("one_thread")]
 STRANGER = 5

@@ -20,7 +20,7 @@ from d2m.parties.cone.node import ConeNode, vote_honestly
 from d2m.parties.daemon import Party, _passes
 from d2m.parties.health import kind_of
 from d2m.protocol.types import ETHER, AuctionState, JobState, JobView, Phase
-from tests.parties.world import RULES, TERMS, World
+from tests.support.world import RULES, TERMS, World
 
 NODES, SELLERS = 5, 2
 WINDOW_BLOCKS = 60

@@ -9,7 +9,7 @@ import ape
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.contracts.play import Market, People, Play, Vote, win
+from tests.support.play import Market, People, Play, Vote, win
 from tools.setup.contracts import is_compiled
 
 PROJECT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ import pytest
 from eth_account import Account
 
 from d2m.protocol.types import AuctionState, Pots, Request, Terms, tag_of
-from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
-from tests.contracts.evm import NOBODY, balance, event, events, look, mine_past, refusal, send
-from tests.contracts.play import (
+from tests.support.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
+from tests.support.evm import NOBODY, balance, event, events, look, mine_past, refusal, send
+from tests.support.play import (
     PRICE,
     RULES,
     TERMS,

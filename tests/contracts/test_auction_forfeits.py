@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from d2m.protocol.types import AuctionState, Pots, Terms, tag_of
-from tests.contracts.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SECOND_PRICE, TIER, Bidding
-from tests.contracts.evm import NOBODY, balance, event, events, look, refusal, send
-from tests.contracts.play import Market, People, request
+from tests.support.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SECOND_PRICE, TIER, Bidding
+from tests.support.evm import NOBODY, balance, event, events, look, refusal, send
+from tests.support.play import Market, People, request
 
 KINDS = pytest.mark.parametrize("terms", [FIRST_PRICE, SECOND_PRICE], ids=["first", "second"])
 

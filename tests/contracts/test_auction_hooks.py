@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.bidding import SALT
-from tests.contracts.evm import act, deploy, helper, look, refusal, send
-from tests.contracts.play import TERMS, Market, People
-from tests.contracts.tokens import holding, issue, open_in, sealed_in
+from tests.support.bidding import SALT
+from tests.support.evm import act, deploy, helper, look, refusal, send
+from tests.support.play import TERMS, Market, People
+from tests.support.tokens import holding, issue, open_in, sealed_in
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from eth_account import Account
 
 from d2m.protocol.types import Terms
-from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import balance, event, look, mine_past, refusal, rpc, send, simulate
-from tests.contracts.play import PRICE, TERMS, Market, People
+from tests.support.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
+from tests.support.crowd import Crowd
+from tests.support.evm import balance, event, look, mine_past, refusal, rpc, send, simulate
+from tests.support.play import PRICE, TERMS, Market, People
 
 WIDE = TERMS._replace(window_blocks=40)
 

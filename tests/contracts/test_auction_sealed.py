@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from d2m.protocol.types import SealedBid, Terms
-from tests.contracts.bidding import (
+from tests.support.bidding import (
     DEPOSIT,
     FIRST_PRICE,
     FORFEIT,
@@ -18,9 +18,9 @@ from tests.contracts.bidding import (
     Bidding,
     sealed_commitment,
 )
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import NOBODY, event, events, look, mine_past, refusal
-from tests.contracts.play import Market, People
+from tests.support.crowd import Crowd
+from tests.support.evm import NOBODY, event, events, look, mine_past, refusal
+from tests.support.play import Market, People
 
 RESERVE = SECOND_PRICE.reserve
 MAX_TIER = 20

@@ -8,9 +8,9 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol import bounds
 from d2m.protocol.types import ETHER, Auction, AuctionKind, AuctionState, Request, Terms, tag_of
-from tests.contracts.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
-from tests.contracts.evm import NOBODY, deploy, event, helper, look, refusal, send
-from tests.contracts.play import RULES, TERMS, Market, People, auction_of, open_auction, request
+from tests.support.bidding import FIRST_PRICE, SECOND_PRICE, Bidding
+from tests.support.evm import NOBODY, deploy, event, helper, look, refusal, send
+from tests.support.play import RULES, TERMS, Market, People, auction_of, open_auction, request
 
 REQUEST_TYPE = (
     "(bytes32,bytes32,bytes,bytes32,bytes32,bytes,"

@@ -8,8 +8,8 @@ import pytest
 from eth_account import Account
 
 from d2m.protocol.types import ETHER, AuctionKind
-from tests.contracts.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SALT, TIER, Bidding
-from tests.contracts.evm import (
+from tests.support.bidding import DEPOSIT, FIRST_PRICE, FORFEIT, SALT, TIER, Bidding
+from tests.support.evm import (
     balance,
     event,
     look,
@@ -17,8 +17,8 @@ from tests.contracts.evm import (
     refusal,
     send,
 )
-from tests.contracts.play import TERMS, Market, People
-from tests.contracts.tokens import PLENTY, hand_out, holding, issue, open_in, sealed_in
+from tests.support.play import TERMS, Market, People
+from tests.support.tokens import PLENTY, hand_out, holding, issue, open_in, sealed_in
 
 FAITHFUL = pytest.mark.parametrize("name", ["PlainToken", "NoReturnToken", "HookToken"])
 

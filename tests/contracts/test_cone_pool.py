@@ -9,8 +9,8 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.sortition import execution_set
 from d2m.protocol.types import Conduct, Node
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import (
+from tests.support.crowd import Crowd
+from tests.support.evm import (
     NOBODY,
     act,
     balance,
@@ -28,7 +28,7 @@ from tests.contracts.evm import (
     send,
     simulate,
 )
-from tests.contracts.play import HASH, KEY, STAKE, People
+from tests.support.play import HASH, KEY, STAKE, People
 
 UNIT = 10_000  # wei, the smallest stake unit
 UNBONDING = 7200  # a day of blocks: too long to mine in a test

@@ -12,8 +12,8 @@ import pytest
 
 from d2m.learning.earnings import SHARES_ONE
 from d2m.protocol.ballots import RESULT_VERSION
-from tests.contracts.evm import look
-from tests.contracts.play import Market
+from tests.support.evm import look
+from tests.support.play import Market
 
 TESTS = Path(__file__).parents[1]
 DEPLOYED = (

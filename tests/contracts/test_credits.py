@@ -8,10 +8,10 @@ import pytest
 from eth_account import Account
 
 from d2m.protocol.types import ETHER
-from tests.contracts.bidding import Bidding
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import act, balance, deploy, event, helper, look, refusal, send, simulate
-from tests.contracts.play import TERMS, Market, People
+from tests.support.bidding import Bidding
+from tests.support.crowd import Crowd
+from tests.support.evm import act, balance, deploy, event, helper, look, refusal, send, simulate
+from tests.support.play import TERMS, Market, People
 
 
 @pytest.fixture(scope="module")

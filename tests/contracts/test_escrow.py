@@ -7,8 +7,8 @@ from eth_utils.crypto import keccak
 
 from d2m.learning.earnings import NO_ROOT, contribution_proof, contributions_root
 from d2m.protocol.types import ETHER, JobState, Pots
-from tests.contracts.evm import NOBODY, balance, event, look, mine_past, panics, refusal
-from tests.contracts.payments import (
+from tests.support.evm import NOBODY, balance, event, look, mine_past, panics, refusal
+from tests.support.payments import (
     CONE_POT,
     EARNERS,
     SELLER_POT,
@@ -19,7 +19,7 @@ from tests.contracts.payments import (
     vote_without_computing,
     withdraw_everything,
 )
-from tests.contracts.play import CONTRIBUTIONS, PRICE, STAKE, Market, People, Play, win
+from tests.support.play import CONTRIBUTIONS, PRICE, STAKE, Market, People, Play, win
 
 # Who may do what
 

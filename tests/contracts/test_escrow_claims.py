@@ -7,8 +7,8 @@ from eth_utils.crypto import keccak
 
 from d2m.learning.earnings import SHARES_ONE, Share, contribution_proof, leaf
 from d2m.protocol.types import ETHER, Conduct, JobState, Phase
-from tests.contracts.evm import event, events, look, mine_past, panics, send
-from tests.contracts.payments import (
+from tests.support.evm import event, events, look, mine_past, panics, send
+from tests.support.payments import (
     CONE_POT,
     EARNERS,
     LIE,
@@ -18,7 +18,7 @@ from tests.contracts.payments import (
     decide_with_a_liar,
     punish_everybody,
 )
-from tests.contracts.play import CONTRIBUTIONS, PRICE, STAKE, Play
+from tests.support.play import CONTRIBUTIONS, PRICE, STAKE, Play
 
 # Sellers
 

@@ -19,8 +19,8 @@ from d2m.learning.earnings import (
     shares,
 )
 from d2m.protocol.types import ETHER, Pots
-from tests.contracts.evm import NOBODY, deploy, helper, refusal, rpc, send, simulate
-from tests.contracts.play import People
+from tests.support.evm import NOBODY, deploy, helper, refusal, rpc, send, simulate
+from tests.support.play import People
 
 BUYER = "0x" + "b0" * 20
 POTS = "(address,bool,uint32,uint32,uint128,uint128,uint128,uint128,uint128,bytes32)"

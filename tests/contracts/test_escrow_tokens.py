@@ -6,10 +6,10 @@ import pytest
 from eth_account import Account
 
 from d2m.protocol.types import ETHER, FailureReason, JobState
-from tests.contracts.evm import balance, event, look, mine_past, send
-from tests.contracts.payments import EARNERS, decide_with_a_liar, everybody_claims
-from tests.contracts.play import PRICE, STAKE, Market, People, win
-from tests.contracts.tokens import PLENTY, holding, issue
+from tests.support.evm import balance, event, look, mine_past, send
+from tests.support.payments import EARNERS, decide_with_a_liar, everybody_claims
+from tests.support.play import PRICE, STAKE, Market, People, win
+from tests.support.tokens import PLENTY, holding, issue
 
 
 @pytest.mark.parametrize("name", ["PlainToken", "NoReturnToken", "HookToken"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.gas import measure, measure_more
-from tests.contracts.gas_prices import BEGIN, DOCUMENT, END, priced
-from tests.contracts.gas_record import TOLERANCE, Meter, by_rules, committed, grown
-from tests.contracts.play import Market, People
+from tests.support.play import Market, People
+from tools.gas.measure import measure, measure_more
+from tools.gas.prices import BEGIN, DOCUMENT, END, priced
+from tools.gas.record import TOLERANCE, Meter, by_rules, committed, grown
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.evm import deploy, height, helper, look, mine, rewound, send
-from tests.contracts.play import People
+from tests.support.evm import deploy, height, helper, look, mine, rewound, send
+from tests.support.play import People
 
 MEMBERS = [1, 2, 3, 4, 2**64, 2**160 - 1]
 # Toggles of one block: who is absent joins, who is present leaves. Empty: a block passes.

@@ -17,9 +17,9 @@ import pytest
 from d2m.learning.earnings import contribution_proof
 from d2m.protocol.ballots import RoundResult
 from d2m.protocol.types import JobState, Offence, Phase
-from tests.contracts.batches import Batch, Opening, SignedCommit, message, sign
-from tests.contracts.evm import mine_past, refusal, rewound, send
-from tests.contracts.play import CID, CONTRIBUTIONS, HASH, KEY, Market, People, Play, Vote, win
+from tests.support.batches import Batch, Opening, SignedCommit, message, sign
+from tests.support.evm import mine_past, refusal, rewound, send
+from tests.support.play import CID, CONTRIBUTIONS, HASH, KEY, Market, People, Play, Vote, win
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 HEADING = "## Every state, deadline and caller\n"

@@ -17,7 +17,7 @@ from d2m.protocol.types import (
     Rules,
     tag_of,
 )
-from tests.contracts.evm import (
+from tests.support.evm import (
     event,
     look,
     mine,
@@ -26,7 +26,7 @@ from tests.contracts.evm import (
     refused_deployment,
     send,
 )
-from tests.contracts.play import (
+from tests.support.play import (
     CID,
     HASH,
     PRICE,
@@ -39,7 +39,7 @@ from tests.contracts.play import (
     request,
     win,
 )
-from tests.contracts.refusals import advance_is_refused, open_is_refused, post_is_refused
+from tests.support.refusals import advance_is_refused, open_is_refused, post_is_refused
 
 SEED = keccak(b"seed")
 BOUNDS = {

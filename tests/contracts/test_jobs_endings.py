@@ -8,8 +8,8 @@ import pytest
 
 from d2m.protocol.sortition import permute
 from d2m.protocol.types import ETHER, FailureReason, JobState, Offence
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import (
+from tests.support.crowd import Crowd
+from tests.support.evm import (
     balance,
     event,
     events,
@@ -17,7 +17,7 @@ from tests.contracts.evm import (
     mine,
     mine_past,
 )
-from tests.contracts.play import (
+from tests.support.play import (
     BOND,
     CID,
     CONTRIBUTIONS,
@@ -31,7 +31,7 @@ from tests.contracts.play import (
     Play,
     win,
 )
-from tests.contracts.refusals import (
+from tests.support.refusals import (
     advance_is_refused,
     open_is_refused,
     post_is_refused,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.contracts.evm import Receipt, balance, event, look, refusal, send
-from tests.contracts.play import CID, HASH, KEY, Market, People
+from tests.support.evm import Receipt, balance, event, look, refusal, send
+from tests.support.play import CID, HASH, KEY, Market, People
 
 OTHER_KEY, OTHER_HASH = keccak(b"other key"), keccak(b"other hash")
 JOB = 7

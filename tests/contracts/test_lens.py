@@ -9,11 +9,11 @@ from eth_abi.abi import decode
 
 from d2m.protocol.lens import Duty, Task
 from d2m.protocol.types import ETHER, JobView
-from tests.contracts.bidding import Bidding
-from tests.contracts.evm import look, mine_past, send, simulate
-from tests.contracts.payments import decide_with_a_liar
-from tests.contracts.play import STAKE, TERMS, Market, People, Play, Vote, win
-from tests.contracts.tokens import issue, open_in
+from tests.support.bidding import Bidding
+from tests.support.evm import look, mine_past, send, simulate
+from tests.support.payments import decide_with_a_liar
+from tests.support.play import STAKE, TERMS, Market, People, Play, Vote, win
+from tests.support.tokens import issue, open_in
 
 UNBONDING = 7200
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.protocol.likelihood import Pool, is_accepted, lead, odds_threshold
-from tests.contracts.evm import deploy, helper, look
-from tests.contracts.play import People
+from tests.support.evm import deploy, helper, look
+from tests.support.play import People
 
 PRECISION = 1e-12
 BATCH = 30  # cases that share one call

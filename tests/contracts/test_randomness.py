@@ -9,8 +9,8 @@ from eth_utils.crypto import keccak
 
 from d2m.learning.draws import first_draw
 from d2m.protocol.types import JobState, Phase
-from tests.contracts.evm import deploy, event, height, look, mine, mine_past, rpc, simulate
-from tests.contracts.play import (
+from tests.support.evm import deploy, event, height, look, mine, mine_past, rpc, simulate
+from tests.support.play import (
     RULES,
     Market,
     People,

@@ -8,8 +8,8 @@ import ape
 import pytest
 from eth_account import Account
 
-from tests.contracts.crowd import Crowd
-from tests.contracts.evm import (
+from tests.support.crowd import Crowd
+from tests.support.evm import (
     act,
     balance,
     deploy,
@@ -22,8 +22,8 @@ from tests.contracts.evm import (
     refused_deployment,
     send,
 )
-from tests.contracts.offers import A, make_offer, offer_of
-from tests.contracts.play import BOND, CID, KEY, Market, People
+from tests.support.offers import A, make_offer, offer_of
+from tests.support.play import BOND, CID, KEY, Market, People
 
 UNBONDING = 7200  # a day of blocks: too long to mine in a test
 SHORT = 16

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.protocol.types import Offer
-from tests.contracts.evm import (
+from tests.support.evm import (
     NOBODY,
     balance,
     event,
@@ -20,8 +20,8 @@ from tests.contracts.evm import (
     rewound,
     send,
 )
-from tests.contracts.offers import A, B, C, listed, make_offer, offer_of
-from tests.contracts.play import BOND, CID, KEY, Market, People, win
+from tests.support.offers import A, B, C, listed, make_offer, offer_of
+from tests.support.play import BOND, CID, KEY, Market, People, win
 
 UNBONDING = 7200  # a day of 12 s blocks
 

@@ -8,7 +8,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import ETHER, Conduct, JobState, Node, Offence, Phase
-from tests.contracts.evm import (
+from tests.support.evm import (
     balance,
     event,
     events,
@@ -18,8 +18,8 @@ from tests.contracts.evm import (
     send,
     simulate,
 )
-from tests.contracts.play import KEY, PRICE, RULES, STAKE, Market, People, Play, Vote, win
-from tests.contracts.refusals import slash_is_refused
+from tests.support.play import KEY, PRICE, RULES, STAKE, Market, People, Play, Vote, win
+from tests.support.refusals import slash_is_refused
 
 FALSE, GUESS = keccak(b"false"), keccak(b"guess")
 SEATS = 12

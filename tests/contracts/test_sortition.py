@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.protocol.sortition import permute
-from tests.contracts.evm import deploy, helper, look
-from tests.contracts.play import People
+from tests.support.evm import deploy, helper, look
+from tests.support.play import People
 
 SMALL_SIZES = range(1, 71)
 LARGE_SIZES = [255, 256, 257, 1000, 1023, 1024]

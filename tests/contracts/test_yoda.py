@@ -9,9 +9,9 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Frozen, JobState, Phase
-from tests.contracts.evm import event, look, mine, mine_past, refusal
-from tests.contracts.play import RULES, Market, People, Play, Vote, tally
-from tests.contracts.refusals import commit_is_refused, reveal_is_refused
+from tests.support.evm import event, look, mine, mine_past, refusal
+from tests.support.play import RULES, Market, People, Play, Vote, tally
+from tests.support.refusals import commit_is_refused, reveal_is_refused
 
 SEED = keccak(b"seed")
 SEATS = 12

@@ -9,8 +9,8 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, JobState
-from tests.contracts.batches import Batch, account, message, sign
-from tests.contracts.evm import (
+from tests.support.batches import Batch, account, message, sign
+from tests.support.evm import (
     act,
     deploy,
     event,
@@ -22,8 +22,8 @@ from tests.contracts.evm import (
     send,
     simulate,
 )
-from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, Vote, win
-from tests.contracts.refusals import commit_is_refused, reveal_is_refused
+from tests.support.play import KEY, RULES, STAKE, Market, People, Play, Vote, win
+from tests.support.refusals import commit_is_refused, reveal_is_refused
 
 TRUE, FALSE = keccak(b"true"), keccak(b"false")
 

@@ -9,8 +9,8 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol.sortition import asked_after
 from d2m.protocol.types import Conduct, JobState, Phase, Verdict
-from tests.contracts.evm import event, events, look
-from tests.contracts.play import RULES, Market, People, Play, tally, win
+from tests.support.evm import event, events, look
+from tests.support.play import RULES, Market, People, Play, tally, win
 
 QUICK = RULES._replace(base=1, commit_blocks=5, reveal_blocks=5)
 SEATS = 12

@@ -18,9 +18,9 @@ from d2m.protocol.ballots import Ballot, audit_word
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after, execution_set, permute
 from d2m.protocol.types import MAX_SET, Conduct, Phase, Poll, Rules, Verdict
-from tests.contracts.crowd import Crowd, Move
-from tests.contracts.evm import deploy, helper, look, mine, rewound
-from tests.contracts.play import KEY, PREDICTIONS, RULES, People
+from tests.support.crowd import Crowd, Move
+from tests.support.evm import deploy, helper, look, mine, rewound
+from tests.support.play import KEY, PREDICTIONS, RULES, People
 
 JOB, ROUND = 1, 1
 UNIT = 10_000  # wei, the smallest stake unit

@@ -10,9 +10,9 @@ import pytest
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, Phase, Tally, Verdict
-from tests.contracts.evm import NOBODY, Receipt, event, look, mine_past, send
-from tests.contracts.play import KEY, RULES, STAKE, Market, People, Play, Vote, tally, win
-from tests.contracts.refusals import commit_is_refused, reveal_is_refused
+from tests.support.evm import NOBODY, Receipt, event, look, mine_past, send
+from tests.support.play import KEY, RULES, STAKE, Market, People, Play, Vote, tally, win
+from tests.support.refusals import commit_is_refused, reveal_is_refused
 
 TRUE, FALSE = keccak(b"true"), keccak(b"false")
 SEATS = 12

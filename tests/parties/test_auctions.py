@@ -16,7 +16,7 @@ from d2m.errors import PartyError
 from d2m.parties.buyer.buyer import Buyer
 from d2m.protocol.sealed_bids import MAX_TIER, bid_salt, sealed_commitment, tier_for
 from d2m.protocol.types import ETHER, AuctionKind, AuctionState, JobState, Terms
-from tests.parties.world import BUYERS, RULES, STAKE, World, world
+from tests.support.world import BUYERS, RULES, STAKE, World, world
 
 SEALED = Terms(AuctionKind.SEALED_SECOND_PRICE, ETHER, 400, 400, 0, reserve=STAKE)
 OPEN = Terms(AuctionKind.OPEN, ETHER, 1000, 0, 1000, reserve=STAKE)

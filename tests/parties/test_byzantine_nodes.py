@@ -13,8 +13,8 @@ from d2m.learning.updates import decode_model
 from d2m.protocol.types import Conduct, JobState, Phase
 from d2m.sealing.content import open_model
 from d2m.store.cid import Cid
-from tests.parties import world as worlds
-from tests.parties.world import RULES, STAKE, World, world
+from tests.support import world as worlds
+from tests.support.world import RULES, STAKE, World, world
 
 NODES = (*["honest"] * 6, "colluding", "colluding", "silent")
 VOTERS = len(NODES) - 1

@@ -16,12 +16,12 @@ from web3.types import RPCEndpoint
 
 from d2m.data.files import write_samples
 from d2m.protocol.types import JobState
-from tests.parties import world as worlds
-from tests.parties.http import free_port, get
-from tests.parties.test_reorganised import committed_in, is_voting, view
-from tests.parties.test_whole_path import withdrawn
-from tests.parties.world import BLOCK_SECONDS, RULES, TAG, World, world
+from tests.support import world as worlds
+from tests.support.http import free_port, get
 from tests.support.keys import key_options
+from tests.support.money import withdrawn
+from tests.support.turns import committed_in, is_voting, view
+from tests.support.world import BLOCK_SECONDS, RULES, TAG, World, world
 
 NODES = ("honest",) * 5
 SELLERS = ("honest",) * 2

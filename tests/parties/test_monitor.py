@@ -38,7 +38,7 @@ from d2m.parties.health import CONTENT, JOB, REMEDIES, Health, kind_of
 from d2m.parties.logs import log_as_json
 from d2m.parties.monitor import monitored, parse_address
 from d2m.store.errors import Broken, Corrupt, Isolated, NotFound, NotYet, WrongContent
-from tests.parties.http import free_port, get
+from tests.support.http import free_port, get
 
 HANDBOOK = Path(__file__).parents[2] / "docs" / "operator.md"
 

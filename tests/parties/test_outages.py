@@ -20,8 +20,8 @@ from d2m.parties.cone.node import ConeNode
 from d2m.parties.daemon import Party
 from d2m.parties.seller.seller import Seller
 from d2m.protocol.types import JobState, JobView
-from tests.chain.relay import Ask, relay
-from tests.parties.test_reorganised import (
+from tests.support.relay import Ask, relay
+from tests.support.turns import (
     EVERYBODY,
     SELLING,
     is_collecting,
@@ -29,7 +29,7 @@ from tests.parties.test_reorganised import (
     stop_the_clock,
     turn_until,
 )
-from tests.parties.world import BLOCK_SECONDS, RULES, World, artifacts, world
+from tests.support.world import BLOCK_SECONDS, RULES, World, artifacts, world
 from tools.chaos.proxy import Weather, proxied
 
 ANY_WAIT = 120.0

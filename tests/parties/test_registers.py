@@ -13,7 +13,7 @@ from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
 from d2m.parties.seller import offers
-from tests.parties.world import BOND, NODES, STAKE, TAG, World, world
+from tests.support.world import BOND, NODES, STAKE, TAG, World, world
 
 KEY = keccak(b"public key")
 UNBONDING, SHORT = bytes.fromhex("611c20"), bytes.fromhex("610190")

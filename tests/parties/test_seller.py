@@ -8,7 +8,7 @@ from d2m.chain.contracts.market import Market
 from d2m.parties.seller.offers import ensure_offered
 from d2m.parties.seller.seller import Seller
 from d2m.protocol.types import JobState
-from tests.parties.world import TAG, World, world
+from tests.support.world import TAG, World, world
 
 
 def is_collecting(market: World) -> bool:

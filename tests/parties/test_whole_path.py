@@ -7,22 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from d2m.protocol.types import ETHER, AuctionKind, Conduct, JobState, Terms
+from d2m.protocol.types import AuctionKind, Conduct, JobState, Terms
 from d2m.store.fetch import content_hash
-from tests.parties.world import NODES, RULES, SELLERS, STAKE, WINDOW_BLOCKS, World, world
-
-
-def withdrawn(market: World, account: int, token: str = ETHER) -> int:
-    wanted = {"account": market.signer(account).address, "token": token}
-    logs = market.chain(0).logs("Escrow", "Withdrawn", argument_filters=wanted)
-    return sum(log["args"]["amount"] for log in logs)
-
-
-def deposited(market: World, account: int) -> int:
-    """All that an account ever bid, outbid or not."""
-    wanted = {"payer": market.signer(account).address}
-    logs = market.chain(0).logs("Escrow", "Deposited", argument_filters=wanted)
-    return sum(log["args"]["amount"] for log in logs)
+from tests.support.money import deposited, withdrawn
+from tests.support.world import NODES, RULES, SELLERS, STAKE, WINDOW_BLOCKS, World, world
 
 
 def slashes(market: World) -> list[tuple[str, Conduct, int]]:

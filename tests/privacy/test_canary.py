@@ -28,11 +28,11 @@ from d2m.privacy.ledger import PrivacyLedger
 from d2m.protocol.types import JobState
 from d2m.sealing.content import Post, open_update
 from d2m.store.cid import Cid
-from tests.parties import world as worlds
-from tests.parties.world import NODES, RULES, TAG, World, small_spec, world
 from tests.privacy.canary import Needle, forms, found, needles, planted
 from tests.privacy.wire import Wire, wire
+from tests.support import world as worlds
 from tests.support.keys import key_options
+from tests.support.world import NODES, RULES, TAG, World, small_spec, world
 
 PROCESSES = ("honest", "private", "leaking")
 OTHERS = (

@@ -15,8 +15,8 @@ from d2m.privacy.terms import KINDS, PER_EXAMPLE, PrivacyTerms
 from d2m.protocol.types import JobState
 from d2m.sealing.content import Post, seal_update
 from d2m.store.fetch import content_hash
-from tests.parties import world as worlds
-from tests.parties.world import RULES, SELLERS, World, small_spec, world
+from tests.support import world as worlds
+from tests.support.world import RULES, SELLERS, World, small_spec, world
 
 EVERYBODY = RULES._replace(sample_size=256)
 """So many draws that no seller is left out."""

@@ -8,7 +8,7 @@ import {Sortition} from "../../contracts/yoda/Sortition.sol";
 /// powers of two, where the solver sees remainders as bits. For the others this is no proof but an argument: each of the
 /// fourteen rounds adds a hash to one coordinate modulo the side, which subtracting undoes; and to walk along the cycles of
 /// a permutation until inside is a permutation of the inside (Black and Rogaway, CT-RSA 2002). Concrete seeds are tried for
-/// pools of every size up to 300 in `tests/yoda/test_sortition.py`.
+/// pools of every size up to 300 in `tests/protocol/test_sortition.py`.
 contract SortitionProof {
     /// @notice Two seats of a pool of 2 never have the same rank, and no rank is outside.
     function check_pool_of_2(uint256 seat, uint256 other, bytes32 seed) external pure {

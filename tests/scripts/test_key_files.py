@@ -29,8 +29,8 @@ from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from d2m.parties.buyer.buyer import DELIVERY_FILE
 from d2m.protocol.types import ETHER
-from tests.parties.world import small_spec
 from tests.scripts.conftest import EXAMPLE
+from tests.support.world import small_spec
 
 CHAIN_ID = 20251210
 ME, SELLER, NODES = "me", "s0", ("c0", "c1", "c2", "c3", "c4")

@@ -8,8 +8,8 @@ import pytest
 
 from d2m.chain.addresses import NoNodeAddress
 from scripts._network import named_node
-from tests.chain.tls import self_signed
 from tests.scripts.conftest import ape_run
+from tests.support.tls import self_signed
 
 URL = "http://127.0.0.1:8545"
 

@@ -10,7 +10,7 @@ from d2m.store import Cid, Corrupt
 from d2m.store.car import read_car, write_car
 from d2m.store.unixfs import CHUNK_BYTES, blocks_of
 from tests.store.make_cid_vectors import content
-from tests.store.nodes import store_on
+from tests.support.kubo import store_on
 
 CONTENTS = [content(size) for size in (0, 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 5)]
 ROOTS = tuple(map(Cid.of, CONTENTS))

@@ -19,7 +19,7 @@ from d2m.store import (
 from d2m.store.ipfs_node import Patience
 from d2m.store.unixfs import CHUNK_BYTES, _field, _number, blocks_of
 from tests.store.make_cid_vectors import content
-from tests.store.nodes import store_on
+from tests.support.kubo import store_on
 
 pytestmark = pytest.mark.ipfs
 

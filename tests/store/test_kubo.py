@@ -31,7 +31,7 @@ from d2m.store.ipfs import ADD_OPTIONS
 from d2m.store.ipfs_node import Patience
 from d2m.store.unixfs import CHUNK_BYTES, LINKS_PER_NODE, blocks_of
 from tests.store.make_cid_vectors import content
-from tests.store.nodes import SHORT, store_on
+from tests.support.kubo import SHORT, store_on
 
 pytestmark = pytest.mark.ipfs
 
