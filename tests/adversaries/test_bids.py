@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from d2m.protocol.constants import BPS, CONE_BPS
 from d2m.protocol.types import Terms
 from tests.adversaries.moves import pay_out
 from tests.support.bidding import (
@@ -128,5 +129,5 @@ def test_a_shill_that_is_not_outbid_buys_its_own_job_at_a_loss(
     play = Play(staffed, people, bidding.auction.job_id)
     play.settle()
     pay_out(play)
-    assert ledger.gain(*people.sellers) == -price * 3 // 10
+    assert ledger.gain(*people.sellers) == -price * CONE_BPS // BPS
     assert ledger.gain(honest) == 0

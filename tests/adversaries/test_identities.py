@@ -5,6 +5,7 @@ from __future__ import annotations
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from d2m.protocol.constants import UNBONDING_BLOCKS
 from d2m.protocol.types import Conduct, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast, decide_honestly, pay_out
 from tests.support.bidding import Bidding
@@ -25,7 +26,7 @@ from tests.support.play import (
 from tests.support.refusals import commit_is_refused
 from tests.support.wealth import Ledger
 
-UNBONDING = 7200
+UNBONDING = UNBONDING_BLOCKS
 SEEDS = 20_000
 LATECOMERS = 8
 

@@ -8,6 +8,7 @@ import ape
 import pytest
 from eth_utils.crypto import keccak
 
+from d2m.protocol.constants import UNBONDING_BLOCKS
 from d2m.protocol.types import ETHER, Conduct, FailureReason, JobState, Node
 from tests.adversaries.moves import LIE, all_true, cast
 from tests.support.bidding import SALT, SECOND_PRICE, Bidding
@@ -28,7 +29,9 @@ from tests.support.play import (
 )
 from tests.support.wealth import Ledger
 
-DAY = b"\x61" + (7200).to_bytes(2, "big")  # PUSH2 of the unbonding blocks, too many to mine
+DAY = b"\x61" + UNBONDING_BLOCKS.to_bytes(
+    2, "big"
+)  # PUSH2 of the unbonding blocks, too many to mine
 SOON = b"\x61" + (1).to_bytes(2, "big")
 
 

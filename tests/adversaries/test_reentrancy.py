@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from d2m.protocol.constants import UNBONDING_BLOCKS
 from d2m.protocol.types import ETHER
 from tests.support.bidding import Bidding
 from tests.support.evm import act, balance, deploy, event, helper, look, mine, rpc, send
@@ -15,7 +16,9 @@ from tests.support.wealth import wealth
 
 BID = 10_000
 SHORT = 10
-DAY = b"\x61" + (7200).to_bytes(2, "big")  # PUSH2 of the unbonding blocks, too many to mine
+DAY = b"\x61" + UNBONDING_BLOCKS.to_bytes(
+    2, "big"
+)  # PUSH2 of the unbonding blocks, too many to mine
 SOON = b"\x61" + SHORT.to_bytes(2, "big")
 PAYMENTS = ["withdraw", "withdrawStake", "withdrawBond"]
 

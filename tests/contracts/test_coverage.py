@@ -11,7 +11,7 @@ import ape
 import pytest
 
 from d2m.learning.earnings import SHARES_ONE
-from d2m.protocol.ballots import RESULT_VERSION
+from d2m.protocol.constants import RESULT_VERSION
 from tests.support.evm import look
 from tests.support.play import Market
 

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.protocol.ballots import Ballot, audit_word
+from d2m.protocol.constants import MAX_SET
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after, execution_set, permute
-from d2m.protocol.types import MAX_SET, Conduct, Phase, Poll, Rules, Verdict
+from d2m.protocol.types import Conduct, Phase, Poll, Rules, Verdict
 from tests.support.crowd import Crowd, Move
 from tests.support.evm import deploy, helper, look, mine, rewound
 from tests.support.play import KEY, PREDICTIONS, RULES, People

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.incentives import bribery
-from d2m.incentives.auction import MIN_SEATS
 from d2m.incentives.bribery import JobIncentives
 from d2m.incentives.formatting import as_json, headline, lines
+from d2m.protocol.constants import MIN_SEATS
 from d2m.protocol.types import Rules
 
 ETHER = 10**18

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from d2m.incentives.chances import Vote
+from d2m.protocol.constants import PPM
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after
-from d2m.protocol.types import PPM
 from experiments.studies.yoda import Digest, Setting, exact_oracle, simulate
 
 VOTES = st.builds(

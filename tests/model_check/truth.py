@@ -16,7 +16,8 @@ from d2m.learning.earnings import (
     leaf,
     shares,
 )
-from d2m.protocol.ballots import RESULT_VERSION, RoundResult
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.constants import RESULT_VERSION
 from tests.model_check.model.basics import hashed
 
 CID = bytes.fromhex("01551220") + keccak(b"content")

@@ -14,7 +14,8 @@ from d2m.chain.errors import Reverted
 from d2m.chain.remedies import explained
 from d2m.errors import PartyError
 from d2m.parties.buyer.buyer import Buyer
-from d2m.protocol.sealed_bids import MAX_TIER, bid_salt, sealed_commitment, tier_for
+from d2m.protocol.constants import MAX_TIER
+from d2m.protocol.sealed_bids import bid_salt, sealed_commitment, tier_for
 from d2m.protocol.types import ETHER, AuctionKind, AuctionState, JobState, Terms
 from tests.support.world import BUYERS, RULES, STAKE, World, world
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from d2m.protocol.constants import BPS, CONE_BPS
 from d2m.protocol.types import AuctionKind, Conduct, JobState, Terms
 from d2m.store.fetch import content_hash
 from tests.support.money import deposited, withdrawn
@@ -41,7 +42,7 @@ def test_a_job_from_bid_to_withdrawal(tmp_path: Path, reborn: bool) -> None:
         assert job.buyer == market.signer(2).address
 
         price = contracts.auctions.auction(1).highest_bid
-        cone_pot = price * 3000 // 10_000
+        cone_pot = price * CONE_BPS // BPS
         slashed = sum(amount for _kind, _conduct, amount in slashes(market))
         sellers = [withdrawn(market, 10 + number) for number in range(len(SELLERS))]
         nodes = [withdrawn(market, 20 + number) for number in range(len(NODES))]
@@ -80,7 +81,7 @@ def test_a_job_paid_in_a_token_after_a_sealed_auction(tmp_path: Path) -> None:
 
         assert market.job().state == JobState.SETTLED
         price = 2 * STAKE  # the second bid
-        cone_pot = price * 3000 // 10_000
+        cone_pot = price * CONE_BPS // BPS
         slashed = sum(amount for _kind, _conduct, amount in slashes(market))
         nodes = range(20, 20 + len(NODES))
         assert slashed == STAKE // 2 + STAKE // 4

@@ -13,7 +13,7 @@ from d2m.learning.round import RoundOutput, State, initial_state, parse_sampler
 from d2m.learning.sampler import SamplerSpec
 from d2m.learning.spec import JobSpec, TrainingSpec
 from d2m.learning.updates import decode_model
-from d2m.protocol.ballots import RESULT_VERSION
+from d2m.protocol.constants import RESULT_VERSION
 from d2m.store.cid import Cid
 
 

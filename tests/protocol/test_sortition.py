@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from d2m.protocol.sortition import (
-    FEISTEL_ROUNDS,
-    MAX_SET,
-    asked_after,
-    execution_set,
-    permute,
-    table,
-)
+from d2m.protocol.constants import MAX_SET
+from d2m.protocol.sortition import FEISTEL_ROUNDS, asked_after, execution_set, permute, table
 
 SEED = bytes(range(32))
 

@@ -11,7 +11,8 @@ from eth_utils.crypto import keccak
 from web3.utils import get_create_address
 
 from d2m.learning.earnings import contribution_proof, contributions_root
-from d2m.protocol.ballots import RESULT_VERSION, Ballot, RoundResult, audit_word
+from d2m.protocol.ballots import Ballot, RoundResult, audit_word
+from d2m.protocol.constants import RESULT_VERSION
 from d2m.protocol.sortition import execution_set, permute
 from d2m.protocol.types import (
     ETHER,

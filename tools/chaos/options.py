@@ -11,7 +11,8 @@ from d2m.clients.geth import Rules as ChainRules
 from d2m.learning.defaults import SPECS
 from d2m.learning.network.model import ModelSpec
 from d2m.learning.spec import JobSpec
-from d2m.protocol.types import BPS, ETHER, WAD, AuctionKind, Rules, Terms
+from d2m.protocol.constants import BPS, WAD
+from d2m.protocol.types import ETHER, AuctionKind, Rules, Terms
 from tools.chaos.chain_node import BLOCK_SECONDS
 from tools.chaos.schedule import LONGEST_SECONDS, Needs
 

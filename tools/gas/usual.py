@@ -8,7 +8,7 @@ from typing import Any
 import ape
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_typing import ChecksumAddress, Hash32
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from d2m.chain.artifacts import load_artifacts
@@ -307,7 +307,7 @@ def batch(meter: Meter, _market: Market, people: People) -> None:
 
 
 def _batched_votes(
-    play: Play, nodes: Mapping[ChecksumAddress, LocalAccount], digest: bytes
+    play: Play, nodes: Mapping[Any, LocalAccount], digest: bytes
 ) -> tuple[Receipt, Receipt]:
     yoda, poll, vote = play.market.yoda, play.poll, play.vote_for(digest)
     signed, openings = [], []

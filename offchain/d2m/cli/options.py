@@ -23,7 +23,8 @@ from d2m.privacy.errors import PrivacyError
 from d2m.privacy.terms import KINDS as PRIVACY_KINDS
 from d2m.privacy.terms import PrivacyTerms
 from d2m.protocol import bounds
-from d2m.protocol.types import BPS, ETHER, PPM, AuctionKind, Rules, Terms
+from d2m.protocol.constants import BPS, PPM
+from d2m.protocol.types import ETHER, AuctionKind, Rules, Terms
 from d2m.store.choice import NODE_VARIABLE
 
 Command = Callable[..., Any]

@@ -12,7 +12,8 @@ from d2m.chain.addresses import NoNodeAddress, checked_address
 from d2m.parties.monitor import parse_address
 from d2m.protocol.amounts import parse_amount
 from d2m.protocol.bounds import AMOUNT, ID, RULES, TAG_BYTES, UINT256, Bound
-from d2m.protocol.types import BPS, ETHER, PPM, tag_of
+from d2m.protocol.constants import BPS, PPM
+from d2m.protocol.types import ETHER, tag_of
 
 
 def whole(bound: Bound) -> click.IntRange:

@@ -8,7 +8,8 @@ from d2m.adversaries.cone import VOTING
 from d2m.adversaries.sellers.training import TRAINING
 from d2m.cli.options import KINDS
 from d2m.protocol.bounds import RULES
-from d2m.protocol.types import BPS, ETHER, WAD, AuctionKind, Rules, Terms
+from d2m.protocol.constants import BPS, WAD
+from d2m.protocol.types import ETHER, AuctionKind, Rules, Terms
 
 NODE_BEHAVIOURS = tuple(name for name in VOTING if name != "honest")
 SELLER_BEHAVIOURS = tuple(name for name in TRAINING if name != "honest")

@@ -32,7 +32,8 @@ from d2m.demo.stage import (
     signer_of,
 )
 from d2m.demo.watch import LOOK_SECONDS, Watch
-from d2m.protocol.types import BPS, PPM, tag_of
+from d2m.protocol.constants import BPS, PPM
+from d2m.protocol.types import tag_of
 
 AUCTION_ID = 1
 """The only one on the demo's chain."""

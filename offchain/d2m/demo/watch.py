@@ -9,7 +9,8 @@ from typing import Any
 
 from d2m.demo.processes import Processes
 from d2m.demo.run import Run
-from d2m.protocol.types import WAD, Conduct, FailureReason, Tally, fields
+from d2m.protocol.constants import WAD
+from d2m.protocol.types import Conduct, FailureReason, Tally, fields
 
 LOOK_SECONDS = 0.2
 """Between two looks: below the demo's block time."""

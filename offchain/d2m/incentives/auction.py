@@ -5,10 +5,8 @@ from __future__ import annotations
 from d2m.chain.contracts.market import Market
 from d2m.errors import PartyError
 from d2m.incentives.bribery import JobIncentives
+from d2m.protocol.constants import MIN_SEATS
 from d2m.protocol.types import AuctionState
-
-MIN_SEATS = 5
-"""As `Bounds.MIN_SEATS`: no job is made with fewer."""
 
 
 def job_incentives(market: Market, auction_id: int, price: int) -> JobIncentives:

@@ -25,14 +25,9 @@ from functools import cached_property
 from math import inf
 
 from d2m.incentives.chances import Chances, Vote
+from d2m.protocol.constants import BPS, CONE_BPS, LOST_RESULT_BPS
 from d2m.protocol.likelihood import Pool
-from d2m.protocol.types import BPS, Rules
-
-CONE_BPS = 3000
-"""The CONE nodes' part of the price, as `Split.CONE_BPS`."""
-LOST_RESULT_BPS = 5000
-"""Part of the stake unit that a vote for a result that lost costs, as
-`ConePool.LOST_RESULT_BPS`."""
+from d2m.protocol.types import Rules
 
 
 @dataclass(frozen=True)

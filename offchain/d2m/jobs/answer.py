@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from d2m.learning.earnings import contributions_root
 from d2m.learning.round import RoundOutput, State, model_bytes, sampler_bytes
 from d2m.learning.spec import JobSpec
-from d2m.protocol.ballots import RESULT_VERSION, RoundResult
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.constants import RESULT_VERSION
 from d2m.store.cid import Cid
 from d2m.store.fetch import content_hash
 

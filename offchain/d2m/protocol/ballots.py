@@ -9,9 +9,6 @@ from eth_abi.abi import encode
 from eth_abi.packed import encode_packed
 from eth_utils.crypto import keccak
 
-RESULT_VERSION = 2
-"""Version of the result's layout, checked by the job contract."""
-
 VOTE_DOMAIN = keccak(text="D2M vote v1")
 """Separates vote commitments from every other hash (`Yoda.DOMAIN`)."""
 

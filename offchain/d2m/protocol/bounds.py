@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from d2m.protocol.types import BPS, MAX_SET, Rules
+from d2m.protocol.constants import (
+    BPS,
+    MAX_BYZANTINE_BPS,
+    MAX_ERROR_PPM,
+    MAX_JOB_BLOCKS,
+    MAX_ROUNDS,
+    MAX_SELLERS,
+    MAX_SET,
+    MAX_TAGS,
+    MAX_TIER,
+    MAX_WINDOW_BLOCKS,
+    MIN_BYZANTINE_BPS,
+    MIN_STAKE_UNIT,
+    MIN_WINDOW_BLOCKS,
+)
+from d2m.protocol.types import Rules
 
 
 class Bound(NamedTuple):
@@ -20,19 +35,18 @@ class Bound(NamedTuple):
 UINT128 = (1 << 128) - 1
 UINT256 = (1 << 256) - 1
 
-AUCTION_BLOCKS = Bound(5, 50_400)
+AUCTION_BLOCKS = Bound(MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS)
 """Windows of bidding, and of revealing sealed bids (`AuctionHouse.MIN_` and
 `MAX_WINDOW_BLOCKS`)."""
 INCREMENT_BPS = Bound(0, BPS)
-MAX_TIER = 20
 RESERVE = Bound(1, UINT128 >> (MAX_TIER + 24))
 """In the smallest unit of the auction's token (`AuctionHouse.MAX_RESERVE`)."""
 AMOUNT = Bound(1, UINT128)
 """Amount of a bid, in the smallest unit of its token."""
-TAGS = Bound(1, 8)
+TAGS = Bound(1, MAX_TAGS)
 """Number of tags of one offer (`SellerRegistry.MAX_TAGS`)."""
 TAG_BYTES = Bound(1, 32)
-STAKE_UNIT = Bound(BPS, UINT128)
+STAKE_UNIT = Bound(MIN_STAKE_UNIT, UINT128)
 """In wei (`ConePool.MIN_STAKE_UNIT`)."""
 BOND_UNIT = Bound(1, UINT128)
 """In wei (`SellerRegistry`'s constructor)."""
@@ -41,20 +55,20 @@ ID = Bound(1, UINT256)
 
 JOB_BLOCKS_RULE = "rounds * windows"
 """The contracts' name for how long all rounds together may last."""
-_WINDOW = Bound(5, 50_400)
+_WINDOW = Bound(MIN_WINDOW_BLOCKS, MAX_WINDOW_BLOCKS)
 RULES: dict[str, Bound] = {
     "targetBps": Bound(1, BPS),
-    "rounds": Bound(1, 256),
-    "sampleSize": Bound(1, 256),
-    "byzantineBps": Bound(2000, 4500),
+    "rounds": Bound(1, MAX_ROUNDS),
+    "sampleSize": Bound(1, MAX_SELLERS),
+    "byzantineBps": Bound(MIN_BYZANTINE_BPS, MAX_BYZANTINE_BPS),
     "base": Bound(1, MAX_SET - 1),
-    "errorPpm": Bound(1, 100_000),
+    "errorPpm": Bound(1, MAX_ERROR_PPM),
     "updateBlocks": _WINDOW,
     "commitBlocks": _WINDOW,
     "revealBlocks": _WINDOW,
     "openBlocks": _WINDOW,
     "judgeBlocks": _WINDOW,
-    JOB_BLOCKS_RULE: Bound(1, 648_000),
+    JOB_BLOCKS_RULE: Bound(1, MAX_JOB_BLOCKS),
 }
 """Bounds of a job's rules, by the name that `Jobs` gives them in `RuleOutOfBounds`, in its
 order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-from d2m.protocol.types import BPS, PPM
+from d2m.protocol.constants import BPS, PPM
 
 
 @dataclass(frozen=True)

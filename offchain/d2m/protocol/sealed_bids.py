@@ -7,11 +7,10 @@ from eth_utils.crypto import keccak
 
 from d2m.errors import PartyError
 from d2m.protocol.amounts import shown_amount
+from d2m.protocol.constants import MAX_TIER
 
 SEALED_DOMAIN = keccak(text="D2M sealed bid v1")
 """Separates sealed bids from every other hash (`AuctionHouse.SEALED_DOMAIN`)."""
-MAX_TIER = 20
-"""A deposit is the reserve doubled at most so many times (`AuctionHouse.MAX_TIER`)."""
 
 
 def bid_salt(secret: bytes, auction_id: int) -> bytes:

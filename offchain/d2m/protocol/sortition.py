@@ -6,13 +6,10 @@ import math
 
 from eth_utils.crypto import keccak
 
-from d2m.protocol.types import MAX_SET
+from d2m.protocol.constants import MAX_SET, MIN_CELLS
 
 FEISTEL_ROUNDS = 14
 """Tables of few rows need more than the four rounds of the theorem, see `Sortition.sol`."""
-
-MIN_CELLS = 9
-"""From 5 on, 3 x 3 cells at least: 5 or 6 in 3 x 2 cells are mixed badly."""
 
 
 def permute(index: int, size: int, seed: bytes) -> int:

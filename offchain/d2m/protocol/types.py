@@ -8,18 +8,12 @@ from typing import Any, NamedTuple
 
 from eth_typing import ChecksumAddress
 
-BPS = 10_000
-"""Basis points in a whole."""
-PPM = 1_000_000
-"""Parts per million in a whole."""
+from d2m.protocol.constants import MAX_SET
+
 ETHER = "0x" + "00" * 20
 """Stands for the chain's own currency where a token is asked for."""
-MAX_SET = 120
-"""Most nodes of one execution set (`ExecutionSets.MAX_SET`)."""
 NEVER = 1 << 40
 """A block that never comes: the contracts keep block numbers in 40 bits."""
-WAD = 10**18
-"""Units in a whole: wei in an ether, and the fixed point of the likelihood score."""
 
 
 class JobState(IntEnum):

@@ -14,7 +14,7 @@ from d2m.data.partition import Plan
 from d2m.learning.defaults import SPECS, one_convolution
 from d2m.learning.network.model import ModelSpec
 from d2m.learning.spec import JobSpec
-from d2m.protocol.types import BPS
+from d2m.protocol.constants import BPS
 
 HONEST = "honest"
 NO_ATTACK = "none"

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from d2m.protocol.types import BPS
+from d2m.protocol.constants import BPS
 from experiments.formatting import write_plot
 from experiments.paper.cells import HONEST, NO_ATTACK, Cell
 from experiments.paper.results import Result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from d2m.protocol.types import BPS
+from d2m.protocol.constants import BPS
 from experiments.paper.cells import HONEST, NO_ATTACK, Cell
 from experiments.paper.results import Result
 from experiments.paper.votes import Outcome

@@ -13,9 +13,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from d2m.protocol.constants import BPS, PPM
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after
-from d2m.protocol.types import BPS, PPM
 from experiments.paper.cells import Cell
 from experiments.studies.yoda import MAX_DRAWS
 

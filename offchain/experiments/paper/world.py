@@ -11,7 +11,7 @@ from d2m.data.datasets import load
 from d2m.data.partition import Plan
 from d2m.learning.updates import EvaluationSet
 from d2m.parties.seller.seller import Samples
-from d2m.protocol.types import BPS
+from d2m.protocol.constants import BPS
 from experiments.paper.cells import Cell
 
 

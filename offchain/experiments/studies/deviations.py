@@ -26,17 +26,15 @@ from rich.progress import track
 
 from d2m.adversaries.cone import NOTHING_SEEN
 from d2m.demo.options import BUYER_LIMITS, SELLER_BEHAVIOURS, STAKE_UNIT, DemoOptions
-from d2m.incentives.bribery import LOST_RESULT_BPS, JobIncentives
+from d2m.incentives.bribery import JobIncentives
+from d2m.protocol.constants import BPS, LOST_RESULT_BPS, SILENCE_BPS, WRONG_AUDIT_BPS
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after
-from d2m.protocol.types import BPS
 from experiments.studies import digits
 from experiments.studies.deviations_table import NodeRow, SellerRow, page
 from experiments.studies.yoda import MAX_DRAWS
 from experiments.study import Facts, Recorded, command, option
 
-WRONG_AUDIT_BPS, SILENCE_BPS = 2500, 200
-"""Parts of the stake unit that are slashed, as in `ConePool`."""
 SEATS = 50
 """The paper's CONE nodes."""
 JOB = JobIncentives(DemoOptions().rules(sample_size=1), SEATS, STAKE_UNIT, BUYER_LIMITS[-1])

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from d2m.protocol.constants import BPS
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after
-from d2m.protocol.types import BPS
 
 MAX_DRAWS = 2
 """As `Yoda.MAX_DRAWS`: the first draw and one redraw."""

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
+from d2m.protocol.constants import BPS, PPM
 from d2m.protocol.likelihood import Pool
-from d2m.protocol.types import BPS, PPM
 from experiments.formatting import line, write_page, write_plot
 from experiments.studies.yoda import STRATEGIES, Digest, Outcomes, Setting
 from experiments.study import Facts

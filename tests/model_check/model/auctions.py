@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from eth_utils.crypto import keccak
 
 from d2m.protocol import types
-from d2m.protocol.types import BPS, AuctionKind, AuctionState, Request, Terms
+from d2m.protocol.constants import BPS
+from d2m.protocol.types import AuctionKind, AuctionState, Request, Terms
 from tests.model_check.model.basics import NOBODY, demand, hashed
 from tests.model_check.model.encoding import request_hash
 

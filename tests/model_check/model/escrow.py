@@ -11,7 +11,8 @@ from eth_utils.crypto import keccak
 
 from d2m.learning.earnings import NO_ROOT, SHARES_ONE, Share, leaf
 from d2m.protocol import types
-from d2m.protocol.types import BPS, ETHER, Conduct
+from d2m.protocol.constants import BPS
+from d2m.protocol.types import ETHER, Conduct
 from tests.model_check.model.basics import NOBODY, demand
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from d2m.learning.earnings import NO_ROOT
 from d2m.protocol import types
-from d2m.protocol.ballots import RESULT_VERSION, RoundResult
-from d2m.protocol.types import BPS, FailureReason, JobState, Phase, Request
+from d2m.protocol.ballots import RoundResult
+from d2m.protocol.constants import BPS, RESULT_VERSION
+from d2m.protocol.types import FailureReason, JobState, Phase, Request
 from tests.model_check.model.basics import demand, hashed
 
 if TYPE_CHECKING:

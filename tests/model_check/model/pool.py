@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from d2m.protocol import types
-from d2m.protocol.types import BPS, ETHER, Conduct, Offence
+from d2m.protocol.constants import BPS
+from d2m.protocol.types import ETHER, Conduct, Offence
 from tests.model_check.model.basics import demand
 from tests.model_check.model.registry import swap_out
 

@@ -12,9 +12,10 @@ from eth_utils.crypto import keccak
 
 from d2m.protocol import types
 from d2m.protocol.ballots import Ballot, audit_word
+from d2m.protocol.constants import MAX_SET, PPM, WAD
 from d2m.protocol.likelihood import Pool, is_accepted
 from d2m.protocol.sortition import asked_after, permute
-from d2m.protocol.types import MAX_SET, PPM, WAD, Conduct, Phase, Rules
+from d2m.protocol.types import Conduct, Phase, Rules
 from tests.model_check.model.basics import demand, hashed
 
 if TYPE_CHECKING:

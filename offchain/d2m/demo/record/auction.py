@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from d2m.cli.options import KINDS
 from d2m.demo.record.source import Facts, Source
-from d2m.protocol.types import BPS, Auction, AuctionKind, text_of
+from d2m.protocol.constants import BPS
+from d2m.protocol.types import Auction, AuctionKind, text_of
 
 KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 

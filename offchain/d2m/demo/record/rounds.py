@@ -6,8 +6,9 @@ from collections import Counter
 
 from d2m.demo.record.source import Facts, Source, conduct_text
 from d2m.learning.draws import PROBABILITY_ONE
+from d2m.protocol.constants import WAD
 from d2m.protocol.sortition import execution_set
-from d2m.protocol.types import WAD, Job, Offence, Tally, fields
+from d2m.protocol.types import Job, Offence, Tally, fields
 
 
 class DigestMismatch(AssertionError):
