@@ -146,7 +146,7 @@ def look_until(
 
 
 def look(party: Party) -> None:
-    party.look(party.chain.block_number())
+    party.poll_jobs(party.chain.block_number())
 
 
 def named(market: World, played: Sequence[Played]) -> list[tuple[str, Played]]:

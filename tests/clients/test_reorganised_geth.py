@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from d2m.chain.contracts.auctions import AuctionHouse
 from d2m.chain.deployment.genesis import BLOCK_HASHES, Parameters
 from d2m.clients.geth import Geth, Rules, free_port, start_geth
-from d2m.parties.buyer.requester import Opener
+from d2m.parties.buyer.requester import Requester
 from d2m.protocol.types import Conduct, JobState
 from tests.clients.walk import (
     ALL,
@@ -156,8 +156,8 @@ def test_a_bid_that_was_put_back_into_a_strangers_auction_is_said(market: GethWo
     assert "holds a bid of this account: no other is made" in why
 
 
-def new_opener(market: GethWorld) -> Opener:
-    return Opener(
+def new_opener(market: GethWorld) -> Requester:
+    return Requester(
         market.chain(1),
         market.store,
         market.key(1),

@@ -16,7 +16,7 @@ from web3.types import TxParams
 from d2m.chain.artifacts import Artifact, load_artifacts
 from d2m.chain.client import Chain
 from d2m.chain.deployment.deploy import deploy
-from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Layout, Parameters
 from d2m.chain.deployment.record import Deployment, Record
 from d2m.chain.errors import NotDeployed, Reverted
 from d2m.chain.signer import KeySigner
@@ -63,26 +63,26 @@ def fresh(node: Anvil) -> Iterator[Anvil]:
 
 
 @pytest.fixture
-def plan(artifacts: dict[str, Artifact]) -> Plan:
-    return Plan(PARAMETERS, artifacts)
+def plan(artifacts: dict[str, Artifact]) -> Layout:
+    return Layout(PARAMETERS, artifacts)
 
 
 def signer(node: Anvil, account: int) -> KeySigner:
     return KeySigner(Account.from_key(node.keys[account]))
 
 
-def client(node: Anvil, plan: Plan, account: int = DEPLOYER) -> Chain:
+def client(node: Anvil, plan: Layout, account: int = DEPLOYER) -> Chain:
     where = Deployment(node.chain_id, 0, {GENESIS: plan.genesis, **plan.addresses})
     return Chain(node.url, where, plan.artifacts, signer(node, account), poll_seconds=0.01)
 
 
-def begin(chain: Chain, plan: Plan) -> Any:
+def begin(chain: Chain, plan: Layout) -> Any:
     """`Genesis` without parts."""
     chain.send_many([Transaction(RawCall(PROXY, SALT + plan.genesis_code), step="begin")])
     return chain.contract(GENESIS)
 
 
-def create(chain: Chain, plan: Plan, name: str) -> Receipt:
+def create(chain: Chain, plan: Layout, name: str) -> Receipt:
     return chain.send(chain.contract(GENESIS).functions.create(plan.creation_code(name)))
 
 
@@ -93,7 +93,7 @@ def deployed(
     return deploy(node.url, node.chain_id, artifacts, where, PARAMETERS, **options)
 
 
-def refused(chain: Chain, plan: Plan, code: bytes) -> Reverted:
+def refused(chain: Chain, plan: Layout, code: bytes) -> Reverted:
     """How a creation is refused, sent with the dearest limit there is."""
     before = chain.w3.eth.get_transaction_count(plan.genesis)
     with pytest.raises(Reverted) as caught:
@@ -105,7 +105,7 @@ def refused(chain: Chain, plan: Plan, code: bytes) -> Reverted:
 # The whole
 
 
-def test_every_part_points_at_the_others_and_nobody_has_a_key(fresh: Anvil, plan: Plan) -> None:
+def test_every_part_points_at_the_others_and_nobody_has_a_key(fresh: Anvil, plan: Layout) -> None:
     found = deployed(fresh, dict(plan.artifacts)).deployment
     assert found.contracts == {GENESIS: plan.genesis, **plan.addresses}
     chain = client(fresh, plan)
@@ -127,7 +127,7 @@ def test_every_part_points_at_the_others_and_nobody_has_a_key(fresh: Anvil, plan
     assert changing == {"create"}
 
 
-def test_the_foretold_addresses_are_the_contract_s_own(fresh: Anvil, plan: Plan) -> None:
+def test_the_foretold_addresses_are_the_contract_s_own(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan)
     genesis = begin(chain, plan)
     told = [chain.call(genesis.functions.addressOf(part)) for part in range(len(PARTS))]
@@ -154,17 +154,17 @@ def test_two_chains_and_two_deployers_get_the_same_addresses(
         Parameters(ETHER, ETHER // 10, keccak(b"seed")),
     ],
 )
-def test_other_parameters_are_another_market(plan: Plan, other: Parameters) -> None:
-    assert Plan(other, plan.artifacts).genesis != plan.genesis
+def test_other_parameters_are_another_market(plan: Layout, other: Parameters) -> None:
+    assert Layout(other, plan.artifacts).genesis != plan.genesis
 
 
-def test_other_code_is_another_market(plan: Plan) -> None:
+def test_other_code_is_another_market(plan: Layout) -> None:
     lens = plan.artifacts["Lens"]
     changed = Artifact(lens.name, lens.abi, lens.bytecode + "00")
-    assert Plan(PARAMETERS, {**plan.artifacts, "Lens": changed}).genesis != plan.genesis
+    assert Layout(PARAMETERS, {**plan.artifacts, "Lens": changed}).genesis != plan.genesis
 
 
-def test_every_step_fits_into_a_transaction(fresh: Anvil, plan: Plan) -> None:
+def test_every_step_fits_into_a_transaction(fresh: Anvil, plan: Layout) -> None:
     receipts: list[Receipt] = []
     deployed(fresh, dict(plan.artifacts), on_receipt=receipts.append)
     assert [each.step for each in receipts] == [f"deploy {name}" for name in (GENESIS, *plan.names)]
@@ -176,7 +176,7 @@ def test_every_step_fits_into_a_transaction(fresh: Anvil, plan: Plan) -> None:
 
 def test_a_local_market_draws_from_its_seed(fresh: Anvil, artifacts: dict[str, Artifact]) -> None:
     seeded = Parameters(ETHER, ETHER // 10, keccak(b"seed"))
-    plan = Plan(seeded, artifacts)
+    plan = Layout(seeded, artifacts)
     where = signer(fresh, DEPLOYER)
     found = deploy(fresh.url, fresh.chain_id, artifacts, where, seeded)
     assert "SeededRandomness" in found.contracts
@@ -186,7 +186,7 @@ def test_a_local_market_draws_from_its_seed(fresh: Anvil, artifacts: dict[str, A
     assert seed == keccak(purpose + seeded.random_seed)
 
 
-def test_genesis_tells_how_everything_came_to_be(fresh: Anvil, plan: Plan) -> None:
+def test_genesis_tells_how_everything_came_to_be(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan)
     begun = chain.send_many([Transaction(RawCall(PROXY, SALT + plan.genesis_code), step="begin")])[
         0
@@ -212,7 +212,7 @@ def test_genesis_tells_how_everything_came_to_be(fresh: Anvil, plan: Plan) -> No
 # Others step in
 
 
-def test_wrong_code_is_refused_and_costs_no_address(fresh: Anvil, plan: Plan) -> None:
+def test_wrong_code_is_refused_and_costs_no_address(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan, STRANGER)
     begin(chain, plan)
     right = plan.creation_code("SellerRegistry")
@@ -223,7 +223,7 @@ def test_wrong_code_is_refused_and_costs_no_address(fresh: Anvil, plan: Plan) ->
     assert chain.w3.eth.get_code(plan.addresses["SellerRegistry"])
 
 
-def test_parts_come_in_order_and_once(fresh: Anvil, plan: Plan) -> None:
+def test_parts_come_in_order_and_once(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan)
     begin(chain, plan)
     for position, name in enumerate(plan.names):
@@ -234,7 +234,7 @@ def test_parts_come_in_order_and_once(fresh: Anvil, plan: Plan) -> None:
         assert refused(chain, plan, plan.creation_code(name)).name == Refusal.Complete
 
 
-def test_a_stranger_can_only_help(fresh: Anvil, plan: Plan) -> None:
+def test_a_stranger_can_only_help(fresh: Anvil, plan: Layout) -> None:
     """Every second step is the stranger's, the first one included."""
     stranger = client(fresh, plan, STRANGER)
     begin(stranger, plan)
@@ -249,7 +249,7 @@ def test_a_stranger_can_only_help(fresh: Anvil, plan: Plan) -> None:
 
 @pytest.mark.parametrize("taken", [GENESIS, "SellerRegistry", "Jobs", "Lens"])
 def test_a_step_taken_under_the_deployer_s_nose_is_no_failure(
-    fresh: Anvil, plan: Plan, taken: str
+    fresh: Anvil, plan: Layout, taken: str
 ) -> None:
     """The stranger sees the deployer's next step coming and is faster."""
     stranger = client(fresh, plan, STRANGER)
@@ -271,7 +271,7 @@ def test_a_step_taken_under_the_deployer_s_nose_is_no_failure(
     assert list(found.deployment.contracts.values()) == where
 
 
-def test_code_that_others_put_through_the_proxy_is_elsewhere(fresh: Anvil, plan: Plan) -> None:
+def test_code_that_others_put_through_the_proxy_is_elsewhere(fresh: Anvil, plan: Layout) -> None:
     """Another init code, or another salt, has another address."""
     chain = client(fresh, plan, STRANGER)
     for data in (SALT + plan.genesis_code + b"\0", keccak(SALT) + plan.genesis_code):
@@ -279,7 +279,7 @@ def test_code_that_others_put_through_the_proxy_is_elsewhere(fresh: Anvil, plan:
         assert not chain.w3.eth.get_code(plan.genesis)
 
 
-def test_ether_sent_ahead_stops_nothing(fresh: Anvil, plan: Plan) -> None:
+def test_ether_sent_ahead_stops_nothing(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan, STRANGER)
     for address in (plan.genesis, *plan.addresses.values()):
         chain.send_many([Transaction(RawCall(address, b""), value=1, step="gift")])
@@ -291,7 +291,7 @@ def test_ether_sent_ahead_stops_nothing(fresh: Anvil, plan: Plan) -> None:
 
 @pytest.mark.parametrize("stopped_after", range(len(PARTS) + 1))
 def test_another_account_continues_an_interrupted_deployment(
-    fresh: Anvil, plan: Plan, stopped_after: int
+    fresh: Anvil, plan: Layout, stopped_after: int
 ) -> None:
     class Interrupted(Exception):
         pass
@@ -318,7 +318,7 @@ def test_another_account_continues_an_interrupted_deployment(
 # A part that cannot be created
 
 
-def test_too_little_gas_burns_no_step(fresh: Anvil, plan: Plan) -> None:
+def test_too_little_gas_burns_no_step(fresh: Anvil, plan: Layout) -> None:
     """Whoever sends the right code with little gas must not spoil the address of the part."""
     chain = client(fresh, plan, STRANGER)
     genesis = begin(chain, plan)
@@ -345,7 +345,7 @@ def test_a_constructor_that_refuses_burns_no_step(
     fresh: Anvil, artifacts: dict[str, Artifact]
 ) -> None:
     """`ConePool` takes no stake of 1 wei: the step fails again and again, with the reason."""
-    plan = Plan(Parameters(1, ETHER), artifacts)
+    plan = Layout(Parameters(1, ETHER), artifacts)
     chain = client(fresh, plan)
     begin(chain, plan)
     create(chain, plan, "SellerRegistry")
@@ -363,13 +363,13 @@ def test_refused_parameters_cost_nothing(fresh: Anvil, artifacts: dict[str, Arti
     ):
         with pytest.raises(Reverted, match=name):
             deploy(fresh.url, fresh.chain_id, artifacts, signer(fresh, DEPLOYER), parameters)
-    assert client(fresh, Plan(PARAMETERS, artifacts)).block_number() == 0
+    assert client(fresh, Layout(PARAMETERS, artifacts)).block_number() == 0
 
 
-def test_a_part_in_another_s_place_is_never_created(fresh: Anvil, plan: Plan) -> None:
+def test_a_part_in_another_s_place_is_never_created(fresh: Anvil, plan: Layout) -> None:
     """Whoever begins with two parts exchanged has another address, and gets no market."""
     jobs, lens = plan.artifacts["Jobs"], plan.artifacts["Lens"]
-    wrong = Plan(PARAMETERS, {**plan.artifacts, "Jobs": lens, "Lens": jobs})
+    wrong = Layout(PARAMETERS, {**plan.artifacts, "Jobs": lens, "Lens": jobs})
     assert wrong.genesis != plan.genesis
     chain = client(fresh, wrong, STRANGER)
     begin(chain, wrong)
@@ -379,7 +379,7 @@ def test_a_part_in_another_s_place_is_never_created(fresh: Anvil, plan: Plan) ->
     assert refused(chain, wrong, plan.creation_code("Jobs")).name == Refusal.WrongCode
 
 
-def test_a_wrong_number_of_hashes_is_refused(fresh: Anvil, plan: Plan) -> None:
+def test_a_wrong_number_of_hashes_is_refused(fresh: Anvil, plan: Layout) -> None:
     chain = client(fresh, plan)
     factory = chain.w3.eth.contract(
         abi=plan.artifacts[GENESIS].abi, bytecode=plan.artifacts[GENESIS].bytecode
@@ -396,7 +396,7 @@ def test_the_documented_transaction_puts_the_proxy_on_a_chain(
     (raw,) = re.findall(r"^0x[0-9a-f]{300,}$", text, re.MULTILINE)
     sender = Account.recover_transaction(raw)
     assert sender in text
-    chain = client(fresh, Plan(PARAMETERS, artifacts))
+    chain = client(fresh, Layout(PARAMETERS, artifacts))
     code = chain.w3.eth.get_code(PROXY)
     for method, *parameters in (
         ("anvil_setCode", PROXY, "0x"),
@@ -410,7 +410,7 @@ def test_the_documented_transaction_puts_the_proxy_on_a_chain(
 
 
 def test_a_chain_without_the_proxy_is_told_so(fresh: Anvil, artifacts: dict[str, Artifact]) -> None:
-    chain = client(fresh, Plan(PARAMETERS, artifacts))
+    chain = client(fresh, Layout(PARAMETERS, artifacts))
     chain.w3.provider.make_request("anvil_setCode", [PROXY, "0x"])
     with pytest.raises(NotDeployed, match="no deterministic deployment proxy"):
         deployed(fresh, artifacts)

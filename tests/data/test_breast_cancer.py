@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from d2m.data import breast_cancer
 from d2m.data.datasets import TUMOURS_EVALUATION, TUMOURS_TEST, Dataset, load
-from d2m.data.partition import Plan
+from d2m.data.partition import Partition
 from d2m.learning.defaults import digits_spec
 from d2m.learning.network.exact import predict
 from d2m.learning.network.model import ModelSpec, initial_weights
@@ -71,7 +71,7 @@ def test_a_market_of_six_sellers_learns_it(data):
         training=replace(TRAINING, epochs=10),
         sample_size=6,
     )
-    parts = Plan("iid").split(data.train_labels, 6, seed=1)
+    parts = Partition("iid").split(data.train_labels, 6, seed=1)
     evaluation = EvaluationSet(data.evaluation_inputs, data.evaluation_labels)
     state = initial_state(spec, len(parts), keccak(text="draw"))
     for number in range(1, 7):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from d2m.data.partition import MINIMUM_PART, Plan, by_label, dirichlet, iid, mislabel
+from d2m.data.partition import MINIMUM_PART, Partition, by_label, dirichlet, iid, mislabel
 
 LABELS = np.random.default_rng(0).integers(0, 10, 1500, dtype=np.uint8)
 PLANS = ("iid", "dirichlet:0.5", "label:2", "label:10", "quality:0.4")
@@ -57,7 +57,7 @@ def test_a_partition_that_cannot_be_is_refused(parts, alpha, message):
 @settings(max_examples=60)
 @given(st.sampled_from(PLANS), st.integers(5, 50), st.integers(0, 2**32))
 def test_every_plan_splits_the_whole_set_into_parts_large_enough(text, parts, seed):
-    split = Plan.parse(text).split(LABELS, parts, seed)
+    split = Partition.parse(text).split(LABELS, parts, seed)
     assert len(split) == parts
     assert sorted(np.concatenate([part.indices for part in split])) == list(range(len(LABELS)))
     assert min(len(part.indices) for part in split) >= MINIMUM_PART
@@ -71,7 +71,7 @@ def test_every_plan_splits_the_whole_set_into_parts_large_enough(text, parts, se
 @pytest.mark.parametrize("text", PLANS)
 def test_a_plan_and_a_seed_give_one_partition(text):
     def split(seed):
-        parts = Plan.parse(text).split(LABELS, 10, seed)
+        parts = Partition.parse(text).split(LABELS, 10, seed)
         return [part.indices for part in parts] + [part.labels for part in parts]
 
     assert same(split(3), split(3))
@@ -80,7 +80,7 @@ def test_a_plan_and_a_seed_give_one_partition(text):
 
 @pytest.mark.parametrize("text", PLANS)
 def test_a_plan_is_written_as_it_is_read(text):
-    assert str(Plan.parse(text)) == text
+    assert str(Partition.parse(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_plan_is_written_as_it_is_read(text):
 )
 def test_an_unknown_plan_is_answered_with_the_known_ones(text):
     with pytest.raises(ValueError, match="iid, dirichlet:ALPHA") as refused:
-        Plan.parse(text)
+        Partition.parse(text)
     assert "\n" not in str(refused.value)
 
 
@@ -140,7 +140,7 @@ def test_more_labels_than_there_are_cannot_be_held():
 
 
 def wrong(plan: str) -> np.ndarray:
-    split = Plan.parse(plan).split(MANY, 5, seed=2)
+    split = Partition.parse(plan).split(MANY, 5, seed=2)
     return np.array([np.mean(part.labels != MANY[part.indices]) for part in split])
 
 
@@ -174,4 +174,4 @@ def test_without_a_second_label_or_a_second_part_nothing_is_mislabelled():
 @pytest.mark.parametrize(("parts", "message"), [(0, "at least one part"), (100, "too few")])
 def test_every_plan_refuses_too_many_parts_and_none(text, parts, message):
     with pytest.raises(ValueError, match=message):
-        Plan.parse(text).split(LABELS, parts, seed=0)
+        Partition.parse(text).split(LABELS, parts, seed=0)

@@ -45,7 +45,7 @@ def test_what_each_contract_owes_equals_its_balance_from_bid_to_withdrawal(tmp_p
         parties = [make() for make in market.makers().values()]
         for _look in range(MOST_LOOKS):
             for party in parties:
-                party.look(party.chain.block_number())
+                party.poll_jobs(party.chain.block_number())
                 auditor.look()
             if "CONE pots" in auditor.seen and not any(auditor.owes.values()):
                 break

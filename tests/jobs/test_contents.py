@@ -61,7 +61,7 @@ def begin(market: World, rules: Rules = RULES) -> None:
 def look(market: World, name: str) -> None:
     """One look of a party that was started again."""
     party = market.makers()[name]()
-    party.look(party.chain.block_number())
+    party.poll_jobs(party.chain.block_number())
 
 
 @pytest.mark.slow  # half a minute: a week of blocks
@@ -240,8 +240,8 @@ def test_a_party_whose_node_is_away_finishes_later(tmp_path: Path) -> None:
         reachable = seller.inputs.store
         away = IpfsStore("/ip4/127.0.0.1/tcp/9", patience=Patience(pause=0.01))
         seller.inputs.store = ReadAhead(away)
-        seller.look(seller.chain.block_number())
+        seller.poll_jobs(seller.chain.block_number())
         assert seller.jobs_ended == 0
         seller.inputs.store = reachable
-        seller.look(seller.chain.block_number())
+        seller.poll_jobs(seller.chain.block_number())
         assert seller.jobs_ended == 1

@@ -20,7 +20,7 @@ from d2m.jobs.rounds import RoundComputer
 from d2m.learning.round import parse_sampler
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import encode_evaluation
-from d2m.parties.buyer.requester import LASTING_BLOCKS, Opener
+from d2m.parties.buyer.requester import LASTING_BLOCKS, Requester
 from d2m.parties.seller.offers import ensure_offered
 from d2m.protocol.types import FailureReason, JobState
 from d2m.sealing.content import MAGIC
@@ -201,10 +201,10 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
 
         for _time in range(2):  # the second time as after kill -9
             opener = new_opener(market, OPENER)
-            opener.look(opener.chain.block_number())
+            opener.poll_jobs(opener.chain.block_number())
             assert not opener.is_done
         market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
-        opener.look(opener.chain.block_number())
+        opener.poll_jobs(opener.chain.block_number())
         assert opener.is_done
         assert [each.content_hash for each in market.contracts.key_rings.rings(1)] == [
             content_hash(ring.data)
@@ -212,8 +212,8 @@ def test_a_strangers_ring_is_not_heeded(tmp_path: Path) -> None:
         assert only_rings(market, NODE).inputs.access(1).job_key is not None
 
 
-def new_opener(market: World, account: int, secret_of: int | None = None) -> Opener:
-    return Opener(
+def new_opener(market: World, account: int, secret_of: int | None = None) -> Requester:
+    return Requester(
         market.chain(account),
         market.store,
         market.key(account),
@@ -228,18 +228,18 @@ def test_an_opener_that_lost_its_key_and_one_that_is_none(tmp_path: Path) -> Non
         market.register()
         market.open()
         waiting = new_opener(market, OPENER)
-        waiting.look(waiting.chain.block_number())
+        waiting.poll_jobs(waiting.chain.block_number())
         assert not waiting.is_done
         market.look_until(lambda: is_collecting(market), ["buyer 1"])
 
         other = new_opener(market, WINNER)
         with pytest.raises(PartyError, match="only that account can hand out"):
-            other.look(other.chain.block_number())
+            other.poll_jobs(other.chain.block_number())
 
         lost = new_opener(market, OPENER, secret_of=STRANGER)
         logs: list[Any]
         with capture_logs() as logs:
-            lost.look(lost.chain.block_number())
+            lost.poll_jobs(lost.chain.block_number())
         assert lost.is_done
         assert [log["event"] for log in logs if log["log_level"] == "error"] == [
             "no key to hand out"
@@ -253,11 +253,11 @@ def test_an_opener_whose_auction_comes_to_nothing_is_done(tmp_path: Path) -> Non
         market.open()
         opener = new_opener(market, OPENER)
         market.mine_to(market.auction().close_block + 20)
-        opener.look(opener.chain.block_number())
-        opener.look(opener.chain.block_number())
+        opener.poll_jobs(opener.chain.block_number())
+        opener.poll_jobs(opener.chain.block_number())
         assert not opener.is_done  # a re-organisation may make a job of it yet
         market.mine_to(opener.chain.block_number() + LASTING_BLOCKS)
-        opener.look(opener.chain.block_number())
+        opener.poll_jobs(opener.chain.block_number())
         assert opener.is_done
         assert market.contracts.jobs.count() == 0
 
@@ -268,7 +268,7 @@ def test_buyers_register_their_keys_before_they_bid(tmp_path: Path) -> None:
         market.open()
         for _time in range(2):
             buyer = market.buyer(1)
-            buyer.look(buyer.chain.block_number())
+            buyer.poll_jobs(buyer.chain.block_number())
         logs = market.chain(0).logs("KeyRings", "KeyRegistered")
         assert [bytes(log["args"]["publicKey"]) for log in logs] == [
             bytes(market.key(WINNER).public_key)

@@ -17,7 +17,7 @@ from d2m.adversaries.sellers.shifted import (
     alie_z,
 )
 from d2m.adversaries.sellers.simple import GAUSSIAN_DEVIATION
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.learning.copies import copies
 from d2m.learning.defaults import digits_spec
 from d2m.learning.grid import UPDATE_LIMIT
@@ -25,7 +25,7 @@ from d2m.learning.network.model import ModelSpec
 from d2m.learning.round import REPEATED_WAY
 from d2m.learning.rules import CorrectedKrum, Mean, MultiKrum, TrimmedMean
 from d2m.learning.rules.stack import gram
-from d2m.parties.seller.seller import RoundTraining, Samples
+from d2m.parties.seller.seller import LocalTask, Samples
 
 DIMENSION = 200
 NOISE = 0.25 * DIMENSION**-0.5
@@ -64,7 +64,7 @@ def test_every_attack_has_its_name():
         "stale", "lazy_copy", "line_searched_alie", "line_searched_ipm",
     }  # fmt: skip
     assert set(RELABELLINGS) == {"label_flip"}
-    assert set(TRAINING) == {"honest", "sign_flip", "label_flip", "gaussian", "lazy"}
+    assert set(TRAINERS) == {"honest", "sign_flip", "label_flip", "gaussian", "lazy"}
 
 
 @pytest.mark.parametrize(("honest", "byzantine"), [(4, 3), (4, 0), (0, 3), (1, 1), (0, 1), (1, 0)])
@@ -352,7 +352,7 @@ def test_a_noisy_process_posts_the_same_noise_when_it_is_asked_again():
     samples = Samples(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.uint8))
 
     def posted(delta):
-        return TRAINING["gaussian"](samples, lambda _own: delta)
+        return TRAINERS["gaussian"](samples, lambda _own: delta)
 
     first, other = market(2, 0).honest
     assert posted(first).shape == first.shape
@@ -364,10 +364,10 @@ def test_processes_flip_signs_after_and_labels_before_the_training():
     spec = replace(digits_spec(bytes(32)), model=ModelSpec("logistic", (1, 2, 2), 3))
     samples = Samples(np.zeros((2, 1, 2, 2), np.uint8), np.array([0, 1], np.uint8))
 
-    class Labels(RoundTraining):
+    class Labels(LocalTask):
         def __call__(self, samples):
             return samples.labels.astype(np.int32)
 
     training = Labels("job", 1, spec, np.zeros(spec.model.dimension, np.int32), 1)
-    assert TRAINING["sign_flip"](samples, training).tolist() == [0, -1]
-    assert TRAINING["label_flip"](samples, training).tolist() == [2, 1]
+    assert TRAINERS["sign_flip"](samples, training).tolist() == [0, -1]
+    assert TRAINERS["label_flip"](samples, training).tolist() == [2, 1]

@@ -101,7 +101,7 @@ def test_a_bid_that_is_not_revealed_loses_a_part_and_gets_back_the_rest(market: 
     assert (won(market)["price"], won(market)["forfeits"]) == (STAKE, forfeited)
 
     late = market.buyer(1)
-    late.look(late.chain.block_number())
+    late.poll_jobs(late.chain.block_number())
     assert late.is_out
     logs = market.chain(0).logs(
         "Escrow", "Withdrawn", argument_filters={"account": late.chain.address}
@@ -112,25 +112,25 @@ def test_a_bid_that_is_not_revealed_loses_a_part_and_gets_back_the_rest(market: 
 def test_a_larger_deposit_hides_more(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0, larger_deposit=True)
-    buyer.look(buyer.chain.block_number())
+    buyer.poll_jobs(buyer.chain.block_number())
     assert market.contracts.auctions.sealed_bid(1, buyer.chain.address).deposit == 4 * STAKE
 
 
 def test_a_bid_below_the_reserve_is_not_made(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0, limit=STAKE - 1)
-    buyer.look(buyer.chain.block_number())
+    buyer.poll_jobs(buyer.chain.block_number())
     assert market.auction().sealed_bids == 0
 
 
 def test_another_limit_after_a_restart_is_said_in_time(market: World) -> None:
     market.open(terms=SEALED)
     buyer = market.buyer(0)
-    buyer.look(buyer.chain.block_number())
+    buyer.poll_jobs(buyer.chain.block_number())
     market.mine_to(market.auction().close_block)
     changed = market.buyer(0, limit=5 * STAKE)
     with pytest.raises(PartyError, match="made with another limit"):
-        changed.look(changed.chain.block_number())
+        changed.poll_jobs(changed.chain.block_number())
 
 
 def test_an_auction_that_can_never_be(market: World) -> None:
@@ -144,12 +144,12 @@ def test_cancelling_before_and_after_the_first_bid(market: World) -> None:
     contracts.auctions.cancel(market.auction_id)
     assert market.auction().state == AuctionState.CANCELLED
     buyer = market.buyer(1)
-    buyer.look(buyer.chain.block_number())
+    buyer.poll_jobs(buyer.chain.block_number())
     assert buyer.is_out
 
     market.open()
     buyer = market.buyer(1)
-    buyer.look(buyer.chain.block_number())
+    buyer.poll_jobs(buyer.chain.block_number())
     with pytest.raises(Reverted) as refused:
         contracts.auctions.cancel(market.auction_id)
     assert "before anybody has bid" in explained(refused.value)
@@ -185,7 +185,7 @@ def first_look(market: World, token: str, terms: Terms = OPEN) -> Buyer:
 def test_a_token_that_takes_a_fee_is_refused(market: World, terms: Terms) -> None:
     buyer = first_look(market, market.token("FeeToken", holders=(1,)), terms)
     with pytest.raises(Reverted) as refused:
-        buyer.look(buyer.chain.block_number())
+        buyer.poll_jobs(buyer.chain.block_number())
     assert "tokens that take a fee are refused" in explained(refused.value)
 
 
@@ -194,7 +194,7 @@ def test_a_token_that_says_false_is_refused(market: World) -> None:
     market.chain(0).send(market.tokens[token].functions.stop(True))
     buyer = first_look(market, token)
     with pytest.raises(Reverted) as refused:
-        buyer.look(buyer.chain.block_number())
+        buyer.poll_jobs(buyer.chain.block_number())
     assert "refused the transfer" in explained(refused.value)
 
 
@@ -202,7 +202,7 @@ def test_too_few_tokens_are_said_before_anything_is_sent(market: World) -> None:
     token = market.token("PlainToken", holders=(1,), amount=STAKE - 1)
     buyer = first_look(market, token)
     with pytest.raises(PartyError, match=f"holds {STAKE - 1} of token"):
-        buyer.look(buyer.chain.block_number())
+        buyer.poll_jobs(buyer.chain.block_number())
     assert allowance(market, token, 1) == 0
 
 

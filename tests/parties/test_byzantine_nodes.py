@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from d2m.adversaries.cone import VOTING
+from d2m.adversaries.cone import VOTERS
 from d2m.learning.round import parse_sampler
 from d2m.learning.updates import decode_model
 from d2m.protocol.types import Conduct, JobState, Phase
-from d2m.sealing.content import open_model
+from d2m.sealing.content import unseal_model
 from d2m.store.cid import Cid
 from tests.support import world as worlds
 from tests.support.world import RULES, STAKE, World, world
 
 NODES = (*["honest"] * 6, "colluding", "colluding", "silent")
-VOTERS = len(NODES) - 1
+ASKED = len(NODES) - 1
 LIMIT = 1 << 16
 """Bytes: more than this small model has."""
 ALL_AT_ONCE = RULES._replace(rounds=1, base=len(NODES) - 1)
@@ -29,9 +29,9 @@ def is_settled(market: World) -> bool:
     if not market.contracts.jobs.count():
         return False
     view = market.contracts.situation(1)
-    if view.poll.phase == Phase.VOTING and view.mini_round.committed == VOTERS:
+    if view.poll.phase == Phase.VOTING and view.mini_round.committed == ASKED:
         market.mine_to(view.poll.commit_deadline)
-        if view.mini_round.revealed == VOTERS:
+        if view.mini_round.revealed == ASKED:
             market.mine_to(view.poll.reveal_deadline)
     return bool(view.job.state == JobState.SETTLED)
 
@@ -65,13 +65,13 @@ def test_colluders_agree_without_talking_and_lose_and_silence_costs(
 
         # Had the lie won, the next round would have found all that it starts from.
         rounds = market.rounds(20)
-        vote = VOTING["colluding"](rounds, 1, contracts.situation(1).poll)
+        vote = VOTERS["colluding"](rounds, 1, contracts.situation(1).poll)
         assert vote is not None
         assert vote.result is not None
         assert vote.result_word == lie
         model = market.store.get(Cid(vote.result.model_cid), limit=LIMIT)
         sampler = market.store.get(Cid(vote.result.sampler_cid), limit=LIMIT)
-        plain = open_model(contracts.id, 1, 1, rounds.inputs.access(1), model)
+        plain = unseal_model(contracts.id, 1, 1, rounds.inputs.access(1), model)
         wrong = decode_model(plain, rounds.inputs.spec(1).model)
         assert (wrong != decode_model(rounds.inputs.model(1, 1), rounds.inputs.spec(1).model)).any()
         assert parse_sampler(sampler)[2] == rounds.inputs.state_before(1, 1).draws

@@ -15,7 +15,7 @@ from d2m.chain.client import Chain
 from d2m.chain.errors import FeeTooHigh
 from d2m.chain.fees import GWEI
 from d2m.chain.lag import SAMPLE_BLOCKS, NodeState
-from d2m.parties.buyer.requester import Opener
+from d2m.parties.buyer.requester import Requester
 from d2m.parties.cone.node import ConeNode
 from d2m.parties.daemon import Party
 from d2m.parties.seller.seller import Seller
@@ -189,7 +189,7 @@ def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None
         watches = ("Jobs",)
         served: list[int] = []  # noqa: RUF012
 
-        def concerns(self, *_: object) -> bool:
+        def involves(self, *_: object) -> bool:
             return True
 
         def act(self, job_id: int, view: JobView) -> None:
@@ -210,7 +210,7 @@ def test_one_job_does_not_stop_another(tmp_path: Path, error: Exception) -> None
             assert market.auction_id == auction
             market.look_until(lambda n=auction: market.contracts.jobs.count() == n, ["buyer 1"])
         party = Fragile(market.chain(0), market.store, market.key(0), patience_blocks=1000)
-        party.look(party.chain.block_number())
+        party.poll_jobs(party.chain.block_number())
         assert party.served == [2]
         assert bool(party.health.why) == isinstance(error, FeeTooHigh)
 
@@ -225,7 +225,7 @@ def test_a_window_that_passed_is_told_once(
         node: ConeNode = market.node(0)
         market.mine_to(market.contracts.situation(1).poll.commit_deadline)
         for _ in range(3):
-            node.look(node.chain.block_number())
+            node.poll_jobs(node.chain.block_number())
         assert capsys.readouterr().out.count("missed: the window has passed") == 1
 
 
@@ -238,7 +238,7 @@ def test_two_jobs_at_once_are_served_side_by_side(tmp_path: Path) -> None:
             market.open(RULES)
             buyers.append(market.buyer(number))
         secrets = market.key(1), market.request_secret(1)
-        opener = Opener(
+        opener = Requester(
             market.chain(1), market.store, *secrets, auction_id=2, patience_blocks=2
         )  # of the auction that its buyer has not opened
         sellers = [market.seller(number) for number in range(4)]

@@ -35,6 +35,6 @@ def test_two_offers_of_one_account_are_served_apart(tmp_path: Path) -> None:
             seller = Seller(
                 chain, store, market.key(10), samples, offer_id=offer_id, patience_blocks=2
             )
-            seller.look(chain.block_number())
+            seller.poll_jobs(chain.block_number())
             assert index in market.contracts.jobs.updates(1, 1)
         assert sorted(market.contracts.jobs.updates(1, 1)) == sorted(indices)

@@ -26,7 +26,7 @@ from d2m.data.files import write_samples
 from d2m.parties.buyer.buyer import DELIVERY_FILE
 from d2m.privacy.ledger import PrivacyLedger
 from d2m.protocol.types import JobState
-from d2m.sealing.content import Post, open_update
+from d2m.sealing.content import Post, unseal_update
 from d2m.store.cid import Cid
 from tests.privacy.canary import Needle, forms, found, needles, planted
 from tests.privacy.wire import Wire, wire
@@ -156,7 +156,7 @@ def _opened(market: World) -> Iterator[tuple[str, bytes]]:
     for index, posted in contracts.jobs.updates(1, 1).items():
         sealed = market.store.get(Cid(posted.cid), limit=UPDATE_LIMIT)
         post = Post(1, 1, contracts.jobs.sellers(1)[index], index)
-        yield f"update {index}, opened", open_update(contracts.id, post, access, sealed)
+        yield f"update {index}, opened", unseal_update(contracts.id, post, access, sealed)
 
 
 def _offers(market: World) -> int:

@@ -54,7 +54,7 @@ def test_killed_before_it_posted_a_seller_posts_the_recorded_answer(
 
         market.trainings[number] = private(own, kind=kind)  # all that it knows is on disk
         seller = market.seller(number)
-        seller.look(seller.chain.block_number())
+        seller.poll_jobs(seller.chain.block_number())
         index = market.contracts.jobs.offers(1).ids.index(number + 1)
         post, lock = Post(1, 1, seller.chain.address, index), seller.inputs.lock(1)
         plain, key = encode_update(computed), market.key(10 + number)

@@ -49,11 +49,11 @@ def main() -> None:
     notes, *arguments = sys.argv[1:]
     tempfile.gettempdir()  # tries the folder out by writing to it
     watch(os.open(notes, os.O_CREAT | os.O_WRONLY | os.O_APPEND))
-    from d2m.adversaries.sellers.training import TRAINING
+    from d2m.adversaries.sellers.training import TRAINERS
     from d2m.demo.party import main as command
 
     if arguments[0] == "leaking":
-        TRAINING["honest"] = leak
+        TRAINERS["honest"] = leak
         del arguments[0]
     command(arguments)
 

@@ -19,13 +19,13 @@ from d2m.sealing.content import (
     MarketId,
     Post,
     Purpose,
-    open_evaluation,
-    open_model,
-    open_update,
     read_lock,
     seal_evaluation,
     seal_model,
     seal_update,
+    unseal_evaluation,
+    unseal_model,
+    unseal_update,
 )
 from d2m.sealing.errors import NoKey, NotSealed, OtherRequest, Tampered, Unreadable, WrongKey
 from d2m.sealing.keys import Access, JobKey
@@ -57,19 +57,19 @@ KINDS = [
     Kind(
         Purpose.EVALUATION,
         lambda plain: seal_evaluation(MARKET, OPENER, REQUEST, KEY, plain),
-        lambda access, sealed: open_evaluation(MARKET, OPENER, access, sealed),
+        lambda access, sealed: unseal_evaluation(MARKET, OPENER, access, sealed),
         OVERHEAD,
     ),
     Kind(
         Purpose.UPDATE,
         lambda plain: seal_update(MARKET, POST, OWN, LOCK, plain),
-        lambda access, sealed: open_update(MARKET, POST, access, sealed),
+        lambda access, sealed: unseal_update(MARKET, POST, access, sealed),
         UPDATE_OVERHEAD,
     ),
     Kind(
         Purpose.MODEL,
         lambda plain: seal_model(MARKET, 7, 3, ACCESS, plain),
-        lambda access, sealed: open_model(MARKET, 7, 3, access, sealed),
+        lambda access, sealed: unseal_model(MARKET, 7, 3, access, sealed),
         OVERHEAD,
     ),
 ]
@@ -168,16 +168,16 @@ OTHER_MARKETS = [
 def test_another_market_is_another_place(market: MarketId) -> None:
     evaluation, update, model = (kind.seal(b"text") for kind in KINDS)
     with pytest.raises(Tampered):
-        open_evaluation(market, OPENER, ACCESS, evaluation)
+        unseal_evaluation(market, OPENER, ACCESS, evaluation)
     with pytest.raises(Tampered):
-        open_update(market, POST, ACCESS, update)
+        unseal_update(market, POST, ACCESS, update)
     with pytest.raises(Tampered):
-        open_model(market, 7, 3, ACCESS, model)
+        unseal_model(market, 7, 3, ACCESS, model)
 
 
 def test_an_evaluation_set_cannot_be_taken_over_by_another_opener() -> None:
     with pytest.raises(Tampered):
-        open_evaluation(MARKET, OTHER, ACCESS, KINDS[0].seal(b"text"))
+        unseal_evaluation(MARKET, OTHER, ACCESS, KINDS[0].seal(b"text"))
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_an_evaluation_set_cannot_be_taken_over_by_another_opener() -> None:
 )
 def test_an_update_cannot_be_posted_elsewhere_or_by_another(change: dict[str, Any]) -> None:
     with pytest.raises(Tampered, match="sealed for another place"):
-        open_update(MARKET, POST._replace(**change), ACCESS, KINDS[1].seal(b"text"))
+        unseal_update(MARKET, POST._replace(**change), ACCESS, KINDS[1].seal(b"text"))
 
 
 @pytest.mark.parametrize("place", [(8, 3), (7, 2)])
 def test_a_model_belongs_to_one_round(place: tuple[int, int]) -> None:
     with pytest.raises(Tampered):
-        open_model(MARKET, *place, ACCESS, KINDS[2].seal(b"text"))
+        unseal_model(MARKET, *place, ACCESS, KINDS[2].seal(b"text"))
 
 
 # --- who reads what
@@ -199,11 +199,11 @@ def test_a_model_belongs_to_one_round(place: tuple[int, int]) -> None:
 
 def test_a_seller_reads_models_and_nothing_else() -> None:
     evaluation, update, model = (kind.seal(b"text") for kind in KINDS)
-    assert open_model(MARKET, 7, 3, MODELS_ONLY, model) == b"text"
+    assert unseal_model(MARKET, 7, 3, MODELS_ONLY, model) == b"text"
     with pytest.raises(NoKey, match="key of the models only"):
-        open_evaluation(MARKET, OPENER, MODELS_ONLY, evaluation)
+        unseal_evaluation(MARKET, OPENER, MODELS_ONLY, evaluation)
     with pytest.raises(NoKey, match="key of the models only"):
-        open_update(MARKET, POST, MODELS_ONLY, update)
+        unseal_update(MARKET, POST, MODELS_ONLY, update)
 
 
 def test_an_update_says_nothing_without_a_key_of_either_end() -> None:
@@ -217,7 +217,7 @@ def test_a_key_of_low_order_in_an_update_is_refused(weak: bytes) -> None:
     sealed = KINDS[1].seal(b"text")
     forged = sealed[:HEADER_BYTES] + weak + sealed[HEADER_BYTES + 32 :]
     with pytest.raises(WrongKey, match="no usable X25519 key"):
-        open_update(MARKET, POST, ACCESS, forged)
+        unseal_update(MARKET, POST, ACCESS, forged)
 
 
 def test_a_job_key_shows_nothing_of_itself() -> None:

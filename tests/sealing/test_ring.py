@@ -19,7 +19,7 @@ from d2m.sealing.errors import (
     WrongKey,
 )
 from d2m.sealing.keys import Access, JobKey
-from d2m.sealing.ring import ENTRY_BYTES, MOST_ENTRIES, RING_LIMIT, build_ring, open_ring
+from d2m.sealing.ring import ENTRY_BYTES, MOST_ENTRIES, RING_LIMIT, build_ring, unseal_ring
 
 REQUEST = keccak(b"request")
 KEY = JobKey.made_by(b"secret", REQUEST)
@@ -36,8 +36,8 @@ def ring(key: JobKey = KEY) -> bytes:
 
 
 def test_nodes_are_given_the_job_key_and_sellers_that_of_the_models() -> None:
-    assert open_ring(ring(), LOCK, NODE) == Access.full(LOCK, KEY)
-    assert open_ring(ring(), LOCK, SELLER) == Access(LOCK, KEY.model_key)
+    assert unseal_ring(ring(), LOCK, NODE) == Access.full(LOCK, KEY)
+    assert unseal_ring(ring(), LOCK, SELLER) == Access(LOCK, KEY.model_key)
 
 
 @given(order=st.permutations([keccak(bytes([i])) for i in range(6)]))
@@ -50,12 +50,12 @@ def test_a_ring_depends_on_its_members_and_not_on_their_order(order: list[bytes]
 
 def test_a_seller_that_is_a_node_too_reads_as_a_node() -> None:
     data = build_ring(KEY, REQUEST, [public(NODE)], [public(NODE)]).data
-    assert open_ring(data, LOCK, NODE).job_key == KEY
+    assert unseal_ring(data, LOCK, NODE).job_key == KEY
 
 
 def test_a_stranger_finds_nothing_in_it() -> None:
     with pytest.raises(NoKey, match="no entry for the key"):
-        open_ring(ring(), LOCK, STRANGER)
+        unseal_ring(ring(), LOCK, STRANGER)
     entries = ring()[HEADER_BYTES:]
     for start in range(0, len(entries), ENTRY_BYTES):
         box = entries[start + 32 : start + ENTRY_BYTES]
@@ -72,7 +72,7 @@ def test_one_flipped_bit_is_seen_by_whom_it_concerns(place: int, bit: int) -> No
     refused = 0
     for member in (NODE, SELLER):
         try:
-            assert open_ring(bytes(changed), LOCK, member) == open_ring(ring(), LOCK, member)
+            assert unseal_ring(bytes(changed), LOCK, member) == unseal_ring(ring(), LOCK, member)
         except SealError:
             refused += 1
     assert refused
@@ -83,15 +83,15 @@ def test_a_ring_by_somebody_without_the_job_key_does_not_open() -> None:
     made_up = JobKey.made_by(b"made up", REQUEST)
     forged = ring()[:HEADER_BYTES] + ring(made_up)[HEADER_BYTES:]
     with pytest.raises(Tampered):
-        open_ring(forged, LOCK, NODE)
+        unseal_ring(forged, LOCK, NODE)
 
 
 def test_a_ring_of_another_key_or_request() -> None:
     other = JobKey.made_by(b"other", REQUEST)
     with pytest.raises(WrongKey, match="key ring was sealed under key"):
-        open_ring(ring(other), LOCK, NODE)
+        unseal_ring(ring(other), LOCK, NODE)
     with pytest.raises(OtherRequest):
-        open_ring(ring(), KEY.lock(keccak(b"other")), NODE)
+        unseal_ring(ring(), KEY.lock(keccak(b"other")), NODE)
 
 
 def test_an_opener_that_hands_out_another_key_than_it_named_is_found_out() -> None:
@@ -100,20 +100,20 @@ def test_an_opener_that_hands_out_another_key_than_it_named_is_found_out() -> No
     box = Box(KEY.pair, NODE.public_key).encrypt(b"\1" + keccak(b"wrong"), bytes(24))
     data[start + 32 : start + ENTRY_BYTES] = box
     with pytest.raises(WrongKey, match="the request names"):
-        open_ring(bytes(data), LOCK, NODE)
+        unseal_ring(bytes(data), LOCK, NODE)
 
 
 def test_an_entry_of_a_kind_that_is_not_known() -> None:
     box = Box(KEY.pair, NODE.public_key).encrypt(b"\7" + KEY.secret, bytes(24))
     with pytest.raises(NotSealed, match="unknown kind 07"):
-        open_ring(ring()[:HEADER_BYTES] + public(NODE) + box, LOCK, NODE)
+        unseal_ring(ring()[:HEADER_BYTES] + public(NODE) + box, LOCK, NODE)
 
 
 @pytest.mark.parametrize("weak", [bytes(32), b"\1" + bytes(31)], ids=["zero", "one"])
 def test_a_member_with_an_unusable_key_shuts_out_only_itself(weak: bytes) -> None:
     made = build_ring(KEY, REQUEST, [public(NODE), weak], [])
     assert made.unusable == (weak,)
-    assert open_ring(made.data, LOCK, NODE).job_key == KEY
+    assert unseal_ring(made.data, LOCK, NODE).job_key == KEY
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_member_with_an_unusable_key_shuts_out_only_itself(weak: bytes) -> Non
 )
 def test_rubbish_is_no_ring(rubbish: bytes) -> None:
     with pytest.raises(NotSealed):
-        open_ring(rubbish, LOCK, NODE)
+        unseal_ring(rubbish, LOCK, NODE)
 
 
 def test_the_largest_ring_is_within_the_limit() -> None:

@@ -15,8 +15,8 @@ from eth_utils.crypto import keccak
 from nacl.public import PrivateKey
 from web3.contract import Contract
 
-from d2m.adversaries.cone import VOTING
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.cone import VOTERS
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain
 from d2m.chain.contracts.auctions import AuctionHouse
@@ -40,7 +40,7 @@ from d2m.parties.cone.node import ConeNode
 from d2m.parties.daemon import Party
 from d2m.parties.secrets import bid_secret, encryption_key, request_secret, salt_secret
 from d2m.parties.seller.offers import ensure_offered
-from d2m.parties.seller.seller import Samples, Seller, Training
+from d2m.parties.seller.seller import Samples, Seller, Trainer
 from d2m.protocol.types import (
     ETHER,
     Auction,
@@ -120,7 +120,7 @@ class World:
     auction_id: int = 0
     parties: dict[str, Party] = field(default_factory=dict)
     tokens: dict[str, Contract] = field(default_factory=dict)
-    trainings: dict[int, Training] = field(default_factory=dict)
+    trainings: dict[int, Trainer] = field(default_factory=dict)
     """By seller number, where it is not that of SELLERS."""
     ipfs: Sequence[IpfsStore] = ()
     """IPFS nodes that the accounts use in turns; without any, all share a folder."""
@@ -190,7 +190,7 @@ class World:
             self.key(10 + number),
             self.samples[number],
             offer_id=self.offer(number),
-            training=self.trainings.get(number, TRAINING[SELLERS[number]]),
+            training=self.trainings.get(number, TRAINERS[SELLERS[number]]),
             patience_blocks=2,
         )
 
@@ -205,7 +205,7 @@ class World:
         """A new CONE node object; it remembers nothing."""
         chain, signer = self.chain(20 + number), self.signer(20 + number)
         secret = salt_secret(signer, self.anvil.chain_id, self.deployment.contracts["Yoda"])
-        key, voting = self.key(20 + number), VOTING[NODES[number]]
+        key, voting = self.key(20 + number), VOTERS[NODES[number]]
         store = self.store_of(20 + number)
         return ConeNode(chain, store, key, secret, voting=voting, patience_blocks=2)
 
@@ -278,7 +278,7 @@ class World:
             for name, make in makers.items():
                 if reborn:
                     self.parties[name] = make()
-                self.parties[name].look(self.parties[name].chain.block_number())
+                self.parties[name].poll_jobs(self.parties[name].chain.block_number())
             if done():
                 return
             before = self._close_once_quiet(before)

@@ -12,7 +12,7 @@ from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from d2m.chain.artifacts import load_artifacts
-from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Parameters, Plan
+from d2m.chain.deployment.genesis import GENESIS, PARTS, PROXY, SALT, Layout, Parameters
 from d2m.learning.earnings import contribution_proof, contributions_root
 from d2m.protocol.types import ETHER, AuctionKind, JobState, tag_of
 from tests.support.crowd import Crowd
@@ -70,7 +70,7 @@ DEPLOYED = (*("BlockhashRandomness" if each == "Randomness" else each for each i
 
 def genesis(meter: Meter, _market: Market, people: People) -> None:
     """`Genesis` through the deployment proxy, and each part by it."""
-    plan = Plan(Parameters(STAKE, BOND), load_artifacts())
+    plan = Layout(Parameters(STAKE, BOND), load_artifacts())
     begun = send_raw(PROXY, SALT + plan.genesis_code, sender=people.stranger)
     meter.common("deploy Genesis", begun)
     genesis = ape.project.Genesis.at(plan.genesis, fetch_from_explorer=False)

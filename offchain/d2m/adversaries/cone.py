@@ -95,7 +95,7 @@ def _seed(rounds: RoundComputer, job_id: int, poll: Poll) -> bytes:
     return rounds.inputs.market.yoda.seed(job_id, poll.round, poll.mini_round)
 
 
-VOTING: dict[str, Voting] = {
+VOTERS: dict[str, Voting] = {
     "honest": vote_honestly,
     "random": random_weights,
     "stale": stale,

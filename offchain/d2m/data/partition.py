@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Partition:
     """How a data set is split.
 
     - ``iid``: at random into parts of equal size, give or take one.
@@ -62,7 +62,7 @@ class Plan:
         return self.kind if self.value is None else f"{self.kind}:{self.value:g}"
 
     @classmethod
-    def parse(cls, text: str) -> Plan:
+    def parse(cls, text: str) -> Partition:
         """The plan that a text names, as ``str`` writes it. Raises ValueError."""
         kind, colon, value = text.partition(":")
         try:

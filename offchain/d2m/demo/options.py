@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from d2m.adversaries.cone import VOTING
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.cone import VOTERS
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.cli.options import KINDS
 from d2m.protocol.bounds import RULES
 from d2m.protocol.constants import BPS, WAD
 from d2m.protocol.types import ETHER, AuctionKind, Rules, Terms
 
-NODE_BEHAVIOURS = tuple(name for name in VOTING if name != "honest")
-SELLER_BEHAVIOURS = tuple(name for name in TRAINING if name != "honest")
+NODE_BEHAVIOURS = tuple(name for name in VOTERS if name != "honest")
+SELLER_BEHAVIOURS = tuple(name for name in TRAINERS if name != "honest")
 
 BYZANTINE_BPS = 3000
 """f of the demo's job, unless more nodes than that are asked to be Byzantine."""

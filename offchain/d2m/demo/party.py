@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from d2m.adversaries.cone import VOTING
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.cone import VOTERS
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.cli.access import key_signer, rpc_option
 from d2m.cli.commands.buyer import open_requested, serve_buyer, serve_keys
 from d2m.cli.commands.cone import serve_cone
@@ -80,7 +80,7 @@ def main() -> None:
 @privacy_options
 @serving_options
 @gate_option
-@click.option("--behaviour", type=click.Choice(sorted(TRAINING)), default="honest")
+@click.option("--behaviour", type=click.Choice(sorted(TRAINERS)), default="honest")
 def seller(
     account: Account,
     place: Place,
@@ -93,7 +93,7 @@ def seller(
     """Offer a data file, train when sampled, collect the share."""
     with one_line_errors():
         session = _session(account, place)
-        training = TRAINING[behaviour]
+        training = TRAINERS[behaviour]
         serve_seller(session, offering, privacy, serving, training=training, gate=_gate(gate))
 
 
@@ -102,7 +102,7 @@ def seller(
 @place_options
 @serving_options
 @gate_option
-@click.option("--behaviour", type=click.Choice(sorted(VOTING)), default="honest")
+@click.option("--behaviour", type=click.Choice(sorted(VOTERS)), default="honest")
 def cone(
     account: Account,
     place: Place,
@@ -113,7 +113,7 @@ def cone(
     """Stake for a seat, compute rounds when asked, collect the pay."""
     with one_line_errors():
         session = _session(account, place)
-        serve_cone(session, serving, voting=VOTING[behaviour], gate=_gate(gate))
+        serve_cone(session, serving, voting=VOTERS[behaviour], gate=_gate(gate))
 
 
 @main.command("open")

@@ -49,11 +49,11 @@ from d2m.sealing.content import (
     UPDATE_OVERHEAD,
     Post,
     Purpose,
-    open_evaluation,
-    open_model,
-    open_update,
     read_lock,
     seal_model,
+    unseal_evaluation,
+    unseal_model,
+    unseal_update,
 )
 from d2m.sealing.errors import Unreadable
 from d2m.sealing.keys import Access, Lock
@@ -297,7 +297,7 @@ class JobInputs:
                 log.warning("update malformed", **place, why=delivery.why)
             else:
                 try:
-                    unsealed[index] = open_update(market, post, access, delivery.data)
+                    unsealed[index] = unseal_update(market, post, access, delivery.data)
                 except Unreadable as error:
                     log.warning("update unreadable", **place, why=str(error))
         return unsealed
@@ -310,7 +310,7 @@ class JobInputs:
         self, job_id: int, request: Request, opener: ChecksumAddress
     ) -> EvaluationSet:
         sealed = self._sealed_evaluation(job_id, request)
-        plain = open_evaluation(self.market.id, opener, self.access(job_id), sealed)
+        plain = unseal_evaluation(self.market.id, opener, self.access(job_id), sealed)
         return decode_evaluation(plain, self._spec(job_id, request).model)
 
     def _sealed_evaluation(self, job_id: int, request: Request) -> bytes:
@@ -331,7 +331,7 @@ class JobInputs:
 
     def _model(self, result: RoundResult, spec: JobSpec) -> bytes:
         sealed, access = self._sealed_model(result, spec), self.access(result.job_id)
-        return open_model(self.market.id, result.job_id, result.round, access, sealed)
+        return unseal_model(self.market.id, result.job_id, result.round, access, sealed)
 
     def _sealed_model(self, result: RoundResult, spec: JobSpec) -> bytes:
         named = (result.model_cid, result.model_hash)

@@ -9,7 +9,7 @@ from d2m.chain.contracts.market import Market
 from d2m.jobs.pins import job_pin
 from d2m.sealing.errors import NoKey, SealError
 from d2m.sealing.keys import Access, JobKey, Lock
-from d2m.sealing.ring import RING_LIMIT, open_ring
+from d2m.sealing.ring import RING_LIMIT, unseal_ring
 from d2m.store.cid import Cid
 from d2m.store.errors import InvalidCid, NotYet, StoreError
 from d2m.store.fetch import fetch_verified
@@ -68,7 +68,7 @@ class JobKeys:
     def _read(self, job_id: int, ring: PostedRing, lock: Lock) -> Access:
         cid, pin = Cid(ring.cid), job_pin(self._market.id, job_id, 0)
         data = fetch_verified(self._store, cid, ring.content_hash, limit=RING_LIMIT, name=pin)
-        return open_ring(data, lock, self.own)
+        return unseal_ring(data, lock, self.own)
 
 
 def heeded_rings(market: Market, job_id: int) -> list[PostedRing]:

@@ -47,7 +47,7 @@ _WORST = Fraction(-1)
 REPEATED_WAY = Fraction(9, 10)
 """How far from the round's median cosine to 1 an update repeats another. Strict, because an honest
 seller that is taken for a copy loses what it would have risen."""
-_Look = Callable[[IntVector], Predictions]
+_Evaluate = Callable[[IntVector], Predictions]
 """Predicts the evaluation set by a model of weights int32 (d,)."""
 _SAMPLER_TYPES = ["uint256[]", "uint256[]", "uint256[]"]
 
@@ -136,16 +136,17 @@ def next_state(
     """
     _check_state(state, spec)
     check_evaluation(evaluation, spec.model)
-    look = partial(predict, spec.model, inputs=evaluation.inputs, device=device)
+    evaluate = partial(predict, spec.model, inputs=evaluation.inputs, device=device)
     trials = [
-        _try(state, index, updates.get(index), evaluation, look, spec) for index in state.sampled
+        _try(state, index, updates.get(index), evaluation, evaluate, spec)
+        for index in state.sampled
     ]
-    base = look(state.weights)
+    base = evaluate(state.weights)
     before = evaluation.correct(base)
     trials = _refuse_harmful(trials, len(evaluation), spec)
-    weights, new, trials = _aggregate(state, base, trials, evaluation, look, spec)
+    weights, new, trials = _aggregate(state, base, trials, evaluation, evaluate, spec)
     probabilities = _step(state, trials, len(evaluation), spec)
-    earned = _earn(trials, weights, evaluation.correct(new), before, evaluation, look)
+    earned = _earn(trials, weights, evaluation.correct(new), before, evaluation, evaluate)
     following = State(
         round=state.round + 1,
         weights=weights,
@@ -181,7 +182,7 @@ def _try(
     index: int,
     data: bytes | None,
     evaluation: EvaluationSet,
-    look: _Look,
+    evaluate: _Evaluate,
     spec: JobSpec,
 ) -> _Trial:
     """Decode an update and measure the model it makes."""
@@ -193,7 +194,7 @@ def _try(
         return _Trial(index, TOO_LARGE, str(error))
     except MalformedUpdate as error:
         return _Trial(index, MALFORMED, str(error))
-    predictions = look(add_update(state.weights, delta))
+    predictions = evaluate(add_update(state.weights, delta))
     correct = evaluation.correct(predictions)
     return _Trial(index, KEPT, delta=delta, predictions=predictions, correct=correct)
 
@@ -219,7 +220,7 @@ def _aggregate(
     base: Predictions,
     trials: list[_Trial],
     evaluation: EvaluationSet,
-    look: _Look,
+    evaluate: _Evaluate,
     spec: JobSpec,
 ) -> tuple[IntVector, Predictions, list[_Trial]]:
     """New weights, their predictions, and the trials with what was not taken marked.
@@ -237,7 +238,7 @@ def _aggregate(
     f = _byzantine_left(trials, len(candidates), spec)
     decisions = [build(name, f).decide(updates) for name in alternatives(spec.rule)]
     models = [_move(state, decision.aggregate, spec) for decision in decisions]
-    predictions = [look(model) for model in models]
+    predictions = [evaluate(model) for model in models]
     counts = [evaluation.correct(each) for each in predictions]
     best = counts.index(max(counts))
     lost = evaluation.correct(base) - counts[best]
@@ -317,14 +318,16 @@ def _earn(
     after: int,
     before: int,
     evaluation: EvaluationSet,
-    look: _Look,
+    evaluate: _Evaluate,
 ) -> dict[int, int]:
     """By seller, what the kept updates earned on the way from ``before`` to ``after`` samples."""
     kept = {t.index: t for t in trials if t.reason == KEPT and t.delta is not None}
     if not kept:
         return {}
     updates = np.stack([t.delta for t in kept.values() if t.delta is not None])
-    losses = [after - evaluation.correct(look(model)) for model in without_each(weights, updates)]
+    losses = [
+        after - evaluation.correct(evaluate(model)) for model in without_each(weights, updates)
+    ]
     utilities = [trial.correct - before for trial in kept.values()]
     return dict(zip(kept, earnings(updates, utilities, losses, after - before), strict=True))
 

@@ -119,12 +119,12 @@ class Party(ABC):
         self._next_look = 0
         self._stop = threading.Event()
 
-    def look_again(self, block: int) -> None:
+    def wake_at(self, block: int) -> None:
         """Ask for a look at `block` even if there is no news by then."""
         self._next_look = min(self._next_look, block)
 
     @abstractmethod
-    def concerns(self, job_id: int, job: Job) -> bool:
+    def involves(self, job_id: int, job: Job) -> bool:
         """Whether the party takes part in a job."""
 
     @abstractmethod
@@ -189,7 +189,7 @@ class Party(ABC):
             self._next_look = head.number + max(1, self._patience_blocks)
             memory = self.memory
             self._settle()
-            self.look(head.number)
+            self.poll_jobs(head.number)
             self._follow()  # what was read, was read up to here
             metrics.LAST_LOOK.set(time.time())
             metrics.BALANCE.set(self.chain.balance(self.chain.address))
@@ -234,7 +234,7 @@ class Party(ABC):
 
     # --- looking
 
-    def look(self, block: int) -> None:
+    def poll_jobs(self, block: int) -> None:
         """One look at every job that has not ended, the one whose window closes first first."""
         memory = self.memory
         met = self._check_registered(block)
@@ -269,14 +269,14 @@ class Party(ABC):
         except (ChainError, NotRegistered) as error:
             kind = REGISTRATION if isinstance(error, Reverted) else kind_of(error)
             self.health.report(kind, error)
-            self.look_again(block + 1)
+            self.wake_at(block + 1)
             return {kind}
         return set()
 
     def _look_at(self, job_id: int, view: JobView, block: int) -> bool:
         """Do what a job asks for; whether the party takes part in it and it is still running."""
         job = view.job
-        concerned = self.concerns(job_id, job)
+        concerned = self.involves(job_id, job)
         if not job.state.ended:
             if concerned:
                 self.act(job_id, view)
@@ -304,10 +304,10 @@ class Party(ABC):
         self.health.awaited.pop(job_id, None)
         if kind in REMEDIES:
             self.health.report(kind, error)
-            self.look_again(block + 1)
+            self.wake_at(block + 1)
         elif kind == CONTENT:
             self.health.awaited[job_id] = str(error)
-            self.look_again(block + 1)
+            self.wake_at(block + 1)
         else:
             metrics.ERRORS.labels(kind).inc()
         if self.memory.said.get(job_id) != said:
@@ -353,7 +353,7 @@ class Party(ABC):
             return
         since = due_since.setdefault(job_id, block)
         if block - since < self._patience_blocks:
-            self.look_again(since + self._patience_blocks)
+            self.wake_at(since + self._patience_blocks)
             return
         del due_since[job_id]
         try:

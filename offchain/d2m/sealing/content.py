@@ -116,7 +116,7 @@ def seal_evaluation(
     return clear + _seal(key.evaluation_key, clear, _of_request(market, opener), plain)
 
 
-def open_evaluation(market: MarketId, opener: str, access: Access, sealed: bytes) -> bytes:
+def unseal_evaluation(market: MarketId, opener: str, access: Access, sealed: bytes) -> bytes:
     """The evaluation set. Raises Unreadable, and NoKey where only models may be read."""
     check_lock(sealed, Purpose.EVALUATION, access.lock)
     key = access.full_key().evaluation_key
@@ -132,7 +132,7 @@ def seal_update(market: MarketId, post: Post, own: PrivateKey, lock: Lock, plain
     return clear + _seal(update_key(own, lock), clear, _of_post(market, post), plain)
 
 
-def open_update(market: MarketId, post: Post, access: Access, sealed: bytes) -> bytes:
+def unseal_update(market: MarketId, post: Post, access: Access, sealed: bytes) -> bytes:
     """The update posted there. Raises Unreadable, and NoKey where only models may be read.
 
     The seller's key comes with the update: that the update is the seller's is shown by who posted
@@ -157,7 +157,7 @@ def seal_model(
     return clear + _seal(access.model_key, clear, _of_round(market, job_id, round_number), plain)
 
 
-def open_model(
+def unseal_model(
     market: MarketId, job_id: int, round_number: int, access: Access, sealed: bytes
 ) -> bytes:
     """The model that a round gave. Raises Unreadable."""

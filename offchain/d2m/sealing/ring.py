@@ -60,7 +60,7 @@ def build_ring(
     return Ring(data, tuple(unusable))
 
 
-def open_ring(data: bytes, lock: Lock, own: PrivateKey) -> Access:
+def unseal_ring(data: bytes, lock: Lock, own: PrivateKey) -> Access:
     """Access that a ring gives `own`'s owner. Raises SealError, NoKey where it has no entry."""
     check_lock(data, Purpose.RING, lock)
     box = dict(_entries(data)).get(bytes(own.public_key))

@@ -10,7 +10,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from d2m.adversaries.sellers import ATTACKS, RELABELLINGS
-from d2m.data.partition import Plan
+from d2m.data.partition import Partition
 from d2m.learning.defaults import SPECS, one_convolution
 from d2m.learning.network.model import ModelSpec
 from d2m.learning.spec import JobSpec
@@ -58,7 +58,7 @@ class Cell:
         ):
             if value not in choices:
                 raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(choices)}")
-        Plan.parse(self.partition)
+        Partition.parse(self.partition)
         for share in (self.byzantine_sellers, self.byzantine_nodes):
             if not 0 <= share <= BPS:
                 raise ValueError(f"a share of {share} basis points: give 0 to {BPS}")

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from d2m.data.datasets import load
-from d2m.data.partition import Plan
+from d2m.data.partition import Partition
 from d2m.learning.updates import EvaluationSet
 from d2m.parties.seller.seller import Samples
 from d2m.protocol.constants import BPS
@@ -41,7 +41,7 @@ def world(cell: Cell) -> World:
 @lru_cache(maxsize=1)
 def _world(dataset: str, plan: str, sellers: int, byzantine_bps: int, seed: int) -> World:
     data = load(dataset)
-    parts = Plan.parse(plan).split(data.train_labels, sellers, seed)
+    parts = Partition.parse(plan).split(data.train_labels, sellers, seed)
     random = np.random.Generator(np.random.PCG64(seed))
     liars = random.permutation(sellers)[: sellers * byzantine_bps // BPS]
     return World(

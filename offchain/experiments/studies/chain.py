@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.data.files import read_samples
 from d2m.demo.options import DemoOptions
 from d2m.demo.play import play
@@ -26,7 +26,7 @@ from d2m.jobs.answer import answer
 from d2m.learning.grid import IntVector
 from d2m.learning.round import State, initial_state, next_state
 from d2m.learning.updates import EvaluationSet, encode_update
-from d2m.parties.seller.seller import RoundTraining, Samples, training_seed
+from d2m.parties.seller.seller import LocalTask, Samples, training_seed
 from experiments.formatting import markdown, write_page
 from experiments.machine import machine
 from experiments.study import Facts, Recorded, command, option
@@ -56,9 +56,9 @@ def replay(run: Run) -> Iterator[tuple[bytes, float]]:
 def _update(run: Run, seller: Member, state: State) -> IntVector:
     spec = run.stage.spec
     seed = training_seed(seller.address, run.job_id, state.round)
-    training = RoundTraining(str(run.job_id), state.round, spec, state.weights, seed)
+    training = LocalTask(str(run.job_id), state.round, spec, state.weights, seed)
     samples = Samples(*read_samples(run.stage.data_file(seller)))
-    return TRAINING[seller.behaviour](samples, training)
+    return TRAINERS[seller.behaviour](samples, training)
 
 
 def accepted(run: Run) -> list[bytes]:

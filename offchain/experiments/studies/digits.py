@@ -14,7 +14,7 @@ import torch
 from eth_utils.crypto import keccak
 from rich.progress import track
 
-from d2m.adversaries.sellers.training import TRAINING
+from d2m.adversaries.sellers.training import TRAINERS
 from d2m.data.datasets import load
 from d2m.data.partition import dirichlet
 from d2m.demo.options import DemoOptions
@@ -24,7 +24,7 @@ from d2m.learning.grid import IntVector
 from d2m.learning.round import State, initial_state, next_state
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet, encode_update
-from d2m.parties.seller.seller import RoundTraining, Samples
+from d2m.parties.seller.seller import LocalTask, Samples
 from experiments.formatting import markdown, write_page
 from experiments.study import Facts, Recorded, command, option
 
@@ -77,8 +77,8 @@ def play(seed: int, options: DemoOptions = OPTIONS) -> Outcome:
 
 
 def _update(state: State, samples: Samples, kind: str, spec: JobSpec, seed: int) -> IntVector:
-    training = RoundTraining("digits", state.round, spec, state.weights, seed)
-    return TRAINING[kind](samples, training)
+    training = LocalTask("digits", state.round, spec, state.weights, seed)
+    return TRAINERS[kind](samples, training)
 
 
 def _bytes(seed: int, purpose: str) -> bytes:

@@ -10,32 +10,32 @@ from eth_utils.crypto import keccak
 from d2m.adversaries.sellers.labels import label_flip
 from d2m.adversaries.sellers.simple import noise
 from d2m.learning.grid import IntVector
-from d2m.parties.seller.seller import RoundTraining, Samples, Training, train_honestly
+from d2m.parties.seller.seller import LocalTask, Samples, Trainer, train_honestly
 
 
-def train_then_flip(samples: Samples, training: RoundTraining) -> IntVector:
+def train_then_flip(samples: Samples, training: LocalTask) -> IntVector:
     """Train honestly, post the opposite."""
     return np.negative(training(samples))
 
 
-def train_then_forget(samples: Samples, training: RoundTraining) -> IntVector:
+def train_then_forget(samples: Samples, training: LocalTask) -> IntVector:
     """Post Gaussian noise. The honest update seeds it: asked again, the seller posts the same."""
     delta = training(samples)
     return noise(np.random.default_rng(list(keccak(delta.tobytes()))), delta.shape)
 
 
-def train_on_flipped_labels(samples: Samples, training: RoundTraining) -> IntVector:
+def train_on_flipped_labels(samples: Samples, training: LocalTask) -> IntVector:
     """Train on data whose labels are reversed."""
     labels = label_flip(samples.labels, training.spec.model.classes)
     return training(replace(samples, labels=labels))
 
 
-def post_zeros(_samples: Samples, training: RoundTraining) -> IntVector:
+def post_zeros(_samples: Samples, training: LocalTask) -> IntVector:
     """Train nothing: the model as it is, as if it could not be bettered."""
     return np.zeros(training.spec.model.dimension, dtype=np.int32)
 
 
-TRAINING: dict[str, Training] = {
+TRAINERS: dict[str, Trainer] = {
     "honest": train_honestly,
     "sign_flip": train_then_flip,
     "label_flip": train_on_flipped_labels,

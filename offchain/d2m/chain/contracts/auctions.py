@@ -64,7 +64,7 @@ class AuctionHouse(DeployedContract):
         return [each["auctionId"] for each in self.events("AuctionOpened", opener=opener)]
 
     def opener(self, job_id: int) -> ChecksumAddress:
-        """Opener of the auction that a job came of: it may not be the buyer."""
+        """Requester of the auction that a job came of: it may not be the buyer."""
         if job_id not in self._openers:
             won = self.first("AuctionWon", jobId=job_id)
             self._openers[job_id] = self.auction(won["args"]["auctionId"]).opener

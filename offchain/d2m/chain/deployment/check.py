@@ -14,7 +14,7 @@ from web3.exceptions import BlockNotFound, TransactionNotFound
 from d2m.chain.artifacts import Artifact
 from d2m.chain.client import Chain
 from d2m.chain.contracts.contract import read_getter
-from d2m.chain.deployment.genesis import GENESIS, PARTS, Parameters, Plan
+from d2m.chain.deployment.genesis import GENESIS, PARTS, Layout, Parameters
 from d2m.chain.deployment.record import Created, Record
 from d2m.chain.errors import HistoryForgotten
 
@@ -48,7 +48,7 @@ def check(chain: Chain, record: Record, artifacts: Mapping[str, Artifact]) -> It
     read nevertheless, for whoever does not want to believe that. Raises BadDeployment for
     unreadable parameters, NotCompiled, and what a failing node raises.
     """
-    plan = Plan(Parameters.of_record(record.parameters), artifacts)
+    plan = Layout(Parameters.of_record(record.parameters), artifacts)
     expected = {GENESIS: str(plan.genesis), **plan.addresses}
     recorded = {name: each.address for name, each in record.contracts.items()}
     yield Check("addresses follow from parameters and code", _difference(recorded, expected))
@@ -131,7 +131,7 @@ def _code_fault(chain: Chain, created: Created, artifact: Artifact) -> str | Non
     return None
 
 
-def _expected_values(plan: Plan, artifact: Artifact) -> dict[str, Any]:
+def _expected_values(plan: Layout, artifact: Artifact) -> dict[str, Any]:
     """Answers that a contract's getters must give, for those whose answer is known."""
     parts = dict(zip(PARTS, plan.addresses.values(), strict=True))
     known: dict[str, Any] = {getter: parts[part] for getter, part in WIRING.items()}

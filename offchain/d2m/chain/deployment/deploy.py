@@ -14,7 +14,7 @@ from d2m.chain.artifacts import Artifact, compiler_of
 from d2m.chain.client import Chain
 from d2m.chain.contracts.genesis import Genesis
 from d2m.chain.deployment.check import check
-from d2m.chain.deployment.genesis import GENESIS, PROXY, SALT, Parameters, Plan
+from d2m.chain.deployment.genesis import GENESIS, PROXY, SALT, Layout, Parameters
 from d2m.chain.deployment.record import Created, Deployment, Record
 from d2m.chain.errors import (
     BadDeployment,
@@ -53,7 +53,7 @@ def deploy(
     dearer than `max_fee`, FeeCapped where the node passes on nothing that may cost as much as the
     dearest step, BadDeployment where reading everything back finds a fault.
     """
-    plan = Plan(parameters, artifacts)
+    plan = Layout(parameters, artifacts)
     nothing_but_genesis = Deployment(chain_id, 0, {GENESIS: plan.genesis})
     chain = Chain(
         rpc,
@@ -82,7 +82,7 @@ def deploy(
     return record
 
 
-def _record(chain: Chain, plan: Plan) -> Record:
+def _record(chain: Chain, plan: Layout) -> Record:
     """Record of how everything came to be, as `Genesis` tells it, whoever sent the transactions."""
     genesis = Genesis(chain)
     begun = genesis.start_block()
@@ -98,7 +98,7 @@ def _record(chain: Chain, plan: Plan) -> Record:
     )
 
 
-def _created(chain: Chain, plan: Plan, name: str, block: int) -> Created:
+def _created(chain: Chain, plan: Layout, name: str, block: int) -> Created:
     address = plan.genesis if name == GENESIS else plan.addresses[name]
     event = "Begun" if name == GENESIS else "PartCreated"
     logs = chain.logs(GENESIS, event, block, block)
@@ -121,7 +121,7 @@ def _check_proxy(chain: Chain) -> None:
         )
 
 
-def _check_parameters(chain: Chain, plan: Plan) -> None:
+def _check_parameters(chain: Chain, plan: Layout) -> None:
     """Play the creations that may be refused: `Genesis` itself would take any parameters."""
     for name in CHOOSY:
         code = plan.creation_code(name) + plan.arguments(name)
@@ -132,7 +132,7 @@ def _check_parameters(chain: Chain, plan: Plan) -> None:
             raise error.during(f"deploy {name}") from None
 
 
-def _check_fee_cap(chain: Chain, plan: Plan) -> None:
+def _check_fee_cap(chain: Chain, plan: Layout) -> None:
     """Have the node look at the fee of the dearest step that is left, before the first is paid."""
     left = [name for name, address in plan.addresses.items() if not _has_code(chain, address)]
     if not left:

@@ -74,7 +74,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """A deployment before it happens. Raises NotCompiled where a contract has no code."""
 
     parameters: Parameters

@@ -37,7 +37,7 @@ from d2m.learning.defaults import SPECS
 from d2m.learning.spec import JobSpec
 from d2m.learning.updates import EvaluationSet, check_evaluation
 from d2m.parties.buyer.buyer import Bid, Buyer
-from d2m.parties.buyer.requester import Opener, make_request
+from d2m.parties.buyer.requester import Requester, make_request
 from d2m.parties.daemon import stop_on_signals
 from d2m.parties.secrets import bid_secret
 from d2m.protocol.amounts import shown_amount
@@ -120,7 +120,7 @@ def serve_buyer(session: Session, bidding: Bidding, *, gate: Callable[[], None] 
 def serve_keys(session: Session, auction_id: int, patience_blocks: int) -> None:
     """Stay until the key of the job that comes of an own auction is handed out."""
     store = session.store  # before anybody is asked
-    opener = Opener(
+    opener = Requester(
         session.chain,
         store,
         session.key,

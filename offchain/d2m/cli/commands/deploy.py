@@ -9,7 +9,7 @@ import click
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import chain_id_of
 from d2m.chain.deployment.deploy import deploy
-from d2m.chain.deployment.genesis import BLOCK_HASHES, GENESIS, Parameters, Plan
+from d2m.chain.deployment.genesis import BLOCK_HASHES, GENESIS, Layout, Parameters
 from d2m.chain.deployment.parameters import read_parameters
 from d2m.chain.deployment.record import Record, record_path
 from d2m.chain.errors import BadDeployment
@@ -49,7 +49,7 @@ def command(access: Access) -> click.Command:
             artifacts = load_artifacts()
             chosen = read_parameters(parameters, artifacts)
             _check_seed(chosen, chain_id)
-            _check_record(path, Plan(chosen, artifacts))
+            _check_record(path, Layout(chosen, artifacts))
             record = deploy(
                 caller.rpc,
                 chain_id,
@@ -76,7 +76,7 @@ def _check_seed(chosen: Parameters, chain_id: int) -> None:
         raise click.UsageError("randomSeed makes every draw foreseeable: local chains only")
 
 
-def _check_record(path: Path, plan: Plan) -> None:
+def _check_record(path: Path, plan: Layout) -> None:
     """A record of another market must not be lost."""
     if not path.exists():
         return

@@ -16,7 +16,7 @@ from eth_typing import ChecksumAddress
 from d2m.chain.artifacts import load_artifacts
 from d2m.chain.client import Chain, chain_id_of
 from d2m.chain.deployment.check import Check, check
-from d2m.chain.deployment.genesis import Parameters, Plan
+from d2m.chain.deployment.genesis import Layout, Parameters
 from d2m.chain.deployment.record import Record
 from d2m.chain.errors import BadDeployment
 from d2m.cli.access import Access
@@ -204,7 +204,7 @@ def commands(access: Access) -> click.Group:
                 if each.fault:
                     raise BadDeployment(f"{each.what}: {each.fault}")
         click.echo("collecting sources…")
-        _write_verification(record, Plan(Parameters.of_record(record.parameters), artifacts), out)
+        _write_verification(record, Layout(Parameters.of_record(record.parameters), artifacts), out)
         click.echo(f"{out / INPUT_FILE}, the same for all, and {len(record.contracts)} contracts")
 
     for command in (status, export, incentives, peers):
@@ -234,7 +234,7 @@ def _check_line(each: Check) -> str:
     return f"{mark:5} {each.what}" + (f": {why}" if why else "")
 
 
-def _write_verification(record: Record, plan: Plan, out: Path) -> None:
+def _write_verification(record: Record, plan: Layout, out: Path) -> None:
     import ape  # takes seconds, and only its compiler is wanted
 
     version, standard_input = _standard_input(ape)

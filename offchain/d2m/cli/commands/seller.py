@@ -33,7 +33,7 @@ from d2m.data.files import read_samples
 from d2m.parties.daemon import stop_on_signals
 from d2m.parties.monitor import monitored
 from d2m.parties.seller import offers
-from d2m.parties.seller.seller import Samples, Seller, Training, train_honestly
+from d2m.parties.seller.seller import Samples, Seller, Trainer, train_honestly
 from d2m.privacy.errors import PrivacyError
 from d2m.privacy.statement import forecast, statement
 from d2m.protocol.amounts import shown_amount
@@ -46,7 +46,7 @@ def serve_seller(
     privacy: Privacy,
     serving: Serving,
     *,
-    training: Training = train_honestly,
+    training: Trainer = train_honestly,
     gate: Callable[[], None] = no_gate,
 ) -> None:
     """Offer the data and serve as its seller; what it earns goes to `serving.to`."""

@@ -131,7 +131,7 @@ class Buyer(AuctionParty):
         else:
             self._bid_sealed(auction, block)
 
-    def see_off(self, auction: Auction, block: int) -> None:
+    def after_auction(self, auction: Auction, block: int) -> None:
         """Take back what the auction still holds of a buyer's that has not won it."""
         if auction.job_id and auction.leader == self.chain.address:
             return
@@ -160,7 +160,7 @@ class Buyer(AuctionParty):
         """Seal the bid while bids are sealed, then reveal it."""
         made = self.market.auctions.sealed_bid(self._auction_id, self.chain.address)
         if block < auction.close_block:
-            self.look_again(auction.close_block)
+            self.wake_at(auction.close_block)
             if made.commitment == NO_COMMITMENT and self._bid.limit >= auction.reserve:
                 self._seal(auction)
         elif made.commitment != NO_COMMITMENT and not made.closed and block < auction.latest_block:

@@ -133,7 +133,7 @@ class AuctionParty(Party):
         self._agreed: Agreed | None = None
         self._find()
 
-    def look(self, block: int) -> None:
+    def poll_jobs(self, block: int) -> None:
         """Take part in the auction while it is open, then in the job that came of it."""
         auction = self._find()
         if auction is None:
@@ -145,8 +145,8 @@ class AuctionParty(Party):
         ours = self.chain.address in (auction.leader, auction.opener)
         self.memory.job_id = auction.job_id if ours else 0
         if self.memory.job_id:
-            super().look(block)
-        self.see_off(auction, block)
+            super().poll_jobs(block)
+        self.after_auction(auction, block)
 
     # --- which auction
 
@@ -204,13 +204,13 @@ class AuctionParty(Party):
     def take_part(self, auction: Auction, block: int) -> None:
         """Do what is due while the auction is open."""
 
-    def see_off(self, auction: Auction, block: int) -> None:
+    def after_auction(self, auction: Auction, block: int) -> None:
         """Do what is due once the auction is over."""
 
     def keep_registered(self, block: int) -> None:
         """Nothing: who opens or bids needs no more than its key, which goes with its bids."""
 
-    def concerns(self, job_id: int, job: Job) -> bool:
+    def involves(self, job_id: int, job: Job) -> bool:
         """Whether the job came of the party's auction, and the party won or opened it."""
         return job_id == self.memory.job_id
 
@@ -231,7 +231,7 @@ class AuctionParty(Party):
         if since is None:
             return False
         if block < since + LASTING_BLOCKS:
-            self.look_again(since + LASTING_BLOCKS)
+            self.wake_at(since + LASTING_BLOCKS)
             return False
         return True
 
@@ -254,7 +254,7 @@ class AuctionParty(Party):
         if block >= turn:
             self._close()
         else:
-            self.look_again(turn)
+            self.wake_at(turn)
 
     def _close(self) -> None:
         request = self.market.auctions.request(self._auction_id)
@@ -265,7 +265,7 @@ class AuctionParty(Party):
             self.log.debug("closing not needed", auction=self._auction_id, why=str(refused))
 
 
-class Opener(AuctionParty):
+class Requester(AuctionParty):
     """An opener that does not bid: stays until the members have the job's key."""
 
     @property
@@ -273,7 +273,7 @@ class Opener(AuctionParty):
         """Whether the members have the key, or there is no job to have one for."""
         return self.memory.is_done
 
-    def look(self, block: int) -> None:
+    def poll_jobs(self, block: int) -> None:
         """Raises PartyError where the auction is not the account's own."""
         if self._agreed is not None and self._agreed.opener != self.chain.address:
             own = ", ".join(map(str, self.market.auctions.opened_by(self.chain.address))) or "none"
@@ -281,8 +281,8 @@ class Opener(AuctionParty):
                 f"auction {self._auction_id} was opened by {self._agreed.opener}: only that account"
                 f" can hand out its job's key (this account's auctions: {own})"
             )
-        super().look(block)
+        super().poll_jobs(block)
 
-    def see_off(self, auction: Auction, block: int) -> None:
+    def after_auction(self, auction: Auction, block: int) -> None:
         """Done once the members have the key, or there is no job to have one for."""
         self.memory.is_done = self.has_handed_out(auction, block)

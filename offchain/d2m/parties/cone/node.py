@@ -144,7 +144,7 @@ class ConeNode(Party):
                 " `cone serve` again, which brings them, or end it when its jobs have ended"
             )
 
-    def concerns(self, job_id: int, job: Job) -> bool:
+    def involves(self, job_id: int, job: Job) -> bool:
         """Whether the job froze the node's seat."""
         return self.chain.address in self.market.nodes(job_id)
 
@@ -206,7 +206,7 @@ class ConeNode(Party):
         self._vote(job_id, poll)  # computed while the seed settles
         settled = poll.seed_block + SEED_CONFIRMATIONS
         if self.chain.block_number() < settled:
-            self.look_again(settled)
+            self.wake_at(settled)
             return
         self.inputs.forget()
         memory = self.memory
@@ -269,7 +269,7 @@ class ConeNode(Party):
             self.log.info(done, **place)
         except Reverted as refused:
             self.log.warning(f"not {done}", why=str(refused), **place)
-            self.look_again(self.chain.block_number() + 1)
+            self.wake_at(self.chain.block_number() + 1)
             return refused.name
         return ""
 
@@ -319,7 +319,7 @@ class ConeNode(Party):
         turn = first_turn + self._rank(job_id, round_number, last_draw(verdict))
         if self.chain.block_number() >= turn:
             return True
-        self.look_again(turn)
+        self.wake_at(turn)
         return False
 
     def _result_behind(self, job_id: int, poll: Poll, digest: bytes) -> RoundResult | None:

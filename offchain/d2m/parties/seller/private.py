@@ -11,7 +11,7 @@ import structlog
 
 from d2m.learning.grid import IntVector
 from d2m.learning.updates import decode_update, encode_update
-from d2m.parties.seller.seller import RoundTraining, Samples
+from d2m.parties.seller.seller import LocalTask, Samples
 from d2m.privacy.gaussian import Entropy
 from d2m.privacy.ledger import PrivacyLedger
 from d2m.privacy.terms import PER_UPDATE, PrivacyTerms
@@ -32,7 +32,7 @@ class PrivateTraining:
         self.terms.check(len(samples.labels))
         self._say_spent("privacy ledger")
 
-    def __call__(self, samples: Samples, training: RoundTraining) -> IntVector:
+    def __call__(self, samples: Samples, training: LocalTask) -> IntVector:
         """The update of one round. Raises BudgetSpent past the budget, or LedgerError."""
         terms = self.terms
         answer = self.ledger.release(
@@ -47,7 +47,7 @@ class PrivateTraining:
         self._say_spent("privacy spent", job=training.job, round=training.round_number)
         return decode_update(answer, training.spec.model.dimension)
 
-    def _train(self, samples: Samples, training: RoundTraining) -> IntVector:
+    def _train(self, samples: Samples, training: LocalTask) -> IntVector:
         if self.terms.kind == PER_UPDATE:
             return privatised(training(samples), self.terms, self._entropy)
         spec = training.spec
@@ -73,7 +73,7 @@ class PrivateTraining:
         )
 
 
-def identity_of(samples: Samples, training: RoundTraining, terms: PrivacyTerms) -> str:
+def identity_of(samples: Samples, training: LocalTask, terms: PrivacyTerms) -> str:
     """A hash of all that an update follows from beside its noise, hexadecimal.
 
     Whatever differs makes another release, which is counted anew and gets noise of its own: two

@@ -27,7 +27,7 @@ from d2m.store.cid import Cid
 from d2m.store.fetch import content_hash
 from d2m.store.local import Store
 
-Training = Callable[["Samples", "RoundTraining"], IntVector]
+Trainer = Callable[["Samples", "LocalTask"], IntVector]
 """How an update comes about: an honest seller applies the given local training to its samples."""
 
 UPDATES_REMEMBERED = 4
@@ -43,7 +43,7 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
-class RoundTraining:
+class LocalTask:
     """The local training that one round asks for; called with samples it gives their update."""
 
     job: str
@@ -60,7 +60,7 @@ class RoundTraining:
         return train(spec.model, self.weights, *data, spec.training, self.seed, self.round_number)
 
 
-def train_honestly(samples: Samples, training: RoundTraining) -> IntVector:
+def train_honestly(samples: Samples, training: LocalTask) -> IntVector:
     """The update of the seller's real data."""
     return training(samples)
 
@@ -92,7 +92,7 @@ class Seller(Party):
         samples: Samples,
         *,
         offer_id: int,
-        training: Training = train_honestly,
+        training: Trainer = train_honestly,
         patience_blocks: int,
     ) -> None:
         super().__init__(chain, store, key, patience_blocks=patience_blocks)
@@ -121,7 +121,7 @@ class Seller(Party):
             self.memory.is_offered = True
         self._offer = self.market.registry.offer(self._offer_id)
 
-    def concerns(self, job_id: int, job: Job) -> bool:
+    def involves(self, job_id: int, job: Job) -> bool:
         """Whether the offer was matched. Before the first sample nothing is asked of it."""
         return (
             job.state != JobState.SEEDING and self._offer_id in self.market.jobs.offers(job_id).ids
@@ -155,7 +155,7 @@ class Seller(Party):
             named = (content_hash(sealed), cid.binary)
             self.market.jobs.post_update(job_id, round_number, index, *named)
         except Reverted as refused:
-            self.look_again(self.chain.block_number() + 1)
+            self.wake_at(self.chain.block_number() + 1)
             if self.memory.refused.get(place) != str(refused):
                 self.memory.refused[place] = str(refused)
                 self.log.warning("update refused", job=job_id, round=round_number, why=str(refused))
@@ -175,7 +175,7 @@ class Seller(Party):
         Raises BudgetSpent where the seller's privacy allows no further release.
         """
         deployment = self.chain.deployment
-        training = RoundTraining(
+        training = LocalTask(
             job=f"{deployment.chain_id}/{deployment.contracts['Jobs']}/{job_id}",
             round_number=round_number,
             spec=self.inputs.spec(job_id),
