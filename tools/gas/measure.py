@@ -69,7 +69,7 @@ def measure(meter: Meter, market: Market, people: People) -> None:
 
 
 def measure_more(meter: Meter, people: People) -> None:
-    """What depends on no rules of a chain: sizes of code, and what should not grow."""
+    """Figures that depend on no rules of a chain: sizes of code, and costs that should not grow."""
     for name in DEPLOYED:
         code = getattr(ape.project, name).contract_type.runtime_bytecode.bytecode
         meter.bytecode[name] = len(bytes.fromhex(code.removeprefix("0x")))

@@ -49,7 +49,7 @@ class Meter:
 
     calls: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     sums: dict[str, int] = field(default_factory=dict)
-    """Of several transactions: votes, a whole job."""
+    """Sums of several transactions: votes, a whole job."""
     by_sellers: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     bytecode: dict[str, int] = field(default_factory=dict)
 
@@ -122,7 +122,7 @@ def flat(pairs: dict[str, list[int]]) -> dict[str, int]:
 
 
 def grown(now: dict[str, int], before: dict[str, int]) -> list[str]:
-    """What grew by more than the tolerance, or is not in the record, in words."""
+    """Figures that grew by more than the tolerance, or are not in the record, in words."""
     return [
         f"{name}: {before.get(name, 'not recorded')} → {figure}"
         for name, figure in now.items()
@@ -131,7 +131,7 @@ def grown(now: dict[str, int], before: dict[str, int]) -> list[str]:
 
 
 def targets(meter: Meter) -> list[tuple[str, str, float, bool]]:
-    """What is aimed at: name, target, reached figure, whether it holds."""
+    """Aims: name, target, reached figure, whether it holds."""
     batched = meter.sums[f"vote: batched, of {BATCH}"]
     rows: list[tuple[str, str, float, bool]] = [
         (name, f"≤ {OWN_VOTE_TARGET:,}", gas, gas <= OWN_VOTE_TARGET)

@@ -53,7 +53,7 @@ from tests.support.play import (
 from tools.gas.record import BATCH, Meter
 
 NODE_KEYS = [keccak(b"node" + bytes([i])) for i in range(BATCH)]
-"""Of the nodes whose votes come in one batch."""
+"""Votes of nodes that come in one batch."""
 WHOLE_JOB = "a job of 3 rounds, 4 draws of 8 sellers, 5 votes a round"
 """From the auction's opening to the last withdrawal, everybody's transactions together."""
 EARNED = [index for index, earned in enumerate(CONTRIBUTIONS) if earned]
@@ -249,7 +249,7 @@ def _votes(play: Play, digest: bytes) -> tuple[list[Receipt], list[Receipt]]:
 
 
 def slashing(meter: Meter, market: Market, people: People) -> None:
-    """Of the nodes asked one lies, one copies, one commits and never reveals."""
+    """One of the nodes asked lies, one copies, one commits and never reveals."""
     play = win(
         market, people, rules=RULES._replace(rounds=1, base=11, commit_blocks=20, reveal_blocks=20)
     )

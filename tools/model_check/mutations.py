@@ -41,7 +41,7 @@ class Mutant(NamedTuple):
 
 
 class Catch(NamedTuple):
-    """What gave a mutant away, and after how many steps in how many plays; None: it survived."""
+    """The finding that gave a mutant away, after how many steps and plays; None: it survived."""
 
     mutant: Mutant
     where: str | None

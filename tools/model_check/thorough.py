@@ -63,7 +63,7 @@ WORKERS = 2
 
 @dataclass
 class Part:
-    """What one part of a run did; `failure` is the report of a difference."""
+    """Counts of one part of a run; `failure` is the report of a difference."""
 
     seed: int
     steps: int = 0
