@@ -85,7 +85,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_security_names_tests_and_proofs_that_are_there() -> None:
     named = re.findall(r"`[\w/]*?([\w.]+\.(?:py|t\.sol))`", (ROOT / "docs/security.md").read_text())
-    present = {path.name for top in ("tests", "scripts") for path in (ROOT / top).rglob("*.*")}
+    tops = ("tests", "scripts", "tools")
+    present = {path.name for top in tops for path in (ROOT / top).rglob("*.*")}
     assert len(named) > 30, "the pattern finds them"
     assert sorted(set(named) - present) == []
 
