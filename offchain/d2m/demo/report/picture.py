@@ -26,6 +26,7 @@ LIGHT = {
     BYZANTINE: "#b8430c",
 }
 """Colours of the page in the light."""
+FONTS = "DejaVu Sans, Verdana, Arial, Helvetica, sans-serif"
 COLUMNS = 2
 MARGIN, TITLE_HEIGHT = 20.0, 30.0
 VIEW_BOX = re.compile(r'<svg viewBox="0 0 (\S+) (\S+)"')
@@ -43,7 +44,7 @@ def picture(report: Report) -> str:
     words = " ".join(plot.alt for plot in drawn)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {top:g}"'
-        f' width="{width:g}" height="{top:g}" role="img" font-family="sans-serif">\n'
+        f' width="{width:g}" height="{top:g}" role="img" font-family="{FONTS}">\n'
         f"<title>A finished job</title>\n<desc>{escape(words)}</desc>\n"
         '<rect width="100%" height="100%" fill="#ffffff"/>\n'
     )
