@@ -78,4 +78,4 @@ format: setup ## format Python and Solidity
 
 clean: ## remove what runs and builds leave behind; keeps .venv, node_modules and .tools
 	rm -rf build .build contracts/.cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find offchain scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find offchain scripts tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

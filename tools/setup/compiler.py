@@ -24,7 +24,7 @@ COMMIT = "f401782d"
 FOLDER = ROOT / ".tools" / "solcx"
 COMPILER = FOLDER / f"solc-v{VERSION}"
 
-_WRAPPER = ROOT / "scripts" / "_setup" / "solc.cjs"
+_WRAPPER = ROOT / "tools" / "setup" / "solc.cjs"
 _SITE = "https://binaries.soliditylang.org"
 _PLATFORMS = {
     ("linux", "x86_64"): "linux-amd64",

@@ -16,7 +16,7 @@ PYTHON = VENV / "bin" / "python"
 
 _REQUIREMENTS = ROOT / "requirements"
 _LOCKS = ("build", "lock", "torch")
-_HOOK = ROOT / "scripts" / "_setup" / "d2m_tools.pth"
+_HOOK = ROOT / "tools" / "setup" / "d2m_tools.pth"
 _STAMP = VENV / ".d2m-stamp"
 _CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 _TORCH_CHOICES = ("cpu", "cuda")

@@ -14,7 +14,7 @@ from tools.setup.console import ROOT, run, say
 
 CLIENTS = ROOT / ".tools" / "clients"
 
-_MODULE = ROOT / "scripts" / "_setup" / "clients"
+_MODULE = ROOT / "tools" / "setup" / "clients"
 _INPUTS = [_MODULE / "go.mod", _MODULE / "go.sum"]
 _STAMP = CLIENTS / ".d2m-stamp"
 

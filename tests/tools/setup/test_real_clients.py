@@ -75,7 +75,7 @@ def test_without_go_they_are_left_out_with_one_line(
 
 
 def test_every_module_is_pinned_by_checksum() -> None:
-    module = ROOT / "scripts" / "_setup" / "clients"
+    module = ROOT / "tools" / "setup" / "clients"
     versions = re.findall(
         r"^\t(?:require )?(\S+/\S+) (v\S+)", (module / "go.mod").read_text(), re.MULTILINE
     )
