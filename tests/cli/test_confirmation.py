@@ -18,7 +18,7 @@ from web3.types import RPCEndpoint
 from d2m.chain.contracts.market import Market
 from d2m.chain.errors import Declined, NotEnoughEther
 from d2m.chain.gas import MAINNET, SEPOLIA, dearest, span
-from d2m.chain.transactions import TRANSFER_GAS
+from d2m.chain.sender import TRANSFER_GAS
 from d2m.cli.commands.buyer import serve_buyer, serve_keys
 from d2m.cli.commands.cone import serve_cone
 from d2m.cli.confirmation import Confirmation, Mode, mined_lines

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
-from d2m.chain import transactions
+from d2m.chain import sender
 from d2m.chain.contracts.market import Market
 from d2m.chain.gas import span
 from d2m.clients.geth import Rules, start_geth
@@ -97,7 +97,7 @@ def test_who_runs_out_of_gas_tries_again_while_the_inbox_is_open(
 ) -> None:
     """As without the table: whoever estimates behind another's update has too little."""
     market = collecting(chain, tmp_path)
-    monkeypatch.setattr(transactions, "span", lambda *_call: None)
+    monkeypatch.setattr(sender, "span", lambda *_call: None)
     chain.shows_waiting = True
     before = len(chain.played)
     look_until(chain, market, SELLING, lambda: not market.job().sample & ~market.job().posted)

@@ -29,6 +29,7 @@ from d2m.chain.heads import HeadWatch
 from d2m.chain.prepared import Prepared, Price
 from d2m.chain.provider import NamedErrorProvider
 from d2m.chain.reverts import ErrorLibrary
+from d2m.chain.sender import Sender
 from d2m.chain.signer import Signer
 from d2m.chain.transactions import (
     STUCK_SECONDS,
@@ -36,7 +37,6 @@ from d2m.chain.transactions import (
     Payload,
     RawCall,
     Receipt,
-    Sender,
     SendingOptions,
     Transaction,
 )

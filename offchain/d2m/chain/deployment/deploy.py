@@ -25,8 +25,9 @@ from d2m.chain.errors import (
 )
 from d2m.chain.feecap import check_fee_cap
 from d2m.chain.prepared import Prepared
+from d2m.chain.sender import GAS_HEADROOM_PERCENT
 from d2m.chain.signer import Signer
-from d2m.chain.transactions import GAS_HEADROOM_PERCENT, RawCall, Receipt, Transaction
+from d2m.chain.transactions import RawCall, Receipt, Transaction
 
 CHOOSY = ("SellerRegistry", "ConePool")
 """The parts whose constructors refuse some parameters."""
