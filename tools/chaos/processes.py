@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from d2m.clients.anvil import die_with_parent
+from d2m.demo.processes import one_core_environment, party_command
 
 STOP_SECONDS = 20
 """Between asking a process to stop and killing it."""
@@ -27,7 +26,7 @@ class Supervised:
         """
         self.name = name
         self.starts = 0
-        self._command = [*prefix, sys.executable, "-m", "d2m.demo.party", *arguments]
+        self._command = [*prefix, *party_command(arguments)]
         self._log = logs / f"{name}.log"
         self._is_lasting = is_lasting
         self._start_at = 0.0
@@ -95,7 +94,7 @@ class Supervised:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is the controller's
                 preexec_fn=die_with_parent,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=one_core_environment(),
             )
 
     def _signal(self, which: signal.Signals) -> None:

@@ -15,6 +15,16 @@ STOP_SECONDS = 10
 LOG_LINES_SHOWN = 3
 
 
+def party_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of a party's process."""
+    return [sys.executable, "-m", "d2m.demo.party", *arguments]
+
+
+def one_core_environment() -> dict[str, str]:
+    """Environment of a process that uses one core: two dozen of them share the machine."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 class PartyFailed(RuntimeError):
     """A party's process ended with an error."""
 
@@ -62,12 +72,11 @@ class Processes:
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "d2m.demo.party", *arguments],
+                party_command(arguments),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # One core each: two dozen processes share the machine.
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=one_core_environment(),
             )
         process = Process(name, popen, log)
         self._started.append(process)

@@ -6,7 +6,7 @@ from math import ceil, floor, isinf
 from typing import Any
 
 from d2m.incentives.bribery import Bribe, JobIncentives
-from d2m.protocol.amounts import shown_amount
+from d2m.protocol.amounts import rough_ether, shown_amount
 
 
 def headline(job: JobIncentives) -> str:
@@ -23,7 +23,7 @@ def headline(job: JobIncentives) -> str:
 
 def waiting(job: JobIncentives) -> str:
     """Risk that no stake deters, in one line."""
-    worth = _amount(job.waiting_chance * job.gain)
+    worth = rough_ether(job.waiting_chance * job.gain)
     return (
         f"{job.tolerated} that wait for the order of each draw, and agree, risk nothing:"
         f" a chance of {100 * job.waiting_chance:.2g} % in the whole job, worth {worth};"
@@ -33,11 +33,11 @@ def waiting(job: JobIncentives) -> str:
 
 def lines(job: JobIncentives) -> list[str]:
     """The conditions, who would have to be bribed, and what to change."""
-    paid = f"a right vote is paid {_amount(job.vote_pay)} or more, a lost one costs"
+    paid = f"a right vote is paid {rough_ether(job.vote_pay)} or more, a lost one costs"
     return [
         f"price {shown_amount(job.price)}, stake unit {shown_amount(job.stake_unit)}:"
         f" {headline(job)}",
-        f"  {paid} {_amount(job.vote_risk)}",
+        f"  {paid} {rough_ether(job.vote_risk)}",
         "  to bribe:",
         *(f"    {_bribe(bribe)}" for bribe in _bribes(job)),
         f"  at most to be gained by it: {shown_amount(job.gain)}",
@@ -83,7 +83,7 @@ def _bribe(bribe: Bribe) -> str:
     nodes = f"{bribe.nodes} {'node' if bribe.nodes == 1 else 'nodes'}"
     if isinf(bribe.each):
         return f"{nodes}: never accepted, no bribe would do"
-    everyone = f"{_amount(bribe.each)} each, {_amount(bribe.nodes * bribe.each)} together"
+    everyone = f"{rough_ether(bribe.each)} each, {rough_ether(bribe.nodes * bribe.each)} together"
     verdict = "pays" if bribe.pays else "does not pay"
     return f"{nodes}: accepted with a chance of {bribe.chances.wrong:.2g}, {everyone}: {verdict}"
 
@@ -91,17 +91,14 @@ def _bribe(bribe: Bribe) -> str:
 def _bounds(job: JobIncentives) -> list[str]:
     """Bounds that keep the job in the honest region, or would bring it there."""
     if job.is_honest:
-        price = "any price" if isinf(job.most_price) else f"a price of {_amount(job.most_price)}"
+        price = (
+            "any price" if isinf(job.most_price) else f"a price of {rough_ether(job.most_price)}"
+        )
         return [f"it stays there up to {price}, other things equal"]
     bounds = [
-        f"a price of at most {_amount(job.most_price)}",
-        f"a market whose stake unit is at least {_amount(job.least_stake_unit)}",
+        f"a price of at most {rough_ether(job.most_price)}",
+        f"a market whose stake unit is at least {rough_ether(job.least_stake_unit)}",
     ]
     if job.most_error_ppm is not None:
         bounds.append(f"an --error-ppm of at most {job.most_error_ppm}, set when the auction opens")
     return [f"to enter it, any of: {'; '.join(bounds)}"]
-
-
-def _amount(wei: float) -> str:
-    """Rounded to three figures: chances are, too."""
-    return f"{wei / 10**18:.3g} ether"

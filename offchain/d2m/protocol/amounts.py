@@ -1,4 +1,4 @@
-"""Amounts as people read and write them: ether in both units, tokens in their smallest one."""
+"""Amounts as people read and write them; the only place that does either."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from decimal import Decimal, InvalidOperation
 from eth_utils.currency import from_wei, to_wei
 
 from d2m.protocol.bounds import Bound
+from d2m.protocol.constants import WAD
 from d2m.protocol.types import ETHER
+
+LEAST_SHOWN_AS_ETHER = 10**12
+"""A millionth of an ether, in wei: below it six decimals would show nothing."""
 
 
 def shown_amount(amount: int, token: str | None = ETHER) -> str:
@@ -44,3 +48,23 @@ def _parsed(text: str) -> int:
         raise ValueError(
             f"{text!r} is no amount: write one like '0.5 ether' or '20 gwei'"
         ) from None
+
+
+def ether(wei: int) -> str:
+    """An amount for a table: six decimals of ether, rounded down, or wei where it is tiny."""
+    if wei == 0:
+        return "0"
+    if wei < LEAST_SHOWN_AS_ETHER:
+        return f"{wei} wei"
+    whole, rest = divmod(wei, WAD)
+    return f"{whole}.{rest // LEAST_SHOWN_AS_ETHER:06d} ETH"
+
+
+def rough_ether(wei: float) -> str:
+    """An amount in ether, rounded to three figures: an expectation, not a sum of money."""
+    return f"{wei / WAD:.3g} ether"
+
+
+def wei_exact(wei: int) -> str:
+    """All digits, in groups of three."""
+    return f"{wei:,} wei".replace(",", " ")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from d2m.demo.report.cells import ADDRESS, address_cell, money_cell
 from d2m.demo.report.model import Auction, Report
-from d2m.demo.report.names import Names, ether
+from d2m.demo.report.names import Names
 from d2m.demo.report.tables import Cell, Column, Line, Section, Table, Tone
+from d2m.protocol.amounts import ether
 
 AUCTION_KINDS = {
     "open": "open, ascending bids",

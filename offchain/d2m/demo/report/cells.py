@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from d2m.demo.report.names import ether, short_address, wei_exact
+from d2m.demo.report.names import short_address
 from d2m.demo.report.tables import Cell, Column
+from d2m.protocol.amounts import ether, wei_exact
 
 ADDRESS = Column("address", spelt_out=True)
 

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 
 from d2m.demo.report.model import Report
 
-WEI_PER_ETHER = 10**18
-# Below a millionth of an ether six decimals would show nothing: the amount is given in wei.
-LEAST_SHOWN_AS_ETHER = 10**12
 DIGEST_DIGITS = 8
 
 
@@ -51,21 +48,6 @@ def short_digest(digest: str) -> str:
     return digest.removeprefix("0x")[:DIGEST_DIGITS]
 
 
-def ether(wei: int) -> str:
-    """An amount for a table: six decimals of ether, rounded down, or wei where it is tiny."""
-    if wei == 0:
-        return "0"
-    if wei < LEAST_SHOWN_AS_ETHER:
-        return f"{wei} wei"
-    whole, rest = divmod(wei, WEI_PER_ETHER)
-    return f"{whole}.{rest // LEAST_SHOWN_AS_ETHER:06d} ETH"
-
-
 def percent(share: float | None) -> str:
     """0.9139 -> 91.39 %; for what was never measured, that."""
     return "not measured" if share is None else f"{100 * share:.2f} %"
-
-
-def wei_exact(wei: int) -> str:
-    """All digits, in groups of three."""
-    return f"{wei:,} wei".replace(",", " ")

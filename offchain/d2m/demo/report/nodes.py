@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from d2m.demo.report.cells import behaviour_cell, money_cell, net_cell
 from d2m.demo.report.criteria import judged_votes
 from d2m.demo.report.model import Payout, Report
-from d2m.demo.report.names import Names, ether, wei_exact
+from d2m.demo.report.names import Names
 from d2m.demo.report.tables import Cell, Column, Line, Section, Table
+from d2m.protocol.amounts import ether, wei_exact
 
 
 def nodes(report: Report, names: Names) -> Section:

@@ -11,8 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from d2m.demo.report.drawing import BYZANTINE, FONT_SIZE, HONEST, INK, MUTED, draw
 from d2m.demo.report.model import Payout, Report, Round
-from d2m.demo.report.names import WEI_PER_ETHER, Names, ether, percent
+from d2m.demo.report.names import Names, percent
 from d2m.demo.report.tables import Cell, Column, Table
+from d2m.protocol.amounts import ether
+from d2m.protocol.constants import WAD
 
 MOST_LABELLED_LINES = 16  # more labels than this would overlap at the edge of the plot
 MOST_NAMED_BARS = 12
@@ -280,7 +282,7 @@ def payouts(report: Report, names: Names) -> Plot:
 
 def _draw_payouts(parties: list[tuple[str, Payout]], axes: Axes) -> None:
     places = range(len(parties))
-    amounts = [payout.wei / WEI_PER_ETHER for _, payout in parties]
+    amounts = [payout.wei / WAD for _, payout in parties]
     bars = axes.barh(places, amounts, color=HONEST, height=0.7)
     axes.set_yticks(places, [name for name, _ in parties])
     labels = axes.get_yticklabels()

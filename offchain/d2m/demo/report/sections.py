@@ -6,10 +6,11 @@ from d2m.demo.report.bids import auction
 from d2m.demo.report.cells import ADDRESS, address_cell, behaviour_cell, money_cell
 from d2m.demo.report.criteria import criteria
 from d2m.demo.report.model import Report
-from d2m.demo.report.names import Names, ether, percent, wei_exact
+from d2m.demo.report.names import Names, percent
 from d2m.demo.report.nodes import byzantine, nodes, slashes
 from d2m.demo.report.rounds import HOW_TO_READ, round_section
 from d2m.demo.report.tables import Cell, Column, Line, Section, Table
+from d2m.protocol.amounts import ether, wei_exact
 
 
 def sections(report: Report) -> list[Section]:
