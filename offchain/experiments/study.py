@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import click
 
+from d2m.files import write_file
+
 REPORT = Path("docs/experiments")
 """Where the recorded studies stand."""
 Facts = dict[str, Any]
@@ -67,9 +69,8 @@ class Recorded(Study):
     def run(self, out: Path, **options: Any) -> Iterator[str]:
         """Play, record, write the pages."""
         facts = self.play(**options)
-        out.mkdir(parents=True, exist_ok=True)
         record = self._record(out)
-        record.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        write_file(record, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         written = [record, *self.pages(facts, out)]
         yield from self.told(facts)
         yield from map(str, written)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from d2m.files import write_file, writing
 from d2m.learning.round import State
 from d2m.learning.spec import JobSpec
 from experiments.paper.cells import Cell
@@ -39,16 +39,14 @@ class Results:
 
     def write(self, cell: Cell, result: Result) -> None:
         """Keep a result; its checkpoint has served."""
-        _replace(self.path(cell), json.dumps(result, indent=1).encode() + b"\n")
+        write_file(self.path(cell), json.dumps(result, indent=1).encode() + b"\n")
         self._checkpoint(cell).unlink(missing_ok=True)
 
     def save(self, cell: Cell, progress: Progress, records: list[RoundRecord]) -> None:
         """Keep what has been played of a cell."""
         state = progress.state
         path = self._checkpoint(cell)
-        partial = path.with_suffix(".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with writing(path) as file:
             np.savez(
                 file,
                 specification=np.array(specification(cell.spec())),
@@ -61,7 +59,6 @@ class Results:
                 draws=np.array(state.draws, np.int64),
                 **{f"stale {index}": update for index, update in progress.stale.items()},
             )
-        os.replace(partial, path)
 
     def resume(self, cell: Cell) -> tuple[Progress, list[RoundRecord]] | None:
         """Load the saved state; None where there is none, or none of today's specification."""
@@ -100,10 +97,3 @@ class Results:
 def specification(spec: JobSpec) -> str:
     """The canonical text of a specification: it tells outdated results."""
     return spec.to_bytes().decode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
