@@ -19,7 +19,7 @@ from eth_utils.address import is_address, to_checksum_address
 
 from d2m.chain.signer import Signer
 from d2m.cli.access import Function, asking_options, calling, json_option
-from d2m.cli.options import combined, max_fee_option
+from d2m.cli.options.common import combined, max_fee_option
 from scripts._network import NodeCommand
 
 

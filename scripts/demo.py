@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from d2m.cli.options import KINDS
+from d2m.cli.options.buyer import KINDS
 from d2m.clients.anvil import AnvilFailed, AnvilMissing
 from d2m.demo.options import NODE_BEHAVIOURS, SELLER_BEHAVIOURS, DemoOptions
 from d2m.demo.play import play

@@ -25,7 +25,8 @@ from d2m.cli.confirmation import Confirmation, Mode, mined_lines
 from d2m.cli.costs import CONE, OPEN_BID, OPENER, SEALED_BID, seller_occasions
 from d2m.cli.estimates import estimate_bid, estimate_cone, estimate_keys, estimate_seller
 from d2m.cli.formatting import plain, shown
-from d2m.cli.options import Bidding, Place, Serving
+from d2m.cli.options.buyer import Bidding
+from d2m.cli.options.common import Place, Serving
 from d2m.cli.session import Session, connect, one_line_errors
 from d2m.parties.logs import log_as_json
 from d2m.parties.seller import offers

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from d2m.chain.errors import Reverted
 from d2m.chain.remedies import REMEDIES, explained
 from d2m.cli.main import main
-from d2m.cli.options import Request, rules_of
+from d2m.cli.options.buyer import Request, rules_of
 from d2m.errors import PartyError
 from d2m.learning.defaults import SPECS
 from d2m.protocol import bounds

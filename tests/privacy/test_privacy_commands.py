@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from d2m.cli.commands.seller import serve_seller
 from d2m.cli.main import main
-from d2m.cli.options import Offering, Privacy, Serving
+from d2m.cli.options.common import Serving
+from d2m.cli.options.seller import Offering, Privacy
 from d2m.data.files import write_samples
 from d2m.learning.defaults import SPECS
 from d2m.parties.seller.seller import train_honestly

@@ -22,7 +22,7 @@ from eth_utils.address import is_address, to_checksum_address
 from d2m.chain.errors import BadKeyFile
 from d2m.chain.signer import KeyFileSigner, Signer
 from d2m.cli.confirmation import Confirmation, Mode
-from d2m.cli.options import Place, combined, existing_file, max_fee_option
+from d2m.cli.options.common import Place, combined, existing_file, max_fee_option
 from d2m.cli.session import Session, connect, one_line_errors
 from d2m.cli.types import NodeAddress
 from d2m.errors import UserError

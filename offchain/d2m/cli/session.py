@@ -19,7 +19,7 @@ from d2m.chain.remedies import explained
 from d2m.chain.signer import Signer
 from d2m.chain.transactions import Receipt
 from d2m.cli.confirmation import Confirmation
-from d2m.cli.options import Place
+from d2m.cli.options.common import Place
 from d2m.errors import UserError
 from d2m.parties.secrets import encryption_key, request_secret
 from d2m.store.choice import open_store

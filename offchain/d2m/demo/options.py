@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from d2m.adversaries.cone import VOTERS
 from d2m.adversaries.sellers.training import TRAINERS
-from d2m.cli.options import KINDS
+from d2m.cli.options.buyer import KINDS
 from d2m.protocol.bounds import RULES
 from d2m.protocol.constants import BPS, WAD
 from d2m.protocol.types import ETHER, AuctionKind, Rules, Terms

@@ -19,25 +19,19 @@ from d2m.cli.commands.buyer import open_requested, serve_buyer, serve_keys
 from d2m.cli.commands.cone import serve_cone
 from d2m.cli.commands.seller import serve_seller
 from d2m.cli.commands.serving import no_gate
-from d2m.cli.options import (
-    Bidding,
-    Offering,
+from d2m.cli.options.buyer import Bidding, Request, bidding_options, request_options
+from d2m.cli.options.common import (
     Place,
-    Privacy,
-    Request,
     Serving,
     auction_option,
-    bidding_options,
     existing_file,
     gathered,
     max_fee_option,
-    offering_options,
     patience_option,
     place_options,
-    privacy_options,
-    request_options,
     serving_options,
 )
+from d2m.cli.options.seller import Offering, Privacy, offering_options, privacy_options
 from d2m.cli.session import Session, connect, one_line_errors
 from d2m.parties.logs import log_as_json
 

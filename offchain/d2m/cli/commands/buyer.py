@@ -13,18 +13,20 @@ from eth_typing import ChecksumAddress
 from d2m.cli.access import Access, Caller
 from d2m.cli.commands.serving import no_gate, serve
 from d2m.cli.estimates import estimate_bid, estimate_keys
-from d2m.cli.options import (
+from d2m.cli.options.buyer import (
     Bidding,
-    Place,
     Request,
-    auction_option,
     bidding_options,
-    existing_file,
-    patience_option,
-    place_options,
     request_options,
     rules_of,
     terms_of,
+)
+from d2m.cli.options.common import (
+    Place,
+    auction_option,
+    existing_file,
+    patience_option,
+    place_options,
     to_option,
     token_option,
 )

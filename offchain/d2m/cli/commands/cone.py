@@ -11,7 +11,7 @@ from eth_typing import ChecksumAddress
 from d2m.cli.access import Access, Caller
 from d2m.cli.commands.serving import after, no_gate, serve
 from d2m.cli.estimates import estimate_cone
-from d2m.cli.options import Place, Serving, place_options, serving_options, to_option
+from d2m.cli.options.common import Place, Serving, place_options, serving_options, to_option
 from d2m.cli.session import Session
 from d2m.parties.cone.node import ConeNode, Voting, vote_honestly
 from d2m.parties.daemon import stop_on_signals

@@ -14,7 +14,7 @@ from d2m.chain.deployment.parameters import read_parameters
 from d2m.chain.deployment.record import Record, record_path
 from d2m.chain.errors import BadDeployment
 from d2m.cli.access import Access, Caller
-from d2m.cli.options import existing_file, folder_path
+from d2m.cli.options.common import existing_file, folder_path
 
 LOCAL_CHAIN_IDS = (1337, 31337)
 """Chains of one machine, where foreseeable draws harm nobody."""

@@ -22,7 +22,7 @@ from d2m.chain.errors import BadDeployment
 from d2m.cli.access import Access
 from d2m.cli.confirmation import Confirmation, Mode
 from d2m.cli.formatting import plain
-from d2m.cli.options import (
+from d2m.cli.options.common import (
     Place,
     auction_option,
     deployment_option,

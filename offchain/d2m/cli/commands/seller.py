@@ -13,19 +13,15 @@ from eth_typing import ChecksumAddress
 from d2m.cli.access import Access, Caller
 from d2m.cli.commands.serving import after, end_dry, no_gate, serve
 from d2m.cli.estimates import estimate_seller
-from d2m.cli.options import (
+from d2m.cli.options.common import Place, Serving, place_options, serving_options, to_option
+from d2m.cli.options.seller import (
     Offering,
-    Place,
     Privacy,
-    Serving,
     forecast_options,
     offer_option,
     offering_options,
-    place_options,
     privacy_of,
     privacy_options,
-    serving_options,
-    to_option,
 )
 from d2m.cli.session import Session, one_line_errors
 from d2m.cli.specification import read_spec

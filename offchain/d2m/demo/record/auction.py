@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from d2m.cli.options import KINDS
+from d2m.cli.options.buyer import KINDS
 from d2m.demo.record.source import Facts, Source
 from d2m.protocol.constants import BPS
 from d2m.protocol.types import Auction, AuctionKind, text_of
