@@ -120,24 +120,6 @@ interface IYoda {
         bool accepted;
     }
 
-    /// @notice A commitment that its node signed for anybody to send (EIP-712, type `COMMIT_TYPEHASH`; ERC-1271).
-    struct SignedCommit {
-        address node;
-        uint256 seat;
-        bytes32 commitment;
-        bytes signature;
-    }
-
-    /// @notice Opens entry `index` of a batch. It needs no signature: only the node knew the words and the salt.
-    struct Opening {
-        uint256 index;
-        address node;
-        uint256 position;
-        bytes32 result;
-        bytes32 audit;
-        bytes32 salt;
-    }
-
     /// @notice The seeding block of a mini-round is fixed (anew, when an earlier one had expired).
     event MiniRoundScheduled(uint256 indexed jobId, uint32 indexed round, uint16 miniRound, uint256 seedBlock);
     /// @notice Mini-round `miniRound` asks the nodes of rank `askedBefore` to `asked` - 1 under the seed of the draw, which is
@@ -153,8 +135,6 @@ interface IYoda {
         uint256 commitDeadline
     );
     event Committed(uint256 indexed jobId, address node);
-    /// @notice A batch of commitments was taken. `entries` are what `revealBatch` must be shown.
-    event BatchCommitted(uint256 indexed jobId, uint32 indexed round, uint16 miniRound, bytes32[] entries);
     event Revealed(
         uint256 indexed jobId, uint32 round, uint16 miniRound, address indexed node, bytes32 result, bytes32 audit
     );
@@ -179,10 +159,6 @@ interface IYoda {
     error CommitmentMismatch();
     /// @notice The vote has been revealed already.
     error AlreadyRevealed();
-    /// @notice No commitment of the batch could be taken.
-    error NothingTaken();
-    /// @notice The entries are not a batch of this mini-round.
-    error UnknownBatch();
     /// @notice A result word of 0 stands for none.
     error EmptyResult();
     /// @notice Nothing is due yet.
@@ -208,25 +184,12 @@ interface IYoda {
     /// @param commitment See `commitmentOf`.
     function commit(uint256 jobId, uint256 seat, bytes32 commitment) external;
 
-    /// @notice Commits for nodes that signed. Anyone. What cannot be taken (a bad signature, a node that is not asked or
-    /// has committed itself) is passed over, so that nobody can spoil a batch.
-    /// @return taken How many were taken.
-    function commitBatch(uint256 jobId, SignedCommit[] calldata votes) external returns (uint256 taken);
-
     /// @notice Opens the caller's own commitment of the present mini-round.
     /// @param position See `positionOf`.
     /// @param result Digest of the round's result.
     /// @param audit keccak256(mini-round seed, keccak256 of every prediction of the computation).
     /// @param salt What made the commitment unguessable.
     function reveal(uint256 jobId, uint256 position, bytes32 result, bytes32 audit, bytes32 salt) external;
-
-    /// @notice Opens commitments of a batch, in any number of parts. Anyone. What does not open, or was opened before, is
-    /// passed over.
-    /// @param entries All entries of the batch, as its event shows them.
-    /// @return taken How many were opened.
-    function revealBatch(uint256 jobId, bytes32[] calldata entries, Opening[] calldata openings)
-        external
-        returns (uint256 taken);
 
     /// @notice keccak256(abi.encode(DOMAIN, chainid, contract, sender, job, round, miniRound, result, audit, salt)): bound
     /// to everything, so that a copied commitment cannot be revealed by another.
@@ -239,12 +202,6 @@ interface IYoda {
         bytes32 audit,
         bytes32 salt
     ) external view returns (bytes32);
-
-    /// @notice The EIP-712 hash that a node signs for `commitBatch`.
-    function commitHash(uint256 jobId, uint32 round, uint16 miniRound, uint256 seat, bytes32 commitment)
-        external
-        view
-        returns (bytes32);
 
     /// @notice Whether `seat` is in the execution set that is asked now, and its position there.
     function positionOf(uint256 jobId, uint256 seat) external view returns (bool asked, uint256 position);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {EfficientHashLib} from "solady/src/utils/EfficientHashLib.sol";
-
 /// @title A vote's commitment and its audit word
 /// @notice A commitment is bound to the chain, the contract, the node, the job, the round and the mini-round: copied by
 /// another node, or to any other place, it cannot be opened there.
@@ -26,12 +24,6 @@ library Commitment {
         return keccak256(
             abi.encode(DOMAIN, block.chainid, address(this), sender, jobId, round, miniRound, result, audit, salt)
         );
-    }
-
-    /// @notice A commitment with its node and the node's position in the execution set, as one word of a batch. Without
-    /// the node, whoever signed a copy of another's commitment could have it opened in the other's name.
-    function entry(uint256 position, address node, bytes32 commitment) internal pure returns (bytes32) {
-        return EfficientHashLib.hash(bytes32(position), bytes32(uint256(uint160(node))), commitment);
     }
 
     /// @notice The audit word that is right in the mini-round with seed `miniRoundSeed`.

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {EfficientHashLib} from "solady/src/utils/EfficientHashLib.sol";
 import {IConePool} from "../interfaces/IConePool.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
@@ -17,29 +14,11 @@ import {Sortition} from "./Sortition.sol";
 import {Turnout} from "./Turnout.sol";
 
 /// @title Modified YODA
-contract Yoda is IYoda, EIP712 {
+contract Yoda is IYoda {
     using Turnout for uint256;
-
-    /// @dev A mini-round that takes commitments.
-    struct Asking {
-        uint256 jobId;
-        Poll poll;
-        Frozen frozen;
-        bytes32 drawSeed;
-    }
 
     /// @dev No vote has been revealed in the mini-round. Not 0, so that the first to reveal pays little more than others.
     bytes32 private constant NO_LEAD = bytes32(uint256(1));
-
-    /// @notice EIP-712 type of a commitment that others may send.
-    // solhint-disable gas-small-strings
-    bytes32 public constant COMMIT_TYPEHASH =
-        keccak256("Commit(uint256 jobId,uint32 round,uint16 miniRound,uint256 seat,bytes32 commitment)");
-    // solhint-enable gas-small-strings
-
-    /// @notice Gas that a node's contract may use to say whether it has signed: enough for the wallets of ten owners, and
-    /// no node can burn what a batch has left.
-    uint256 public constant SIGNATURE_GAS = 100_000;
 
     /// @notice The job contract, fixed at deployment.
     address public immutable jobs;
@@ -53,18 +32,18 @@ contract Yoda is IYoda, EIP712 {
     mapping(uint256 jobId => mapping(uint256 round => Verdict)) private _verdicts;
     /// @dev By hash of job, round, mini-round.
     mapping(bytes32 key => MiniRound) private _miniRounds;
-    /// @dev A node's own commitment, hashed with the key of the mini-round in which it was made. A later mini-round writes
-    /// over it; what nobody has written over opens nothing there, not even a commitment made for that mini-round early.
+    /// @dev A commitment, hashed with the node that made it and the key of the mini-round in which it did. A copy opens for
+    /// neither node: not for the one that copied, whose words it does not hold, nor for the other, which did not make it. A
+    /// later mini-round writes over it; what nobody has written over opens nothing there, not even a commitment made for
+    /// that mini-round early.
     mapping(uint256 jobId => mapping(uint256 position => bytes32)) private _commitments;
-    /// @dev Whether a batch was taken. By hash of mini-round key and entries.
-    mapping(bytes32 key => bool) private _batches;
     /// @dev The words of a stray, and how many strays have the same. By mini-round key.
     mapping(bytes32 key => mapping(uint256 position => Words)) private _strays;
     mapping(bytes32 key => mapping(bytes32 pair => uint256)) private _strayVotes;
     /// @dev Votes for a result word. By hash of job, round, first mini-round of the draw, result.
     mapping(bytes32 key => uint256) private _tallies;
 
-    constructor(address jobs_, IConePool pool_, IRandomness randomness_) EIP712("D2M Yoda", "1") {
+    constructor(address jobs_, IConePool pool_, IRandomness randomness_) {
         jobs = jobs_;
         pool = pool_;
         randomness = randomness_;
@@ -144,33 +123,9 @@ contract Yoda is IYoda, EIP712 {
         if (turnout.hasCommitted(position)) revert AlreadyCommitted();
         turnout = turnout.withCommitted(position);
         _miniRounds[key].turnout = turnout;
-        _commitments[jobId][position] = _madeIn(key, commitment);
+        _commitments[jobId][position] = _madeBy(msg.sender, key, commitment);
         _closeWindowIfFull(poll, now_, turnout, frozen.revealBlocks);
         emit Committed(jobId, msg.sender);
-    }
-
-    /// @inheritdoc IYoda
-    function commitBatch(uint256 jobId, SignedCommit[] calldata votes) external returns (uint256 taken) {
-        Asking memory asking = Asking(jobId, _polls[jobId], _frozen[jobId], 0);
-        if (!_isCommitting(asking.poll)) revert NotCommitting();
-        asking.drawSeed = _drawSeed(jobId, asking.poll);
-        bytes32 key = _key(jobId, asking.poll.round, asking.poll.miniRound);
-        uint256 turnout = _miniRounds[key].turnout;
-        bytes32[] memory entries = new bytes32[](votes.length);
-        for (uint256 i = 0; i < votes.length; ++i) {
-            (bool fits, uint256 position) = _fits(asking, turnout, votes[i]);
-            if (!fits) continue;
-            turnout = turnout.withCommitted(position);
-            entries[taken++] = Commitment.entry(position, votes[i].node, votes[i].commitment);
-        }
-        if (taken == 0) revert NothingTaken();
-        assembly ("memory-safe") {
-            mstore(entries, taken) // shortens the array
-        }
-        _miniRounds[key].turnout = turnout;
-        _batches[_batchKey(key, entries)] = true;
-        _closeWindowIfFull(_polls[jobId], asking.poll, turnout, asking.frozen.revealBlocks);
-        emit BatchCommitted(jobId, asking.poll.round, asking.poll.miniRound, entries);
     }
 
     /// @inheritdoc IYoda
@@ -180,34 +135,12 @@ contract Yoda is IYoda, EIP712 {
         if (result == 0) revert EmptyResult();
         bytes32 commitment = Commitment.hash(msg.sender, jobId, now_.round, now_.miniRound, result, audit, salt);
         bytes32 key = _key(jobId, now_.round, now_.miniRound);
-        if (_commitments[jobId][position] != _madeIn(key, commitment)) revert CommitmentMismatch();
+        if (_commitments[jobId][position] != _madeBy(msg.sender, key, commitment)) revert CommitmentMismatch();
         MiniRound storage mini = _miniRounds[key];
         uint256 turnout = mini.turnout;
         if (turnout.hasRevealed(position)) revert AlreadyRevealed();
         mini.turnout = _record(jobId, key, mini, turnout, position, Words(result, audit));
         emit Revealed(jobId, now_.round, now_.miniRound, msg.sender, result, audit);
-    }
-
-    /// @inheritdoc IYoda
-    function revealBatch(uint256 jobId, bytes32[] calldata entries, Opening[] calldata openings)
-        external
-        returns (uint256 taken)
-    {
-        Poll memory now_ = _polls[jobId];
-        if (!_isRevealing(now_)) revert NotRevealing();
-        bytes32 key = _key(jobId, now_.round, now_.miniRound);
-        if (!_batches[_batchKey(key, entries)]) revert UnknownBatch();
-        MiniRound storage mini = _miniRounds[key];
-        uint256 turnout = mini.turnout;
-        for (uint256 i = 0; i < openings.length; ++i) {
-            Opening calldata opening = openings[i];
-            if (!_opens(jobId, now_, entries, opening) || turnout.hasRevealed(opening.position)) continue;
-            Words memory words = Words(opening.result, opening.audit);
-            turnout = _record(jobId, key, mini, turnout, opening.position, words);
-            ++taken;
-            emit Revealed(jobId, now_.round, now_.miniRound, opening.node, opening.result, opening.audit);
-        }
-        mini.turnout = turnout;
     }
 
     /* VIEWS */
@@ -223,24 +156,6 @@ contract Yoda is IYoda, EIP712 {
         bytes32 salt
     ) external view returns (bytes32) {
         return Commitment.hash(sender, jobId, round, miniRound, result, audit, salt);
-    }
-
-    /// @inheritdoc IYoda
-    function commitHash(uint256 jobId, uint32 round, uint16 miniRound, uint256 seat, bytes32 commitment)
-        public
-        view
-        returns (bytes32)
-    {
-        return _hashTypedDataV4(
-            EfficientHashLib.hash(
-                COMMIT_TYPEHASH,
-                bytes32(jobId),
-                bytes32(uint256(round)),
-                bytes32(uint256(miniRound)),
-                bytes32(seat),
-                commitment
-            )
-        );
     }
 
     /// @inheritdoc IYoda
@@ -402,43 +317,6 @@ contract Yoda is IYoda, EIP712 {
 
     /* VOTES, INSIDE */
 
-    /// @dev Whether a signed commitment can be taken, and at which position.
-    function _fits(Asking memory asking, uint256 turnout, SignedCommit calldata vote)
-        private
-        view
-        returns (bool, uint256 position)
-    {
-        (Poll memory now_, Frozen memory frozen) = (asking.poll, asking.frozen);
-        if (!pool.holds(vote.node, vote.seat, frozen.freezeBlock)) return (false, 0);
-        bool asked;
-        (asked, position) = _positionOf(now_, frozen.seats, vote.seat, asking.drawSeed);
-        if (!asked || turnout.hasCommitted(position)) return (false, 0);
-        bytes32 hash = commitHash(asking.jobId, now_.round, now_.miniRound, vote.seat, vote.commitment);
-        return (_isSigned(vote.node, hash, vote.signature), position);
-    }
-
-    /// @dev The key is tried before the code: most nodes are keys, and asking for code costs as much as a signature.
-    function _isSigned(address node, bytes32 hash, bytes calldata signature) private view returns (bool) {
-        (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(hash, signature);
-        if (fault == ECDSA.RecoverError.NoError && signer == node) return true;
-        if (node.code.length == 0) return false;
-        bytes memory asked = abi.encodeCall(IERC1271.isValidSignature, (hash, signature));
-        (bool done, bytes memory answer) = node.staticcall{gas: SIGNATURE_GAS}(asked);
-        return done && answer.length >= 32 && bytes32(answer) == IERC1271.isValidSignature.selector;
-    }
-
-    function _opens(uint256 jobId, Poll memory now_, bytes32[] calldata entries, Opening calldata opening)
-        private
-        view
-        returns (bool)
-    {
-        bytes32 commitment = Commitment.hash(
-            opening.node, jobId, now_.round, now_.miniRound, opening.result, opening.audit, opening.salt
-        );
-        if (opening.index >= entries.length || opening.result == 0) return false;
-        return entries[opening.index] == Commitment.entry(opening.position, opening.node, commitment);
-    }
-
     /// @dev Takes in a revealed vote. What agrees with the first vote of the mini-round is tallied at its end.
     function _record(
         uint256 jobId,
@@ -567,12 +445,8 @@ contract Yoda is IYoda, EIP712 {
         return EfficientHashLib.hash(jobId, round, miniRound);
     }
 
-    function _madeIn(bytes32 key, bytes32 commitment) private pure returns (bytes32) {
-        return EfficientHashLib.hash(key, commitment);
-    }
-
-    function _batchKey(bytes32 key, bytes32[] memory entries) private pure returns (bytes32) {
-        return keccak256(abi.encode(key, entries));
+    function _madeBy(address node, bytes32 key, bytes32 commitment) private pure returns (bytes32) {
+        return EfficientHashLib.hash(bytes32(uint256(uint160(node))), key, commitment);
     }
 
     function _pair(bytes32 result, bytes32 audit) private pure returns (bytes32) {
