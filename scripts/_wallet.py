@@ -13,7 +13,7 @@ from ape.api import AccountAPI, ProviderAPI
 from ape.cli import account_option
 from ape.exceptions import AccountsError
 from ape.logging import ClickHandler, LogLevel
-from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
+from eth_account.messages import encode_defunct
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
@@ -49,15 +49,8 @@ class ApeSigner:
 
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature. Raises ClickException when the wallet declines."""
-        return self._sign(encode_defunct(text=text))
-
-    def sign_typed(self, message: dict[str, Any]) -> bytes:
-        """The EIP-712 signature. Raises ClickException when the wallet declines."""
-        return self._sign(encode_typed_data(full_message=message))
-
-    def _sign(self, message: SignableMessage) -> bytes:
         self._prepare()
-        signature = self._account.sign_message(message)
+        signature = self._account.sign_message(encode_defunct(text=text))
         if signature is None:
             raise click.ClickException("the wallet declined to sign: nothing was sent")
         return bytes(signature.encode_rsv())

@@ -17,9 +17,8 @@ import pytest
 from d2m.learning.earnings import contribution_proof
 from d2m.protocol.ballots import RoundResult
 from d2m.protocol.types import JobState, Offence, Phase
-from tests.support.batches import Batch, Opening, SignedCommit, message, sign
 from tests.support.evm import mine_past, refusal, rewound, send
-from tests.support.play import CID, CONTRIBUTIONS, HASH, KEY, Market, People, Play, Vote, win
+from tests.support.play import CID, CONTRIBUTIONS, HASH, Market, People, Play, Vote, win
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 HEADING = "## Every state, deadline and caller\n"
@@ -27,9 +26,7 @@ CALLERS = ("buyer", "sampled seller", "other seller", "asked node", "other node"
 FUNCTIONS = {
     "postUpdate": "jobs",
     "commit": "yoda",
-    "commitBatch": "yoda",
     "reveal": "yoda",
-    "revealBatch": "yoda",
     "open": "jobs",
     "advance": "jobs",
     "slash": "pool",
@@ -97,16 +94,13 @@ class Scene:
     play: Play
     result: RoundResult
     asked: int = 0
-    """Seat of the asked node that votes by itself."""
-    batched: int = 1
-    """Seat of an asked node that votes by batch."""
-    batch: Batch | None = None
+    """Seat of the asked node that calls."""
     sampled: int = 0
 
     @classmethod
-    def of(cls, play: Play, *asked: int, batch: Batch | None = None, **changes: int) -> Scene:
-        """`asked`: who votes by itself and who by batch, where somebody is asked."""
-        scene = cls(play, play.result(**changes), *asked, batch=batch)
+    def of(cls, play: Play, asked: int = 0, **changes: int) -> Scene:
+        """`asked`: who votes, where somebody is asked."""
+        scene = cls(play, play.result(**changes), asked)
         if sampled := play.sampled():
             scene.sampled = sampled[0]
         return scene
@@ -115,7 +109,8 @@ class Scene:
         people = self.play.people
         sample = self.play.job.sample | 1 << self.sampled
         other_seller = next(i for i in range(8) if not sample >> i & 1)
-        asked = set(self.play.seats_asked()) if self._votes else {self.asked, self.batched}
+        voters = {each.seat for each in self.play.cast} | {self.asked}
+        asked = set(self.play.seats_asked()) if self._votes else voters
         other_node = next(i for i in range(12) if i not in asked)
         return {
             "buyer": people.buyers[0],
@@ -140,9 +135,7 @@ class Scene:
         return {
             "postUpdate": lambda: (self.play.job.round, index, HASH, CID),
             "commit": lambda: (seat, ballot.commitment(*vote)),
-            "commitBatch": lambda: ([self.signed()],),
             "reveal": lambda: (self.position(self.asked), *vote),
-            "revealBatch": lambda: (self.batch.entries if self.batch else [KEY], [self.opening()]),
             "open": lambda: (self.result.abi_tuple,),
             "advance": lambda: (),
             "slash": lambda: ([Offence(1, 1, self.asked)],),
@@ -156,18 +149,6 @@ class Scene:
 
     def position(self, seat: int) -> int:
         return self.play.position(seat) if self._votes else 0
-
-    def signed(self) -> SignedCommit:
-        node = self.play.people.nodes[self.batched]
-        ballot = self.play.ballot(node.address)
-        commitment = ballot.commitment(*self.vote)
-        signature = node.sign_message(message(ballot, self.batched, commitment)).encode_rsv()
-        return SignedCommit(node.address, self.batched, commitment, bytes(signature))
-
-    def opening(self) -> Opening:
-        if self.batch:
-            return self.batch.opening(self.batched, self.vote)
-        return Opening(0, self.play.people.nodes[self.batched].address, 0, *self.vote)
 
 
 def at_deadline(play: Play) -> Play:
@@ -197,7 +178,7 @@ def deciding(play: Play) -> Play:
 
 def committing(play: Play) -> Scene:
     deciding(play).begin_mini_round()
-    return Scene.of(play, *play.seats_asked()[:2])
+    return Scene.of(play, play.seats_asked()[0])
 
 
 def committing_empty(play: Play) -> Scene:
@@ -207,19 +188,17 @@ def committing_empty(play: Play) -> Scene:
 
 
 def revealing(play: Play) -> Scene:
-    """Everybody asked has committed: one node by itself, all others in a batch."""
+    """Everybody asked has committed."""
     scene = committing(play)
-    own, *others = play.seats_asked()
-    batch = Batch.send(play, [sign(play, seat, scene.vote) for seat in others])
-    play.commit(own, scene.vote)
-    return Scene.of(play, own, others[0], batch=batch)
+    for seat in play.seats_asked():
+        play.commit(seat, scene.vote)
+    return scene
 
 
 def revealing_full(play: Play) -> Scene:
     scene = revealing(play)
-    assert scene.batch is not None
-    play.reveal(scene.asked, scene.vote)
-    scene.batch.reveal(dict.fromkeys(play.seats_asked()[1:], scene.vote))
+    for seat in play.seats_asked():
+        play.reveal(seat, scene.vote)
     return scene
 
 
@@ -237,14 +216,14 @@ def undecided(play: Play) -> Scene:
         play.advance_in_silence()
         play.begin_mini_round()
     mine_past(play.poll.reveal_deadline)
-    return Scene.of(play, *play.seats_asked())
+    return Scene.of(play, play.seats_asked()[0])
 
 
 def opening(play: Play, **changes: int) -> Scene:
     """An accepted digest of a result with these changes, everybody having voted for it."""
     deciding(play)
     play.decide(play.result(**changes).digest)
-    return Scene.of(play, play.cast[0].seat, play.cast[1].seat, **changes)
+    return Scene.of(play, play.cast[0].seat, **changes)
 
 
 def opening_blemished(play: Play) -> Scene:
@@ -253,7 +232,7 @@ def opening_blemished(play: Play) -> Scene:
     result = play.result(metric_numerator=99)
     silent: list[int] = []
     play.mini_round(lambda seat: result.digest if silent or silent.append(seat) else None)
-    return Scene.of(play, silent[0], play.cast[0].seat, metric_numerator=99)
+    return Scene.of(play, silent[0], metric_numerator=99)
 
 
 def judging(play: Play) -> Scene:

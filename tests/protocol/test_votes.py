@@ -4,11 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 from eth_abi.abi import decode, encode
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from d2m.chain.signer import KeySigner
 from d2m.protocol.ballots import RESULT_TYPE, VOTE_DOMAIN, Ballot, RoundResult, audit_word
 
 RESULT = RoundResult(
@@ -81,22 +78,3 @@ def test_a_commitment_is_what_the_protocol_says() -> None:
 def test_a_salt_is_recomputed_from_the_secret() -> None:
     assert BALLOT.salt(SECRET) == replace(BALLOT).salt(SECRET)
     assert BALLOT.salt(SECRET) != BALLOT.salt(b"\x08" * 32)
-
-
-SEAT, COMMITMENT = 5, b"\x0e" * 32
-
-
-def test_a_signed_commitment_is_of_the_node_that_signed_it() -> None:
-    account = Account.from_key(SECRET)
-    message = BALLOT.typed_commit(SEAT, COMMITMENT)
-    signature = KeySigner(account).sign_typed(message)
-    signable = encode_typed_data(full_message=message)
-    assert Account.recover_message(signable, signature=signature) == account.address
-
-
-@pytest.mark.parametrize("field", ["chain_id", "yoda", "job_id", "round", "mini_round"])
-def test_a_signed_commitment_fits_no_other_place(field: str) -> None:
-    elsewhere = replace(BALLOT, **{field: getattr(OTHER_BALLOT, field)})
-    messages = [ballot.typed_commit(SEAT, COMMITMENT) for ballot in (BALLOT, elsewhere)]
-    here, there = (KeySigner(Account.from_key(SECRET)).sign_typed(each) for each in messages)
-    assert here != there

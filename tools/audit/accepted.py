@@ -25,11 +25,6 @@ ACCEPTED: dict[tuple[str, str], str] = {
     ("calls-loop", "Jobs.constructor"): "once, over the four parts",
     ("calls-loop", "Jobs.offersOf"): "a view, of 256 sellers at most",
     ("calls-loop", "Lens.*"): "a view, page by page",
-    ("calls-loop", "Yoda._fits"): _OWN_CONTRACTS + "; the caller chooses how many votes",
-    ("calls-loop", "Yoda._isSigned"): (
-        "a node that is a contract has a fixed amount of gas to answer; its failure is its own vote"
-        " alone"
-    ),
     ("incorrect-equality", "ConePool.slash"): "block 0 stands for no freeze; nobody can reach it",
     ("low-level-calls", "*"): (
         "sends ether to whom it belongs, or asks a contract that may be none; each looks at the"
@@ -45,12 +40,7 @@ ACCEPTED: dict[tuple[str, str], str] = {
     ("reentrancy-events", "Jobs.*"): _OWN_CONTRACTS,
     ("reentrancy-no-eth", "AuctionHouse.close"): _OWN_CONTRACTS,
     ("reentrancy-no-eth", "Jobs.*"): _OWN_CONTRACTS,
-    ("return-bomb", "Yoda._isSigned"): (
-        "an answer is as long as SIGNATURE_GAS can pay for, and costs the sender of a batch about"
-        " as much to copy; whoever assembles a batch leaves such a node out"
-    ),
     ("uninitialized-local", "Yoda._test"): "a struct in memory is zero, and every field is set",
     ("unused-return", "HistoricalList.*"): "a checkpoint's old and new value are not needed",
     ("unused-return", "SellerRegistry.*"): "where an offer stands in a list is not needed here",
-    ("unused-return", "Yoda._isSigned"): "the third value only explains a malformed signature",
 }

@@ -46,7 +46,6 @@ SCENARIOS = (
     usual.job,
     usual.slashing,
     usual.keys,
-    usual.batch,
     dearest.first_members,
     dearest.moved_members,
     dearest.keys,

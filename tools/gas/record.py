@@ -19,9 +19,7 @@ from tests.support.evm import Receipt
 FOLDER = Path("docs/gas")
 TOLERANCE = 0.02
 """A figure that grows by more fails the check."""
-OWN_VOTE_TARGET, BATCHED_VOTE_TARGET = 100_000, 25_000
-BATCH = 50
-"""Votes of the batch that is measured."""
+OWN_VOTE_TARGET = 100_000
 FLAT_BETWEEN = (50, 200)
 FLATNESS_TARGET = 1.05
 CROWDS = (50, 200, 256)
@@ -132,20 +130,11 @@ def grown(now: dict[str, int], before: dict[str, int]) -> list[str]:
 
 def targets(meter: Meter) -> list[tuple[str, str, float, bool]]:
     """Aims: name, target, reached figure, whether it holds."""
-    batched = meter.sums[f"vote: batched, of {BATCH}"]
     rows: list[tuple[str, str, float, bool]] = [
         (name, f"≤ {OWN_VOTE_TARGET:,}", gas, gas <= OWN_VOTE_TARGET)
         for name, gas in meter.sums.items()
         if name.startswith("vote: own")
     ]
-    rows.append(
-        (
-            f"vote: batched, of {BATCH}",
-            f"≤ {BATCHED_VOTE_TARGET:,}",
-            batched,
-            batched <= BATCHED_VOTE_TARGET,
-        )
-    )
     few, many = FLAT_BETWEEN
     for name in meter.by_sellers:
         ratio = meter.growth(name)

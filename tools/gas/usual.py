@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import ape
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from d2m.chain.artifacts import load_artifacts
@@ -18,7 +15,6 @@ from d2m.protocol.types import ETHER, AuctionKind, JobState, tag_of
 from tests.support.crowd import Crowd
 from tests.support.evm import (
     Receipt,
-    balance,
     deploy,
     event,
     height,
@@ -46,14 +42,11 @@ from tests.support.play import (
     deploy_market,
     join_nodes,
     open_auction,
-    register_sellers,
     request,
     win,
 )
-from tools.gas.record import BATCH, Meter
+from tools.gas.record import Meter
 
-NODE_KEYS = [keccak(b"node" + bytes([i])) for i in range(BATCH)]
-"""Votes of nodes that come in one batch."""
 WHOLE_JOB = "a job of 3 rounds, 4 draws of 8 sellers, 5 votes a round"
 """From the auction's opening to the last withdrawal, everybody's transactions together."""
 EARNED = [index for index, earned in enumerate(CONTRIBUTIONS) if earned]
@@ -275,57 +268,6 @@ def slashing(meter: Meter, market: Market, people: People) -> None:
     meter.common("ConePool.slash: 1 offence", play.slash(one))
     play.slash(*others)
     meter.common("Jobs.advance: judged and settled", play.advance())
-
-
-# --- votes in batches
-
-
-def batch(meter: Meter, _market: Market, people: People) -> None:
-    """`BATCH` nodes with keys sign; a stranger sends for all of them."""
-    market = deploy_market(people.deployer)
-    register_sellers(market, people.sellers)
-    nodes = {}
-    for key in NODE_KEYS:
-        node: LocalAccount = Account.from_key(key)
-        if balance(node) < 10 * STAKE:
-            rpc("anvil_setBalance", node.address, hex(10 * STAKE))
-        rpc("anvil_impersonateAccount", node.address)
-        nodes[node.address] = node
-    join_nodes(market, list(nodes))
-    play = win(market, people, rules=RULES._replace(rounds=2, base=BATCH - 1))
-    play.start()
-    for _ in range(2):
-        play.collect()
-        result = play.result()
-        play.begin_mini_round()
-        commit, reveal = _batched_votes(play, nodes, result.digest)
-        play.advance()
-        play.open(result)
-    meter.common(f"Yoda.commitBatch: {BATCH} votes", commit)
-    meter.common(f"Yoda.revealBatch: {BATCH} votes", reveal)
-    meter.sums[f"vote: batched, of {BATCH}"] = round((commit.gas + reveal.gas) / BATCH)
-
-
-def _batched_votes(
-    play: Play, nodes: Mapping[Any, LocalAccount], digest: bytes
-) -> tuple[Receipt, Receipt]:
-    yoda, poll, vote = play.market.yoda, play.poll, play.vote_for(digest)
-    signed, openings = [], []
-    for index, seat in enumerate(play.seats_asked()):
-        address = play.node(seat)
-        commitment = play.ballot(address).commitment(*vote)
-        args = (play.job_id, poll.round, poll.mini_round, seat, commitment)
-        hashed = bytes(look(yoda.commitHash, *args))
-        signature = nodes[address].unsafe_sign_hash(Hash32(hashed)).signature
-        signed.append((address, seat, commitment, bytes(signature)))
-        openings.append((index, address, play.position(seat), *vote))
-    sender = play.people.stranger
-    commit = send(yoda.commitBatch, play.job_id, signed, sender=sender)
-    entries = event(commit, yoda.BatchCommitted)["entries"]
-    assert len(entries) == BATCH
-    reveal = send(yoda.revealBatch, play.job_id, entries, openings, sender=sender)
-    assert play.mini.revealed == BATCH
-    return commit, reveal
 
 
 # --- what must not grow with the sellers

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
@@ -34,10 +34,6 @@ class Signer(Protocol):
         """The EIP-191 signature of a text, 65 bytes; the same text gives the same signature."""
         ...
 
-    def sign_typed(self, message: dict[str, Any]) -> bytes:
-        """The EIP-712 signature of a message with its types and domain, 65 bytes."""
-        ...
-
 
 class KeySigner:
     """Signs with a private key held in memory."""
@@ -57,11 +53,6 @@ class KeySigner:
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature (deterministic, RFC 6979)."""
         return bytes(self._account.sign_message(encode_defunct(text=text)).signature)
-
-    def sign_typed(self, message: dict[str, Any]) -> bytes:
-        """The EIP-712 signature (deterministic, RFC 6979)."""
-        signable = encode_typed_data(full_message=message)
-        return bytes(self._account.sign_message(signable).signature)
 
 
 class KeyFileSigner:
@@ -86,10 +77,6 @@ class KeyFileSigner:
     def sign_text(self, text: str) -> bytes:
         """The EIP-191 signature. Raises BadKeyFile for a wrong passphrase."""
         return self._opened.sign_text(text)
-
-    def sign_typed(self, message: dict[str, Any]) -> bytes:
-        """The EIP-712 signature. Raises BadKeyFile for a wrong passphrase."""
-        return self._opened.sign_typed(message)
 
     @cached_property
     def _opened(self) -> KeySigner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any
 
 from eth_abi.abi import encode
 from eth_abi.packed import encode_packed
@@ -71,45 +70,9 @@ class Ballot:
         types = ["bytes32", *_PLACE, "bytes32", "bytes32", "bytes32"]
         return keccak(encode(types, [VOTE_DOMAIN, *self._place, result, audit, salt]))
 
-    def typed_commit(self, seat: int, commitment: bytes) -> dict[str, Any]:
-        """The EIP-712 message that a node signs so that others may commit for it.
-
-        Its hash is `Yoda.commitHash`; `Yoda.commitBatch` takes the signature.
-        """
-        return {
-            "types": {"EIP712Domain": _DOMAIN_TYPE, "Commit": _COMMIT_TYPE},
-            "primaryType": "Commit",
-            "domain": {
-                "name": "D2M Yoda",
-                "version": "1",
-                "chainId": self.chain_id,
-                "verifyingContract": self.yoda,
-            },
-            "message": {
-                "jobId": self.job_id,
-                "round": self.round,
-                "miniRound": self.mini_round,
-                "seat": seat,
-                "commitment": commitment,
-            },
-        }
-
     @property
     def _place(self) -> list[object]:
         return [self.chain_id, self.yoda, self.node, self.job_id, self.round, self.mini_round]
 
 
-_DOMAIN_TYPE = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
-_COMMIT_TYPE = [
-    {"name": "jobId", "type": "uint256"},
-    {"name": "round", "type": "uint32"},
-    {"name": "miniRound", "type": "uint16"},
-    {"name": "seat", "type": "uint256"},
-    {"name": "commitment", "type": "bytes32"},
-]
 _PLACE = ["uint256", "address", "address", "uint256", "uint32", "uint16"]
