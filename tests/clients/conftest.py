@@ -11,7 +11,7 @@ from web3.types import RPCEndpoint
 
 from d2m.clients.anvil import Anvil, start_anvil
 from d2m.clients.geth import ACCOUNT_ETHER, CHAIN_ID, Geth, Rules, start_geth
-from tests.clients.as_anvil import ape_keys
+from tests.support.as_anvil import ape_keys
 
 BLOCK_SECONDS = 0.2
 ANVIL = "anvil"

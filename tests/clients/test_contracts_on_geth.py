@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from d2m.clients.geth import Rules, start_geth
-from tests.clients.as_anvil import ape_keys, as_anvil
+from tests.support.as_anvil import ape_keys, as_anvil
 
 MECHANISMS = (
     *("auction_closing", "escrow_claims", "jobs", "key_rings", "seller_registry", "slashing"),

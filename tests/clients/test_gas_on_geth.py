@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from d2m.clients.geth import Rules
-from tests.clients.gas_on_geth import measured
+from tools.gas.on_geth import measured
 from tools.gas.record import by_rules, flat, grown
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]

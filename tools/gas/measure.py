@@ -89,7 +89,7 @@ def staff() -> tuple[Market, People]:
 @click.command(help=__doc__)
 def main() -> None:
     """Measure, and write the records."""
-    from tests.clients.gas_on_geth import measured
+    from tools.gas.on_geth import measured
 
     if reason := skip_reason():
         raise click.ClickException(reason)

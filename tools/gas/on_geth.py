@@ -10,16 +10,15 @@ import sys
 import ape
 
 from d2m.clients.geth import Rules, start_geth
-from tests.clients.as_anvil import ape_keys, as_anvil
+from tests.support.as_anvil import ape_keys, as_anvil
 from tests.support.evm import limit_needed
 from tools.gas.measure import measure, staff
 from tools.gas.record import Meter
-from tools.gas.usual import NODE_KEYS
 
 
 def measured(rules: Rules) -> dict[str, list[int]]:
-    """Of each call: gas as most users make it, and the limit that its dearest form needs."""
-    with start_geth(rules, keys=[*ape_keys(), *NODE_KEYS]) as geth, as_anvil(geth) as url:
+    """Gas of each call as most users make it, and the limit that its dearest form needs."""
+    with start_geth(rules, keys=ape_keys()) as geth, as_anvil(geth) as url:
         done = subprocess.run(
             [sys.executable, "-m", __name__],
             env={**os.environ, "APE_FOUNDRY_HOST": url},
