@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from d2m.protocol.types import Conduct
 from tests.adversaries.moves import LIE, MADE_UP, all_true, cast, decide_honestly, pay_out
-from tests.support.batches import Batch, Opening, sign
 from tests.support.evm import look, mine_past, refusal, rewound, send
 from tests.support.play import STAKE, Play, Vote
 from tests.support.wealth import Ledger
@@ -45,26 +44,31 @@ def test_a_copied_commitment_opens_for_its_author_only(deciding: Play) -> None:
     assert ledger.gain(play.node(copier)) == -look(play.market.pool.penaltyOf, Conduct.SILENT)
 
 
-def test_a_commitment_copied_into_a_batch_opens_for_its_author_only(deciding: Play) -> None:
-    """A node signs a batch entry with another's commitment, to have it opened as its own when the
-    author opens: the entry names its node, and the copier ends silent."""
-    play = deciding
+def test_a_copy_of_a_commitment_does_not_open_for_its_author_either(deciding: Play) -> None:
+    """Law L9: two nodes agree that one commits a copy of what the other committed to, and the
+    author opens both, so that one that computed nothing is paid: its vote stays unopened."""
+    play, yoda = deciding, deciding.market.yoda
     true = play.result(metric_numerator=99)
     play.begin_mini_round()
     author, copier, *others = play.seats_asked()
     vote = play.vote_for(true.digest)
     copied = play.ballot(play.node(author)).commitment(*vote)
-    signed = [sign(play, seat, vote) for seat in (author, *others)]
-    batch = Batch.send(play, [*signed, sign(play, copier, vote, commitment=copied)])
-    batch.reveal(dict.fromkeys((author, *others), vote))
-    for node in (author, copier):
-        forged = Opening(len(signed), play.node(node), play.position(copier), *vote)
-        batch.reveal_raw([forged])
+    ledger = Ledger.open(play.market, [play.node(copier)])
+    for seat in (author, copier):
+        send(yoda.commit, play.job_id, seat, copied, sender=play.node(seat))
+    for seat in others:
+        play.commit(seat, vote)
+    args = (play.job_id, play.position(copier), *vote)
+    refusal(yoda.CommitmentMismatch, yoda.reveal, *args, sender=play.node(author))
+    for seat in (author, *others):
+        play.reveal(seat, vote)
     mine_past(play.poll.reveal_deadline)
     play.advance()
     play.open(true)
-    assert play.conduct(1, 1, copier) is Conduct.SILENT
     assert play.conduct(1, 1, author) is Conduct.RIGHT
+    assert play.conduct(1, 1, copier) is Conduct.SILENT
+    pay_out(play)
+    assert ledger.gain(play.node(copier)) == -look(play.market.pool.penaltyOf, Conduct.SILENT)
 
 
 def payoff(play: Play, copies: bool) -> int:

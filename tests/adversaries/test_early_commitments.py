@@ -7,7 +7,6 @@ from dataclasses import replace
 from eth_utils.crypto import keccak
 
 from d2m.protocol.types import Conduct, Phase
-from tests.support.batches import Batch, sign
 from tests.support.evm import mine_past, refusal, send
 from tests.support.play import Play, Vote
 
@@ -25,7 +24,7 @@ def commit_early(play: Play, seat: int, round_number: int, mini_round: int) -> V
 
 def test_an_early_commitment_does_not_take_an_honest_vote(deciding: Play) -> None:
     """A liar commits in mini-round 1 to a vote of mini-round 2, to reveal it in the place of an
-    honest node that committed in a batch: it ends without a vote, to be slashed for silence."""
+    honest node: it ends without a vote, to be slashed for silence."""
     play, yoda = deciding, deciding.market.yoda
     true = play.result()
     play.begin_mini_round()
@@ -43,10 +42,12 @@ def test_an_early_commitment_does_not_take_an_honest_vote(deciding: Play) -> Non
     play.begin_mini_round()
     asked, vote = play.seats_asked(), play.vote_for(true.digest)
     (victim,) = (seat for seat in asked if play.position(seat) == place)
-    batch = Batch.send(play, [sign(play, seat, vote) for seat in asked])
+    for seat in asked:
+        play.commit(seat, vote)
     steal = (play.job_id, place, *lie)
     refusal(yoda.CommitmentMismatch, yoda.reveal, *steal, sender=play.node(liar))
-    batch.reveal(dict.fromkeys(asked, vote))
+    for seat in asked:
+        play.reveal(seat, vote)
     play.advance()
     assert play.poll.phase is Phase.ACCEPTED
     play.open(true)

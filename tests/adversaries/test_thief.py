@@ -25,7 +25,6 @@ from tests.support.wealth import Ledger
 EVERYBODYS = {
     "SellerRegistry": {"offer"},
     "ConePool": {"join", "slash"},
-    "Yoda": {"commitBatch", "revealBatch"},
     "Escrow": {"claimCone", "claimSeller"},
     "AuctionHouse": {"bid", "close", "open", "reclaim", "sealBid"},
     "Jobs": {"advance", "open"},

@@ -40,8 +40,6 @@ SIGNATURES = {
     "jobs.create": f"({REQUEST},address,uint256)",
     "yoda.commit": "(uint256,uint256,bytes32)",
     "yoda.reveal": "(uint256,uint256,bytes32,bytes32,bytes32)",
-    "yoda.commitBatch": "(uint256,(address,uint256,bytes32,bytes)[])",
-    "yoda.revealBatch": ("(uint256,bytes32[],(uint256,address,uint256,bytes32,bytes32,bytes32)[])"),
     "yoda.begin": "(uint256,uint16)",
     "yoda.advance": "(uint256)",
     "yoda.judge": "(uint256,uint16,bytes32)",

@@ -184,12 +184,6 @@ class Chain:
             unbonding=unbonding,
         )
 
-    def sign(self, node: str, digest: bytes) -> bytes:
-        """A key's signature; a chameleon signs with the hash itself."""
-        if node in self.chameleons:
-            return digest
-        return bytes(self.keys[node].unsafe_sign_hash(digest).signature)
-
 
 @contextmanager
 def started(codes: Mapping[str, bytes]) -> Iterator[Chain]:

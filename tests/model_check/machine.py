@@ -57,10 +57,6 @@ class MarketMachine(Voters, Collectors, Changes, Thieves, RuleBasedStateMachine)
         self.play(data, [*self.sellers(), *self.nodes()])
 
     @rule(data=st.data())
-    def relayers_act(self, data: Any) -> None:
-        self.play(data, self.relayers())
-
-    @rule(data=st.data())
     def parties_collect(self, data: Any) -> None:
         self.play(data, self.collectors())
 

@@ -22,7 +22,7 @@ Choice = Callable[[], Move | None]
 
 
 class Secret(NamedTuple):
-    """A vote that was committed, and the batch it came in."""
+    """A vote that was committed."""
 
     node: str
     seat: int
@@ -30,8 +30,6 @@ class Secret(NamedTuple):
     result: bytes
     audit: bytes
     salt: bytes
-    entries: tuple[bytes, ...] = ()
-    index: int = 0
 
 
 class Players:

@@ -12,7 +12,6 @@ from tests.model_check.buyers import MOST_AUCTIONS, Buyers
 from tests.model_check.chain import STAKE
 from tests.model_check.model.basics import Move
 from tests.model_check.model.market import PRIVILEGED
-from tests.model_check.model.yoda import Opening, SignedCommit
 from tests.model_check.truth import CID, HASH, KEY, claims
 
 
@@ -102,34 +101,6 @@ def _thief_reveals(machine: Thieves) -> Move | None:
     return Move(machine.pick([secret.node, machine.someone()]), "yoda", "reveal", args)
 
 
-def _thief_replays_batch(machine: Thieves) -> Move | None:
-    batched = [(key, each) for key, each in machine.secrets.items() if each.entries]
-    if not batched:
-        return None
-    (job_id, *_), secret = machine.pick(batched)
-    opening = Opening(
-        secret.index,
-        secret.node,
-        secret.position,
-        machine.pick([secret.result, keccak(b"another")]),
-        secret.audit,
-        secret.salt,
-    )
-    entries = machine.pick([secret.entries, secret.entries[:-1]])
-    return Move(machine.someone(), "yoda", "revealBatch", (job_id, entries, (opening,)))
-
-
-def _thief_replays_signatures(machine: Thieves) -> Move | None:
-    """A signature from another mini-round, round or job."""
-    if not machine.model.yoda.signed:
-        return None
-    signature = machine.pick(machine.model.yoda.signed)
-    node, _, _, _, seat, commitment = machine.model.yoda.signed[signature]
-    vote = SignedCommit(str(node), int(str(seat)), bytes(commitment), signature)
-    job_id = machine.pick([*machine.running(), *machine.model.jobs.all, 99])
-    return Move(machine.someone(), "yoda", "commitBatch", (job_id, (vote,)))
-
-
 def _thief_claims_share(machine: Thieves) -> Move | None:
     jobs = machine.model.jobs.all
     if not jobs:
@@ -213,7 +184,6 @@ _THEFTS: dict[str, Callable[[Thieves], Move | None]] = {
     "claimSeller": _thief_claims_share,
     "close": _thief_closes,
     "commit": _thief_commits,
-    "commitBatch": _thief_replays_signatures,
     "join": lambda m: Move(m.someone(), "pool", "join", (KEY,), m.pick([1, STAKE])),
     "leave": lambda m: Move(m.someone(), "pool", "leave", ()),
     "leave offer": _anybody("registry", "leave", "offer"),
@@ -225,7 +195,6 @@ _THEFTS: dict[str, Callable[[Thieves], Move | None]] = {
     "resume": _anybody("registry", "resume", "offer"),
     "reveal": _thief_reveals,
     "reveal bid": _thief_reveals_bid,
-    "revealBatch": _thief_replays_batch,
     "seal": _thief_seals,
     "slash": _thief_slashes,
     "usurp": _thief_usurps,

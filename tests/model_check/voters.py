@@ -1,21 +1,18 @@
-"""CONE nodes vote by themselves or by relayers; copycats try others' commitments."""
+"""CONE nodes vote; copycats try others' commitments."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-from eth_utils.crypto import keccak
 
 from d2m.protocol.ballots import audit_word
 from tests.model_check.model.basics import Move, hashed
-from tests.model_check.model.yoda import Opening, Poll, SignedCommit, commit_hash, entry
+from tests.model_check.model.yoda import Poll
 from tests.model_check.players import Choice, Players, Secret
 from tests.model_check.truth import Temper
 
 
 class Voters(Players):
-    """The choices of nodes, honest and not, and of those who send batches."""
+    """The choices of nodes, honest and not."""
 
     # Nodes
 
@@ -91,72 +88,8 @@ class Voters(Players):
         return Move(secret.node, "yoda", "commit", args)
 
     def reveal(self, poll: Poll, secret: Secret) -> Move:
-        if secret.entries:
-            return self.reveal_batch(poll, [secret])
         words = (secret.result, secret.audit, secret.salt)
         return Move(secret.node, "yoda", "reveal", (poll.job_id, secret.position, *words))
-
-    # Relayers
-
-    def relayers(self) -> list[Choice]:
-        found: list[Choice] = []
-        for job_id in self.running():
-            poll = self.model.yoda.polls[job_id]
-            if self.model.yoda.is_committing(job_id) and self.undecided(poll):
-                found.append(lambda p=poll: self.commit_batch(p))
-            elif self.model.yoda.is_revealing(job_id):
-                batched = [each for each in self.unrevealed(poll) if each.entries]
-                if batched:
-                    found.append(lambda p=poll, b=batched: self.relay_reveals(p, b))
-        return found
-
-    def commit_batch(self, poll: Poll) -> Move:
-        """Some of the asked nodes' signed votes, with what does not belong among them."""
-        asked = self.undecided(poll)
-        seats = asked[: self.pick([len(asked), 1, 2])]
-        secrets = [self.vote(poll, seat) for seat in seats]
-        signed = [self.signed(poll, each, self.commitment(poll, each)) for each in secrets]
-        taken = [
-            entry(s.position, s.node, v.commitment) for s, v in zip(secrets, signed, strict=True)
-        ]
-        for index, secret in enumerate(secrets):
-            self.keep(poll, secret._replace(entries=tuple(taken), index=index))
-        misfit = self.pick([None, None, self._unsigned, self._again, self._elsewhere])
-        if misfit:
-            signed.insert(
-                self.pick([0, len(signed)]) if misfit is not self._again else 1, misfit(signed)
-            )
-        return Move(self.cast.thief, "yoda", "commitBatch", (poll.job_id, tuple(signed)))
-
-    def signed(self, poll: Poll, secret: Secret, commitment: bytes) -> SignedCommit:
-        place = (poll.job_id, poll.round, poll.mini_round, secret.seat, commitment)
-        digest = commit_hash(self.model.chain_id, self.model.address("yoda"), *place)
-        signature = self.chain.sign(secret.node, digest)
-        self.model.yoda.signed[signature] = (secret.node, *place)
-        return SignedCommit(secret.node, secret.seat, commitment, signature)
-
-    def _unsigned(self, signed: list[SignedCommit]) -> SignedCommit:
-        return signed[0]._replace(commitment=keccak(b"changed on the way"))
-
-    def _again(self, signed: list[SignedCommit]) -> SignedCommit:
-        return signed[0]
-
-    def _elsewhere(self, signed: list[SignedCommit]) -> SignedCommit:
-        return signed[0]._replace(seat=signed[0].seat + 1)
-
-    def relay_reveals(self, poll: Poll, batched: list[Secret]) -> Move:
-        entries = self.pick(batched).entries
-        together = [each for each in batched if each.entries == entries]
-        return self.reveal_batch(poll, together[: self.pick([len(together), 1])])
-
-    def reveal_batch(self, poll: Poll, secrets: list[Secret]) -> Move:
-        openings = tuple(
-            Opening(each.index, each.node, each.position, each.result, each.audit, each.salt)
-            for each in secrets
-        )
-        again = openings * self.pick([1, 1, 2])
-        args = (poll.job_id, secrets[0].entries, again)
-        return Move(self.cast.thief, "yoda", "revealBatch", args)
 
     # Copycats
 
@@ -175,7 +108,7 @@ class Voters(Players):
         return found
 
     def copy(self, poll: Poll) -> Move | None:
-        """The commitment of somebody else who is asked, by an own transaction or in a batch."""
+        """The commitment of somebody else who is asked."""
         seat = self.pick(self.undecided(poll))
         others = [each for each in self.asked(poll) if each != seat]
         if not others:
@@ -183,15 +116,8 @@ class Voters(Players):
         own, original = self.vote(poll, seat), self.vote(poll, self.pick(others))
         commitment = self.commitment(poll, original)
         key = (poll.job_id, poll.round, poll.mini_round, own.position)
-        entries: tuple[bytes, ...] = ()
-        if self.pick([True, False]):
-            entries = (entry(own.position, own.node, commitment),)
-            args: tuple[Any, ...] = (poll.job_id, (self.signed(poll, own, commitment),))
-            move = Move(self.cast.thief, "yoda", "commitBatch", args)
-        else:
-            move = Move(own.node, "yoda", "commit", (poll.job_id, seat, commitment))
-        self.copies.append((key, original._replace(entries=entries, index=0)))
-        return move
+        self.copies.append((key, original))
+        return Move(own.node, "yoda", "commit", (poll.job_id, seat, commitment))
 
     def commit_early(self, poll: Poll) -> Move:
         """A commitment for a mini-round to come, to be opened there at the same position."""
@@ -209,10 +135,7 @@ class Voters(Players):
         position = key[3]
         name = self.pick([original.node, original.node, self._on(poll, position)])
         words = (original.result, original.audit, original.salt)
-        if not original.entries:
-            return Move(name, "yoda", "reveal", (poll.job_id, position, *words))
-        args = (poll.job_id, original.entries, (Opening(0, name, position, *words),))
-        return Move(self.cast.thief, "yoda", "revealBatch", args)
+        return Move(name, "yoda", "reveal", (poll.job_id, position, *words))
 
     def _on(self, poll: Poll, position: int) -> str:
         """The node at a position of the present execution set; a thief where there is none."""

@@ -66,24 +66,6 @@ contract CommitmentProof {
         assert(vote.hash() != new Elsewhere().hash(other));
     }
 
-    /// @notice An entry of a batch is of one position, node and commitment.
-    function check_an_entry_is_of_one_commitment(
-        uint256 position,
-        address node,
-        bytes32 commitment,
-        uint256 otherPosition,
-        address otherNode,
-        bytes32 otherCommitment
-    ) external pure {
-        if (Commitment.entry(position, node, commitment) != Commitment.entry(otherPosition, otherNode, otherCommitment))
-        {
-            return;
-        }
-        assert(position == otherPosition);
-        assert(node == otherNode);
-        assert(commitment == otherCommitment);
-    }
-
     /// @notice An audit word is of one seed and of one hash of predictions.
     function check_an_audit_word_is_of_one_seed(bytes32 seed, bytes32 hash, bytes32 otherSeed, bytes32 otherHash)
         external

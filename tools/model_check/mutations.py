@@ -222,50 +222,14 @@ MUTANTS = (
     bug(
         "a commitment opens in a later mini-round",
         YODA,
-        "return EfficientHashLib.hash(key, commitment);",
-        "return key == 0 ? bytes32(0) : commitment;",
+        "return EfficientHashLib.hash(bytes32(uint256(uint160(node))), key, commitment);",
+        "return key == 0 ? key : keccak256(abi.encode(node, commitment));",
     ),
     bug(
-        "an entry opens in any node's name",
+        "a copied commitment opens for its author",
         YODA,
-        "Commitment.entry(opening.position, opening.node, commitment);",
-        "Commitment.entry(opening.position, _nodeOn(jobId, now_, opening.position), commitment);",
-        Patch(
-            YODA,
-            "    function _madeIn(",
-            """\
-    function _nodeOn(uint256 jobId, Poll memory now_, uint256 position)
-        private
-        view
-        returns (address)
-    {
-        uint256 seats = _frozen[jobId].seats;
-        for (uint256 seat = 0; seat < seats; ++seat) {
-            (bool asked, uint256 found) = _positionOf(now_, seats, seat, _drawSeed(jobId, now_));
-            if (asked && found == position) return nodeAt(jobId, seat);
-        }
-        return address(0);
-    }
-
-    function _madeIn(""",
-        ),
-        Patch(
-            YODA,
-            "function nodeAt(uint256 jobId, uint256 seat) external view",
-            "function nodeAt(uint256 jobId, uint256 seat) public view",
-        ),
-    ),
-    bug(
-        "a batch takes a vote twice",
-        YODA,
-        "if (!asked || turnout.hasCommitted(position)) return (false, 0);",
-        "if (!asked) return (false, 0);",
-    ),
-    bug(
-        "a batch takes unsigned votes",
-        YODA,
-        "return (_isSigned(vote.node, hash, vote.signature), position);",
-        "return (vote.node != address(0) && hash != 0, position);",
+        "return EfficientHashLib.hash(bytes32(uint256(uint160(node))), key, commitment);",
+        "return node == address(0) ? bytes32(0) : EfficientHashLib.hash(key, commitment);",
     ),
     bug(
         "the silent are taken for right",

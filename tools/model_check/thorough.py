@@ -30,7 +30,7 @@ INTRODUCTION = """\
 Written by `make model-check` (`tests/model_check/`). The contracts are deployed on a node, staffed,
 and played by Hypothesis' state machine: buyers in open and sealed auctions, in ether and in tokens,
 two of which cheat; sellers; seven nodes at first that are honest, lie together or alone, copy
-results, commit and keep silent, or do nothing; relayers with signed batches, some spoilt; copycats;
+results, commit and keep silent, or do nothing; copycats;
 parties that are contracts and refuse money or call back while they are paid; thieves who call
 anything at any time; and time. Windows are of 5 to 12 blocks, a seed expires after 12, unbonding
 takes 25 instead of 7,200.

@@ -30,11 +30,3 @@ contract GasBurner is Actor {
         while (true) {}
     }
 }
-
-/// @title A node that answers every question for its signature by burning the gas it gets
-contract BurningWallet is Actor {
-    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
-        while (true) {}
-        return 0;
-    }
-}

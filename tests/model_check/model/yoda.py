@@ -8,8 +8,6 @@ from decimal import Context, Decimal
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from eth_utils.crypto import keccak
-
 from d2m.protocol import types
 from d2m.protocol.ballots import Ballot, audit_word
 from d2m.protocol.constants import MAX_SET, PPM, WAD
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from tests.model_check.model.market import Market
 
 NO_LEAD = (1).to_bytes(32, "big")
-COMMIT_TYPE = keccak(
-    text="Commit(uint256 jobId,uint32 round,uint16 miniRound,uint256 seat,bytes32 commitment)"
-)
 
 
 class Words(NamedTuple):
@@ -32,26 +27,6 @@ class Words(NamedTuple):
 
     result: bytes
     audit: bytes
-
-
-class SignedCommit(NamedTuple):
-    """`IYoda.SignedCommit`."""
-
-    node: str
-    seat: int
-    commitment: bytes
-    signature: bytes
-
-
-class Opening(NamedTuple):
-    """`IYoda.Opening`."""
-
-    index: int
-    node: str
-    position: int
-    result: bytes
-    audit: bytes
-    salt: bytes
 
 
 @dataclass
@@ -62,9 +37,8 @@ class MiniRound:
     first: int
     before: int
     asked: int
-    committed: dict[int, bytes | None] = field(default_factory=dict)
-    """Position to commitment, None where it came in a batch."""
-    batches: set[tuple[bytes, ...]] = field(default_factory=set)
+    committed: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    """Node and commitment by position."""
     revealed: dict[int, Words] = field(default_factory=dict)
     """In the order of the reveals."""
 
@@ -186,8 +160,6 @@ class Yoda:
     def __init__(self, market: Market) -> None:
         self.market = market
         self.polls: dict[int, Poll] = {}
-        self.signed: dict[bytes, tuple[object, ...]] = {}
-        """Signatures that were made: node, job, round, mini-round, seat, commitment."""
 
     # Driven by the jobs
 
@@ -308,7 +280,7 @@ class Yoda:
         assert position is not None
         assert mini is not None
         demand(position not in mini.committed, "AlreadyCommitted()")
-        mini.committed[position] = commitment
+        mini.committed[position] = (sender, commitment)
         self._close_if_full(poll)
         self.market.note("commits: own")
 
@@ -318,31 +290,6 @@ class Yoda:
         if len(mini.committed) == mini.size:
             poll.commit_deadline = self.market.now
             poll.reveal_deadline = self.market.now + poll.rules.reveal_blocks
-
-    def commit_batch(self, sender: str, job_id: int, votes: tuple[SignedCommit, ...]) -> None:
-        demand(self.is_committing(job_id), "NotCommitting()")
-        poll = self.polls[job_id]
-        mini = poll.mini
-        assert mini is not None
-        taken: dict[int, SignedCommit] = {}
-        for vote in votes:
-            position = self._fitting(poll, vote)
-            if position is not None and position not in mini.committed and position not in taken:
-                taken[position] = vote
-        demand(bool(taken), "NothingTaken()")
-        mini.committed.update(dict.fromkeys(taken))
-        mini.batches.add(tuple(entry(p, vote.node, vote.commitment) for p, vote in taken.items()))
-        self._close_if_full(poll)
-        self.market.note("commits: batched", len(taken))
-
-    def _fitting(self, poll: Poll, vote: SignedCommit) -> int | None:
-        """The position of a signed vote of an asked node."""
-        if vote.seat >= len(poll.seats) or poll.seats[vote.seat] != vote.node:
-            return None
-        place = (vote.node, poll.job_id, poll.round, poll.mini_round, vote.seat, vote.commitment)
-        if self.signed.get(vote.signature) != place:
-            return None
-        return self.position(poll, vote.seat)
 
     def ballot(self, poll: Poll, node: str) -> Ballot:
         market = self.market
@@ -358,31 +305,10 @@ class Yoda:
         mini = poll.mini
         assert mini is not None
         commitment = self.ballot(poll, sender).commitment(result, audit, salt)
-        demand(mini.committed.get(position) == commitment, "CommitmentMismatch()")
+        demand(mini.committed.get(position) == (sender, commitment), "CommitmentMismatch()")
         demand(position not in mini.revealed, "AlreadyRevealed()")
         self._record(poll, position, Words(result, audit))
         self.market.note("reveals: own")
-
-    def reveal_batch(
-        self, sender: str, job_id: int, entries: tuple[bytes, ...], openings: tuple[Opening, ...]
-    ) -> None:
-        demand(self.is_revealing(job_id), "NotRevealing()")
-        poll = self.polls[job_id]
-        mini = poll.mini
-        assert mini is not None
-        demand(entries in mini.batches, "UnknownBatch()")
-        for opening in openings:
-            if opening.position in mini.revealed or not self._opens(poll, entries, opening):
-                continue
-            self._record(poll, opening.position, Words(opening.result, opening.audit))
-            self.market.note("reveals: batched")
-
-    def _opens(self, poll: Poll, entries: tuple[bytes, ...], opening: Opening) -> bool:
-        index, node, position, result, audit, salt = opening
-        if index >= len(entries) or result == bytes(32):
-            return False
-        commitment = self.ballot(poll, node).commitment(result, audit, salt)
-        return entries[index] == entry(position, node, commitment)
 
     def _record(self, poll: Poll, position: int, words: Words) -> None:
         mini = poll.mini
@@ -411,30 +337,6 @@ class Yoda:
             return Conduct.LOST_RESULT
         right = words.audit == audit_word(mini.seed, verdict.predictions)
         return Conduct.RIGHT if right else Conduct.WRONG_AUDIT
-
-
-def entry(position: int, node: str, commitment: bytes) -> bytes:
-    """What is kept of a vote in a batch (`Commitment.entry`)."""
-    return hashed(position, node, commitment)
-
-
-def commit_hash(
-    chain_id: int,
-    yoda: str,
-    job_id: int,
-    round_number: int,
-    mini_round: int,
-    seat: int,
-    commitment: bytes,
-) -> bytes:
-    """The EIP-712 hash that a node signs (`Yoda.commitHash`)."""
-    domain_type = (
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    )
-    name, version = keccak(text="D2M Yoda"), keccak(text="1")
-    domain = hashed(keccak(text=domain_type), name, version, chain_id, yoda)
-    struct = hashed(COMMIT_TYPE, job_id, round_number, mini_round, seat, commitment)
-    return bytes(keccak(b"\x19\x01" + domain + struct))
 
 
 def threshold(error_ppm: int) -> int:

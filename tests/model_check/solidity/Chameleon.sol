@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-
 /// @title A party that is a contract: it takes payments, refuses them, or calls back once while it is paid
-contract Chameleon is IERC1271 {
+contract Chameleon {
     enum Mood {
         Takes,
         Refuses,
@@ -35,11 +33,5 @@ contract Chameleon is IERC1271 {
         // The attack may fail; what it changes is seen in the market's state.
         (bool done,) = _target.call(_data);
         done;
-    }
-
-    /// @notice Its signature of a hash is the hash itself.
-    function isValidSignature(bytes32 hash, bytes calldata signature) external pure returns (bytes4) {
-        bool valid = signature.length == 32 && bytes32(signature) == hash;
-        return valid ? IERC1271.isValidSignature.selector : bytes4(0);
     }
 }
