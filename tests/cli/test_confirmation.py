@@ -38,7 +38,7 @@ from tests.support.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
 ASKS = Mode()
-ONWARDS, NO_JOB = Serving(None, None, 0, None), Serving(None, 0, 0, None)
+ONWARDS, NO_JOB = Serving(None, (), None, 0, None), Serving(None, (), 0, 0, None)
 Open = Callable[..., Session]
 
 

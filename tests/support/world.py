@@ -184,7 +184,7 @@ class World:
 
     def seller(self, number: int) -> Seller:
         """A new seller object; it remembers nothing, and finds its offer again."""
-        return Seller(
+        seller = Seller(
             self.chain(10 + number),
             self.store_of(10 + number),
             self.key(10 + number),
@@ -193,6 +193,8 @@ class World:
             training=self.trainings.get(number, TRAINERS[SELLERS[number]]),
             patience_blocks=2,
         )
+        seller.tokens = frozenset(self.tokens)
+        return seller
 
     def offer(self, number: int) -> int:
         """Have a seller's data offered; the offer's id."""
@@ -207,7 +209,9 @@ class World:
         secret = salt_secret(signer, self.anvil.chain_id, self.deployment.contracts["Yoda"])
         key, voting = self.key(20 + number), VOTERS[NODES[number]]
         store = self.store_of(20 + number)
-        return ConeNode(chain, store, key, secret, voting=voting, patience_blocks=2)
+        node = ConeNode(chain, store, key, secret, voting=voting, patience_blocks=2)
+        node.tokens = frozenset(self.tokens)
+        return node
 
     def buyer(self, number: int, **changes: Any) -> Buyer:
         """A new buyer object; the second one bids higher. `changes` to its bid."""

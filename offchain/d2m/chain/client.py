@@ -232,12 +232,13 @@ class Chain:
         value: int = 0,
         gas: int | None = None,
         size: int | None = None,
+        most_gas: int | None = None,
     ) -> Receipt:
         """Send one transaction and wait until it is mined; the arguments are `Transaction`'s.
 
         Raises ``Reverted`` (before sending where it can be foreseen) or ``TransactionTimeout``.
         """
-        return self.send_many([Transaction(function, value, gas, size=size)])[0]
+        return self.send_many([Transaction(function, value, gas, size=size, most_gas=most_gas)])[0]
 
     def send_many(self, transactions: Sequence[Transaction]) -> list[Receipt]:
         """Send all, then wait for all; the first failure is raised once all are accounted for."""

@@ -40,6 +40,10 @@ class FeeTooHigh(ChainError):
     """The chain asks for more than the operator allows; nothing was sent."""
 
 
+class TooMuchGas(ChainError):
+    """A call would take more gas than the party allows; nothing was sent."""
+
+
 class Declined(ChainError):
     """The user declined the transaction; nothing was signed."""
 

@@ -25,6 +25,7 @@ from d2m.chain.errors import (
     NonceTaken,
     NotEnoughEther,
     Reverted,
+    TooMuchGas,
     TransactionLost,
     TransactionTimeout,
     Underpriced,
@@ -267,11 +268,16 @@ class Sender:
             parameters["gas"] = transaction.gas
             return Sent(transaction.step, parameters, transaction.gas, arguments, transaction.gas)
         estimate = self._w3.eth.estimate_gas(_as_call(parameters), "pending")
+        allowed = transaction.most_gas
+        if allowed is not None and estimate > allowed:
+            raise TooMuchGas(
+                f"{transaction.step} would take {estimate} gas: at most {allowed} are allowed"
+            )
         least = max(estimate * (100 + GAS_HEADROOM_PERCENT) // 100, least_gas)
         head = self._w3.eth.get_block("latest")
         form = span(rules_of(head), transaction.step, arguments, transaction.size)
         wanted = max(least, form.limit(estimate) if form else 0)
-        parameters["gas"] = max(estimate, min(wanted, most_gas(head)))
+        parameters["gas"] = max(estimate, min(wanted, allowed or most_gas(head)))
         return Sent(transaction.step, parameters, estimate, arguments, least)
 
     # --- waiting

@@ -42,7 +42,8 @@ class Transaction(NamedTuple):
 
     ``value`` in wei; ``gas`` is the limit (None: enough for the dearest form of the call); ``step``
     names it in reports and errors (empty: "Contract.function"); ``size`` is the number of things
-    that it costs gas by, where its arguments do not tell ("SellerRegistry.pause": of tags).
+    that it costs gas by, where its arguments do not tell ("SellerRegistry.pause": of tags);
+    ``most_gas`` is the highest limit that it may have, where a stranger's contract is called.
     """
 
     function: Payload
@@ -50,6 +51,7 @@ class Transaction(NamedTuple):
     gas: int | None = None
     step: str = ""
     size: int | None = None
+    most_gas: int | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from tenacity import (
 from d2m import metrics
 from d2m.chain.client import Chain
 from d2m.chain.contracts.market import Market
-from d2m.chain.errors import ChainError, ChainUnreachable, NodeBehind, Reverted
+from d2m.chain.errors import ChainError, ChainUnreachable, NodeBehind, Reverted, TooMuchGas
+from d2m.chain.gas import dearest
 from d2m.chain.heads import Head
 from d2m.chain.lag import NodeState
 from d2m.chain.remedies import explained
@@ -44,7 +45,7 @@ from d2m.parties.health import (
     Health,
     kind_of,
 )
-from d2m.protocol.types import Job, JobState, JobView
+from d2m.protocol.types import ETHER, Job, JobState, JobView
 from d2m.sealing.errors import SealError
 from d2m.store.ahead import ReadAhead
 from d2m.store.errors import NotYet
@@ -102,6 +103,8 @@ class Party(ABC):
         self.key = key
         self.pay_to = chain.address
         """Receiver of the party's withdrawals."""
+        self.tokens: frozenset[str] = frozenset()
+        """Tokens whose pay is withdrawn: a withdrawal runs their code, at the party's expense."""
         self.market = Market(chain)
         self.store = ReadAhead(store, chain.block_number)
         keys = JobKeys(self.market, self.store, key, request_secret)
@@ -327,7 +330,7 @@ class Party(ABC):
             self.log.error("missed: the window has passed", duty=duty, **place)
 
     def withdraw(self, *tokens: str) -> None:
-        """Withdraw the party's credits in these tokens to whom it has paid.
+        """Withdraw the party's credits in ether, and in those of these tokens that it lists.
 
         A token that refuses its holders was chosen by a buyer: it must not stop the service. Money
         that is not withdrawn stays the account's, and is asked for again after its next job.
@@ -335,15 +338,27 @@ class Party(ABC):
         chosen = sorted(set(tokens))
         amounts = self.market.lens.credits(self.chain.address, chosen)
         for token, amount in zip(chosen, amounts, strict=True):
-            if not amount:
+            if not amount or not self._is_worth_it(token, amount):
                 continue
             try:
                 self.market.escrow.withdraw(token, self.pay_to)
                 self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
-            except Reverted as refused:
+            except (Reverted, TooMuchGas) as refused:
                 metrics.NOT_WITHDRAWN.inc()
-                why = explained(refused)
+                why = explained(refused) if isinstance(refused, Reverted) else str(refused)
                 self.log.error("not withdrawn", token=token, amount=amount, why=why)
+
+    def _is_worth_it(self, token: str, amount: int) -> bool:
+        """Whether to pay for a withdrawal: more ether than it costs, or a token that is listed."""
+        if token != ETHER:
+            if token not in self.tokens:
+                remedy = "list it with --pay-token, or use `buyer withdraw --token`"
+                self.log.info("left as credit", token=token, amount=amount, remedy=remedy)
+            return token in self.tokens
+        fee = self.chain.price().now(dearest(self.chain.rules(), "Escrow.withdraw"))
+        if amount <= fee:
+            self.log.info("left as credit", token=token, amount=amount, fee=fee)
+        return amount > fee
 
     def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""

@@ -37,6 +37,24 @@ contract FalseToken is PlainToken {
     }
 }
 
+/// @title A token whose transfers take two million gas once it is told so
+contract GreedyToken is PlainToken {
+    bool private _greedy;
+    mapping(uint256 => uint256) private _waste;
+
+    function stop(bool greedy) external {
+        _greedy = greedy;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (!_greedy) return;
+        for (uint256 i = 0; i < 100; ++i) {
+            _waste[i] = block.number;
+        }
+    }
+}
+
 /// @title A token that says true and moves nothing
 contract EmptyToken is PlainToken {
     function transferFrom(address, address, uint256) public pure override returns (bool) {

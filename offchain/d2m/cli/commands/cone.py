@@ -42,6 +42,7 @@ def serve_cone(
         patience_blocks=serving.patience_blocks,
     )
     node.pay_to = serving.to or node.pay_to
+    node.tokens = frozenset(serving.pay_tokens)
     stop_on_signals(node)
     gate()
     chain.settle_earlier()

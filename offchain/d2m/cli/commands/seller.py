@@ -74,6 +74,7 @@ def serve_seller(
         end_dry(session)
         return
     seller.pay_to = serving.to or seller.pay_to
+    seller.tokens = frozenset(serving.pay_tokens)
     stop_on_signals(seller)
     with monitored(serving.metrics_address, seller.health):
         serve(session, seller, until=after(serving.jobs, seller))

@@ -97,6 +97,7 @@ class Serving:
     """How a seller or a CONE node serves."""
 
     to: ChecksumAddress | None
+    pay_tokens: tuple[str, ...]
     jobs: int | None
     patience_blocks: int
     metrics_address: Address | None
@@ -133,6 +134,13 @@ serving_options = gathered(
     "serving",
     Serving,
     to_option,
+    click.option(
+        "--pay-token",
+        "pay_tokens",
+        type=types.ChainAddress(),
+        multiple=True,
+        help="ERC-20 token whose pay is withdrawn, too; repeatable. Pay in others stays a credit.",
+    ),
     click.option(
         "--jobs", type=click.IntRange(1), help="Leave after this many jobs; without it, serve on."
     ),

@@ -142,6 +142,7 @@ class Buyer(AuctionParty):
         """Withdraw what is refunded, fetch the model and measure it."""
         if view.job.buyer != self.chain.address:
             return
+        self.tokens |= {view.pots.token}  # its own choice
         self.withdraw(view.pots.token, ETHER)
         if view.job.accepted_rounds:
             self.memory.delivery = self._receive(job_id, view.job)
@@ -232,6 +233,7 @@ class Buyer(AuctionParty):
         if made.commitment != NO_COMMITMENT and not made.closed:
             reclaim = self.market.auctions.reclaim
             self._send("reclaimed", partial(reclaim, self._auction_id, self.chain.address))
+        self.tokens |= {auction.token}  # its own choice
         self.withdraw(auction.token)
 
     def _receive(self, job_id: int, job: Job) -> Delivery:
