@@ -25,7 +25,7 @@ from tests.model_check.runs import play
 from tests.model_check.stage import staged
 
 INTRODUCTION = """\
-# The whole market as a state machine: the thorough run
+# Model check: the whole market beside an independent model
 
 Written by `make model-check` (`tests/model_check/`). The contracts are deployed on a node, staffed,
 and played by Hypothesis' state machine: buyers in open and sealed auctions, in ether and in tokens,
