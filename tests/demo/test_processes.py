@@ -28,7 +28,9 @@ def test_a_private_key_in_plain_text_is_refused_in_one_line(tmp_path: Path) -> N
         process = processes.start("C0", ["cone", *signing, *place])
         assert process.popen.wait() == 1
         (line,) = process.log.read_text().splitlines()
-    assert line.startswith(f"Error: {key} is no encrypted key file (V3 JSON): make one with")
+    assert line.startswith(
+        f"Error: {key} is no encrypted key file (V3 JSON): `ape accounts import`"
+    )
 
 
 def test_leaving_the_context_leaves_no_process(tmp_path: Path) -> None:

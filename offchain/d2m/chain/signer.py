@@ -99,7 +99,7 @@ def _read_key_file(path: Path) -> dict[str, Any]:
         content = None
     if not _is_key_file(content):
         raise BadKeyFile(
-            f"{path} is no encrypted key file (V3 JSON): make one with `ape accounts generate`"
+            f"{path} is no encrypted key file (V3 JSON): `ape accounts import` makes one of a key"
         )
     return dict(content)
 

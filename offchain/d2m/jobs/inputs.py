@@ -269,7 +269,8 @@ class JobInputs:
     def _state(self, inputs: RoundInputs) -> State:
         """The state that a round starts from, by the results before it."""
         spec = self._spec(inputs.job_id, inputs.request)
-        first = initial_state(spec, len(inputs.sellers), inputs.sample_seed)
+        if len(inputs.before) < 2:
+            first = initial_state(spec, len(inputs.sellers), inputs.sample_seed)
         if not inputs.before:
             return first
         weights = [decode_model(self._model(result, spec), spec.model) for result in inputs.before]

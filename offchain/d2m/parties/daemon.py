@@ -51,6 +51,9 @@ from d2m.store.ahead import ReadAhead
 from d2m.store.errors import NotYet
 from d2m.store.local import Store
 
+TOKEN_GAS = 1_000_000
+"""Most gas for an unattended withdrawal in a token, a stranger's contract. Known tokens take a
+tenth of it by mainnet's rules, and less than half by Sepolia's."""
 POLL_SECONDS = 0.25
 """Between two questions for news: below any chain's block time, and cheap for a local node."""
 OUTAGE_WAIT = {"multiplier": 0.5, "max": 15.0}
@@ -341,7 +344,8 @@ class Party(ABC):
             if not amount or not self._is_worth_it(token, amount):
                 continue
             try:
-                self.market.escrow.withdraw(token, self.pay_to)
+                most_gas = None if token == ETHER else TOKEN_GAS
+                self.market.escrow.withdraw(token, self.pay_to, most_gas=most_gas)
                 self.log.info("withdrew", token=token, amount=amount, to=self.pay_to)
             except (Reverted, TooMuchGas) as refused:
                 metrics.NOT_WITHDRAWN.inc()

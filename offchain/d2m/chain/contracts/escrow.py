@@ -8,11 +8,7 @@ from eth_typing import ChecksumAddress
 
 from d2m.chain.contracts.contract import DeployedContract
 from d2m.chain.transactions import Receipt
-from d2m.protocol.types import ETHER, Pots
-
-TOKEN_GAS = 1_000_000
-"""Most gas for a withdrawal in a token, a stranger's contract: known ones take a tenth of it by
-mainnet's rules, and less than half by Sepolia's."""
+from d2m.protocol.types import Pots
 
 
 class Escrow(DeployedContract):
@@ -58,12 +54,14 @@ class Escrow(DeployedContract):
         """
         return self.chain.send(self.functions.claimCone(job_id, seat, votes))
 
-    def withdraw(self, token: str, to: ChecksumAddress | None = None) -> int:
+    def withdraw(
+        self, token: str, to: ChecksumAddress | None = None, *, most_gas: int | None = None
+    ) -> int:
         """Have the account's credit in `token` paid, to itself by default; the amount.
 
         Refused with NothingToWithdraw, with PaymentRefused where `to` does not take ether, and with
-        what the token itself refuses. Raises TooMuchGas for a token that takes `TOKEN_GAS`.
+        what the token itself refuses. Raises TooMuchGas where it would take more than `most_gas`.
         """
         function = self.functions.withdraw(token, to or self.chain.address)
-        receipt = self.chain.send(function, most_gas=None if token == ETHER else TOKEN_GAS)
+        receipt = self.chain.send(function, most_gas=most_gas)
         return int(self.told(receipt, "Withdrawn")["amount"])
