@@ -38,7 +38,7 @@ from tests.support.world import BOND, STAKE, TERMS, World, world
 
 KEY = bytes(range(32))
 ASKS = Mode()
-ONWARDS, NO_JOB = Serving(None, (), None, 0, None), Serving(None, (), 0, 0, None)
+ONWARDS, NO_JOB = Serving(None, None, (), None, 0, None), Serving(None, None, (), 0, 0, None)
 Open = Callable[..., Session]
 
 
@@ -164,7 +164,7 @@ def test_a_dry_run_of_a_bid_ends_in_the_middle_of_a_look(
     dry = session(2, Mode(dry_run=True))
     key = bytes(dry.key.public_key)
     market.chain(2).send(dry.market.key_rings.functions.register(key))
-    bid = Bidding(market.auction_id, 2 * STAKE, False, tmp_path, 0, None)
+    bid = Bidding(market.auction_id, 2 * STAKE, False, tmp_path, 0, None, None)
     with pytest.raises(SystemExit):
         serve_buyer(dry, bid)
     said = capsys.readouterr().out
@@ -213,7 +213,7 @@ def test_who_needs_content_is_told_to_name_a_store_before_it_is_asked(
     monkeypatch.setattr(Confirmation, "confirm", lambda *_: asked.append(1))
     confirmation, place = Confirmation(ASKS), Place(record, None, None)
     nowhere = connect(market.anvil.url, place, market.signer(7), confirmation=confirmation)
-    bid = Bidding(1, STAKE, False, tmp_path, 0, None)
+    bid = Bidding(1, STAKE, False, tmp_path, 0, None, None)
     for serve in (
         lambda: serve_cone(nowhere, ONWARDS),
         lambda: serve_buyer(nowhere, bid),

@@ -22,6 +22,7 @@ from d2m.clients.geth import Geth
 from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from d2m.data.partition import dirichlet
+from d2m.demo.play import WITHDRAW_ALL
 from d2m.protocol.types import ETHER, JobState
 from tests.scripts.conftest import ACCOUNT, EXAMPLE, ape_run
 from tests.support.keys import key_options
@@ -83,7 +84,9 @@ class Processes:
     def running(self, role: str, account: int, *more: str) -> Iterator[subprocess.Popen[bytes]]:
         """A serving party; its log lies in the folder."""
         with (self._folder / f"{role}-{account}.log").open("wb") as log:
-            process = subprocess.Popen(self.command(role, account, *more), stdout=log, stderr=log)
+            process = subprocess.Popen(
+                self.command(role, account, *WITHDRAW_ALL, *more), stdout=log, stderr=log
+            )
         try:
             yield process
         finally:

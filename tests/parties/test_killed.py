@@ -15,6 +15,7 @@ import pytest
 from web3.types import RPCEndpoint
 
 from d2m.data.files import write_samples
+from d2m.demo.play import WITHDRAW_ALL
 from d2m.protocol.types import JobState
 from tests.support import world as worlds
 from tests.support.http import free_port, get
@@ -61,7 +62,7 @@ def life(market: World, role: str, account: int, *more: str, **options: Any) -> 
         *(sys.executable, "-m", "d2m.demo.party", role, "--rpc", market.anvil.url),
         *key_options(market.folder, account, market.anvil.keys[account]),
         *("--deployment", str(market.folder / "deployment.json")),
-        *("--store", str(market.folder / "store"), "--patience", "2", *more),
+        *("--store", str(market.folder / "store"), "--patience", "2", *WITHDRAW_ALL, *more),
     ]
     with (market.folder / f"{account}.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, **options)

@@ -70,4 +70,7 @@ def test_less_ether_than_a_withdrawal_costs_stays_a_credit(
 ) -> None:
     party = market.buyer(0)
     monkeypatch.setattr(party.market.lens, "credits", lambda _account, _tokens: [1])
+    party.least_withdrawal = None
+    assert withdrawn(party, ETHER) == (0, ["left as credit"])
+    party.least_withdrawal = 2
     assert withdrawn(party, ETHER) == (0, ["left as credit"])

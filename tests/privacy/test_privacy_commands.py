@@ -100,7 +100,7 @@ def test_a_damaged_ledger_is_told_in_one_line(tmp_path: Path) -> None:
 def serve(data: Path, training=train_honestly, **privacy: object) -> None:
     """Everything that these tests give it is refused before it looks at its session."""
     chosen = Privacy(**{**dict.fromkeys([*CHOSEN, "ledger"]), **privacy})
-    offering, serving = Offering(data, ("digits",), None), Serving(None, (), None, 5, None)
+    offering, serving = Offering(data, ("digits",), None), Serving(None, None, (), None, 5, None)
     serve_seller(None, offering, chosen, serving, training=training)
 
 

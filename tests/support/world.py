@@ -194,6 +194,7 @@ class World:
             patience_blocks=2,
         )
         seller.tokens = frozenset(self.tokens)
+        seller.least_withdrawal = 1
         return seller
 
     def offer(self, number: int) -> int:
@@ -211,13 +212,14 @@ class World:
         store = self.store_of(20 + number)
         node = ConeNode(chain, store, key, secret, voting=voting, patience_blocks=2)
         node.tokens = frozenset(self.tokens)
+        node.least_withdrawal = 1
         return node
 
     def buyer(self, number: int, **changes: Any) -> Buyer:
         """A new buyer object; the second one bids higher. `changes` to its bid."""
         house = self.deployment.contracts["AuctionHouse"]
         secret = bid_secret(self.signer(1 + number), self.anvil.chain_id, house)
-        return Buyer(
+        buyer = Buyer(
             self.chain(1 + number),
             self.store_of(1 + number),
             self.key(1 + number),
@@ -227,6 +229,8 @@ class World:
             folder=self.folder / f"delivered-{number}",
             patience_blocks=0,
         )
+        buyer.least_withdrawal = 1
+        return buyer
 
     def seal(self, *, reborn: bool = False) -> None:
         """Both buyers make their sealed bids, and the time to make them passes."""

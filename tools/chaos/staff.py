@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from d2m.demo.play import WITHDRAW_ALL
 from d2m.demo.stage import Member, Stage
 from tools.chaos.options import PATIENCE_BLOCKS, TAG
 from tools.chaos.processes import Supervised
@@ -31,6 +32,7 @@ class Staff:
         """A buyer in one auction, until its model is delivered; `limit` in wei."""
         folder = self.deliveries / str(auction)
         bid = ["--auction", str(auction), "--limit", f"{limit} wei", "--folder", str(folder)]
+        bid += WITHDRAW_ALL
         return self._party("buyer", member, site, bid, f"{member.name}-{auction}", False)
 
     @property
@@ -48,4 +50,4 @@ class Staff:
         return Supervised(name, command, self.logs, site.prefix, is_lasting=is_lasting)
 
 
-_PATIENCE = ["--patience", str(PATIENCE_BLOCKS)]
+_PATIENCE = ["--patience", str(PATIENCE_BLOCKS), *WITHDRAW_ALL]

@@ -37,6 +37,8 @@ from d2m.protocol.types import tag_of
 
 AUCTION_ID = 1
 """The only one on the demo's chain."""
+WITHDRAW_ALL = ("--least-withdrawal", "1 wei")
+"""The report shows that the contracts are left with nothing that they owe."""
 PATIENCE_BLOCKS = 40
 """10 s: the winner pushes the job at once, the others only if it does not."""
 
@@ -146,7 +148,9 @@ def _start_node(run: Run, processes: Processes, node: Member) -> Process:
 def _start_buyer(run: Run, processes: Processes, buyer: Member) -> Process:
     folder, limit = run.stage.delivery_folder(buyer), run.stage.limit(buyer)
     arguments = ["--auction", str(AUCTION_ID), "--limit", f"{limit} wei", "--folder", str(folder)]
-    return processes.start(buyer.name, ["buyer", *_common(run, buyer), *arguments, "--gate"])
+    return processes.start(
+        buyer.name, ["buyer", *_common(run, buyer), *arguments, *WITHDRAW_ALL, "--gate"]
+    )
 
 
 def _open_arguments(run: Run) -> list[str]:
@@ -177,4 +181,4 @@ def _common(run: Run, member: Member) -> list[str]:
 
 def _serving(member: Member) -> list[str]:
     serving = ["--behaviour", member.behaviour, "--patience", str(PATIENCE_BLOCKS)]
-    return [*serving, "--jobs", "1", "--gate"]
+    return [*serving, *WITHDRAW_ALL, "--jobs", "1", "--gate"]

@@ -108,6 +108,8 @@ class Party(ABC):
         """Receiver of the party's withdrawals."""
         self.tokens: frozenset[str] = frozenset()
         """Tokens whose pay is withdrawn: a withdrawal runs their code, at the party's expense."""
+        self.least_withdrawal: int | None = None
+        """Least ether that is withdrawn, in wei; None: more than the withdrawal costs."""
         self.market = Market(chain)
         self.store = ReadAhead(store, chain.block_number)
         keys = JobKeys(self.market, self.store, key, request_secret)
@@ -359,10 +361,13 @@ class Party(ABC):
                 remedy = "list it with --pay-token, or use `buyer withdraw --token`"
                 self.log.info("left as credit", token=token, amount=amount, remedy=remedy)
             return token in self.tokens
-        fee = self.chain.price().now(dearest(self.chain.rules(), "Escrow.withdraw"))
-        if amount <= fee:
-            self.log.info("left as credit", token=token, amount=amount, fee=fee)
-        return amount > fee
+        least = self.least_withdrawal
+        if least is None:
+            gas = dearest(self.chain.rules(), "Escrow.withdraw")
+            least = self.chain.price().now(gas) + 1
+        if amount < least:
+            self.log.info("left as credit", token=token, amount=amount, least=least)
+        return amount >= least
 
     def _push(self, job_id: int, due: bool, block: int) -> None:
         """Move a job on that nobody else has moved for as long as the party's patience."""

@@ -107,6 +107,7 @@ def serve_buyer(session: Session, bidding: Bidding, *, gate: Callable[[], None] 
         patience_blocks=bidding.patience_blocks,
     )
     buyer.pay_to = bidding.to or buyer.pay_to
+    buyer.least_withdrawal = bidding.least_withdrawal
     if session.confirmation is not None:
         if not session.is_dry:  # a dry run only looks
             buyer.wait_until_there()

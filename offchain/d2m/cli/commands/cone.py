@@ -43,6 +43,7 @@ def serve_cone(
     )
     node.pay_to = serving.to or node.pay_to
     node.tokens = frozenset(serving.pay_tokens)
+    node.least_withdrawal = serving.least_withdrawal
     stop_on_signals(node)
     gate()
     chain.settle_earlier()

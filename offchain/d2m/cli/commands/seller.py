@@ -75,6 +75,7 @@ def serve_seller(
         return
     seller.pay_to = serving.to or seller.pay_to
     seller.tokens = frozenset(serving.pay_tokens)
+    seller.least_withdrawal = serving.least_withdrawal
     stop_on_signals(seller)
     with monitored(serving.metrics_address, seller.health):
         serve(session, seller, until=after(serving.jobs, seller))

@@ -15,6 +15,7 @@ from d2m.cli.options.common import (
     existing_file,
     folder_path,
     gathered,
+    least_option,
     patience_option,
     to_option,
     token_option,
@@ -64,6 +65,7 @@ class Bidding:
     folder: Path
     patience_blocks: int
     to: ChecksumAddress | None
+    least_withdrawal: int | None
 
 
 request_options = gathered(
@@ -173,6 +175,7 @@ bidding_options = gathered(
     click.option("--folder", type=folder_path, required=True, help="Where the model goes."),
     patience_option,
     to_option,
+    least_option,
 )
 
 

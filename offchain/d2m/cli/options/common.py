@@ -97,6 +97,7 @@ class Serving:
     """How a seller or a CONE node serves."""
 
     to: ChecksumAddress | None
+    least_withdrawal: int | None
     pay_tokens: tuple[str, ...]
     jobs: int | None
     patience_blocks: int
@@ -120,6 +121,13 @@ to_option = click.option(
 )
 
 
+least_option = click.option(
+    "--least-withdrawal",
+    type=types.Wei(),
+    help="Least ether that is withdrawn, like '0.01 ether'; without it, more than that costs.",
+)
+
+
 patience_option = click.option(
     "--patience",
     "patience_blocks",
@@ -134,6 +142,7 @@ serving_options = gathered(
     "serving",
     Serving,
     to_option,
+    least_option,
     click.option(
         "--pay-token",
         "pay_tokens",
