@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from eth_account import Account
 
+from d2m.chain.errors import BadKeyFile
 from d2m.chain.signer import write_key_file
 from d2m.cli.access import KeyFileAccess, NoPassphrase, key_signer
 from d2m.cli.commands import buyer, cone, deploy, market, seller
@@ -108,4 +109,9 @@ def test_without_a_terminal_a_passphrase_is_not_asked_for(tmp_path: Path) -> Non
         signer.sign_text("a")
     secret = tmp_path / "secret"
     secret.write_text("secret\n")
+    for mode in (0o640, 0o604, 0o620):
+        secret.chmod(mode)
+        with pytest.raises(BadKeyFile, match=f"is open to others: run `chmod 600 {secret}`"):
+            key_signer(tmp_path / "key.json", secret).sign_text("a")
+    secret.chmod(0o600)
     assert key_signer(tmp_path / "key.json", secret).sign_text("a")

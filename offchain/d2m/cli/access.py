@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -221,10 +222,16 @@ def key_signer(key: Path, passphrase_file: Path | None, name: str | None = None)
 
     def passphrase() -> str:
         if passphrase_file is not None:
-            return passphrase_file.read_text().rstrip("\n")
+            return _read_passphrase(passphrase_file)
         return kept or _typed(key)
 
     return KeyFileSigner(key, passphrase)
+
+
+def _read_passphrase(path: Path) -> str:
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise BadKeyFile(f"{path} is open to others: run `chmod 600 {path}`")
+    return path.read_text().rstrip("\n")
 
 
 def _typed(key: Path) -> str:

@@ -15,7 +15,7 @@ import click
 from d2m.adversaries.cone import VOTERS
 from d2m.adversaries.sellers.training import TRAINERS
 from d2m.cli.access import key_signer, rpc_option
-from d2m.cli.commands.buyer import open_requested, serve_buyer, serve_keys
+from d2m.cli.commands.buyer import open_requested, serve_buyer
 from d2m.cli.commands.cone import serve_cone
 from d2m.cli.commands.seller import serve_seller
 from d2m.cli.commands.serving import no_gate
@@ -23,11 +23,9 @@ from d2m.cli.options.buyer import Bidding, Request, bidding_options, request_opt
 from d2m.cli.options.common import (
     Place,
     Serving,
-    auction_option,
     existing_file,
     gathered,
     max_fee_option,
-    patience_option,
     place_options,
     serving_options,
 )
@@ -123,23 +121,6 @@ def open_(
     with one_line_errors():
         session = _session(account, place)
         click.echo(open_requested(session, request))
-
-
-@main.command()
-@account_options
-@place_options
-@auction_option
-@patience_option
-def keys(
-    account: Account,
-    place: Place,
-    auction_id: int,
-    patience_blocks: int,
-) -> None:
-    """Hand the key of an own auction's job to its members; stays until that is done."""
-    with one_line_errors():
-        session = _session(account, place)
-        serve_keys(session, auction_id, patience_blocks)
 
 
 @main.command()

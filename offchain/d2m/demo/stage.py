@@ -17,6 +17,7 @@ from d2m.data.datasets import load
 from d2m.data.files import write_samples
 from d2m.data.partition import dirichlet
 from d2m.demo.options import BUYER_LIMITS, DemoOptions
+from d2m.files import write_file
 from d2m.learning.defaults import SPECS
 from d2m.learning.spec import JobSpec
 
@@ -132,7 +133,7 @@ def set_stage(options: DemoOptions, folder: Path, keys: Sequence[bytes]) -> Stag
         ],
         spec=SPECS[options.dataset](run_seed(options, "weights")),
     )
-    stage.passphrase_file.write_text(PASSPHRASE)
+    write_file(stage.passphrase_file, PASSPHRASE, private=True)
     _write_data(options, stage)
     stage.spec_file.write_bytes(stage.spec.to_bytes())
     return stage
