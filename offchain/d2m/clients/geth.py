@@ -36,6 +36,8 @@ PROXY = "4e59b44847b379578588920ca78fbf26c0b4956c"
 CHAIN_ID = 20251211
 ACCOUNT_ETHER = 10_000
 START_SECONDS = 60
+_CACHE_MB = 64
+"""A chain of a test fits in it; geth reserves files of the disk by it, 1.2 GB by default."""
 DURABLE = ("--state.scheme", "hash", "--gcmode", "archive")
 """Without these geth keeps the state of all blocks since its last orderly end in memory: killed
 after 400 blocks it had lost all 400, with these one to six. The first two go to `geth init`."""
@@ -263,6 +265,7 @@ def _command(data: Path, ipc: Path, port: int, engine_port: int, chain_id: int) 
         *("--http", "--http.addr", "127.0.0.1", "--http.port", str(port)),
         *("--http.api", "eth,net,web3", "--authrpc.port", str(engine_port)),
         *("--rpc.allow-unprotected-txs", "--miner.gaslimit", str(60_000_000)),
+        *("--cache", str(_CACHE_MB)),
     ]
 
 
